@@ -1,0 +1,120 @@
+//! A frame's bytes become a [`Segment`], an ICMP error about a connection, an IP fragment, or the reason why not.
+//!
+//! Stateless: nothing is kept between frames, and any bytes at all give an answer without a panic. Fragments go to
+//! `reassemble`, which hands whole datagrams back to [`datagram`]. Meaning for a connection is `track`'s business.
+
+mod segment;
+
+use std::fmt;
+use std::net::IpAddr;
+
+pub use segment::{datagram, frame};
+
+use crate::tcp::{IcmpError, Segment};
+
+/// What one frame held.
+#[derive(Clone, Debug)]
+pub enum Decoded<'a> {
+    /// A TCP segment; under tunnels the innermost one.
+    Segment(Segment),
+    /// A fragment of an IP datagram that may hold TCP.
+    Fragment(Fragment<'a>),
+    /// An ICMP error that quotes a TCP header.
+    IcmpError(IcmpError),
+    /// Nothing for us, and why.
+    Skipped(Skip),
+}
+
+/// An IP fragment, borrowed from its frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Fragment<'a> {
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// IPv4 protocol, or the next header after IPv6's fragment header.
+    pub protocol: u8,
+    /// The identification shared by a datagram's fragments.
+    pub id: u32,
+    /// Where `payload` belongs in the datagram, in bytes.
+    pub offset: u32,
+    /// More fragments follow.
+    pub more: bool,
+    /// The IP header facts of this fragment.
+    pub ip: crate::tcp::IpFacts,
+    /// The fragment's bytes of the datagram's payload.
+    pub payload: &'a [u8],
+}
+
+/// Why a frame gave no segment. The names are the keys of `skipped` in the JSON contract.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Skip {
+    /// A link type that is not understood.
+    LinkType,
+    /// ARP, LLDP, ...: a link-layer protocol other than IP.
+    NotIp,
+    /// IP, but neither TCP nor a tunnel that is understood.
+    NotTcp,
+    /// ICMP or `ICMPv6` that is about no TCP connection.
+    Icmp,
+    /// An ICMP error that was credited to a TCP connection.
+    IcmpError,
+    /// A fragment that waits for the others of its datagram, or waits in vain.
+    Fragment,
+    /// The snaplen cut the packet before the TCP header's fixed part ended.
+    Cut,
+    /// A link-layer header that contradicts itself.
+    MalformedLink,
+    /// An IP header that contradicts itself.
+    MalformedIp,
+    /// A TCP header that contradicts itself.
+    MalformedTcp,
+    /// More headers inside each other than anyone sends.
+    TooDeep,
+    /// Encrypted (ESP): what is inside cannot be known.
+    Encrypted,
+}
+
+impl Skip {
+    /// All reasons, in the order in which they are reported.
+    pub const ALL: [Self; 12] = [
+        Self::LinkType,
+        Self::NotIp,
+        Self::NotTcp,
+        Self::Icmp,
+        Self::IcmpError,
+        Self::Fragment,
+        Self::Cut,
+        Self::MalformedLink,
+        Self::MalformedIp,
+        Self::MalformedTcp,
+        Self::TooDeep,
+        Self::Encrypted,
+    ];
+
+    /// The key in the JSON contract.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LinkType => "link_type",
+            Self::NotIp => "not_ip",
+            Self::NotTcp => "not_tcp",
+            Self::Icmp => "icmp",
+            Self::IcmpError => "icmp_error",
+            Self::Fragment => "fragment",
+            Self::Cut => "cut",
+            Self::MalformedLink => "malformed_link",
+            Self::MalformedIp => "malformed_ip",
+            Self::MalformedTcp => "malformed_tcp",
+            Self::TooDeep => "too_deep",
+            Self::Encrypted => "encrypted",
+        }
+    }
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

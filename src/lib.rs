@@ -1,0 +1,20 @@
+//! A frame is captured, decoded into a segment, tracked into connections, explained as a story, and rendered.
+//!
+//! ```text
+//! capture ─▶ decode ─▶ track ─▶ explain ─▶ render
+//!  Frame     Segment   Change    Step       text, table, JSON Lines
+//!     ▲      ▲    │    Connection Story
+//!     │      └────┴ reassemble: IP fragments become whole datagrams, decoded again
+//!    lab (makes traffic)          tcp, time: shared vocabulary, import nothing above them
+//! ```
+//!
+//! `app` wires these together for the commands that `cli` declares; it alone touches standard output.
+
+pub mod capture;
+pub mod decode;
+pub mod track;
+
+pub mod explain;
+
+pub mod tcp;
+pub mod time;

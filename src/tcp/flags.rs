@@ -1,0 +1,92 @@
+//! The control bits of a TCP header (RFC 9293 section 3.1; CWR and ECE: RFC 3168; AE: RFC 9768).
+
+use std::fmt;
+
+bitflags::bitflags! {
+    /// Control bits, in the positions they have in the header.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    pub struct Flags: u16 {
+        /// No more data from the sender.
+        const FIN = 0x001;
+        /// Synchronize sequence numbers.
+        const SYN = 0x002;
+        /// Reset the connection.
+        const RST = 0x004;
+        /// Push: hand what has arrived to the program.
+        const PSH = 0x008;
+        /// The acknowledgment number is meaningful.
+        const ACK = 0x010;
+        /// The urgent pointer is meaningful.
+        const URG = 0x020;
+        /// ECN echo.
+        const ECE = 0x040;
+        /// Congestion window reduced.
+        const CWR = 0x080;
+        /// Accurate ECN (once the nonce sum).
+        const AE = 0x100;
+    }
+}
+
+/// Names in the order in which they are written: the control bit that decides first, ACK last but for ECN and URG.
+const NAMES: [(Flags, &str); 9] = [
+    (Flags::SYN, "SYN"),
+    (Flags::FIN, "FIN"),
+    (Flags::RST, "RST"),
+    (Flags::PSH, "PSH"),
+    (Flags::ACK, "ACK"),
+    (Flags::URG, "URG"),
+    (Flags::ECE, "ECE"),
+    (Flags::CWR, "CWR"),
+    (Flags::AE, "AE"),
+];
+
+impl Flags {
+    /// The set bits' names in written order: `["PSH", "ACK"]`.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        NAMES
+            .iter()
+            .filter(move |(flag, _)| self.contains(*flag))
+            .map(|(_, name)| *name)
+    }
+
+    /// A SYN that opens: SYN without ACK.
+    #[must_use]
+    pub const fn is_syn_only(self) -> bool {
+        self.contains(Self::SYN) && !self.contains(Self::ACK)
+    }
+
+    /// SYN and ACK.
+    #[must_use]
+    pub const fn is_syn_ack(self) -> bool {
+        self.contains(Self::SYN.union(Self::ACK))
+    }
+}
+
+/// `SYN-ACK`, `FIN-ACK`, `PSH-ACK`: searchable and typeable. No bit at all is `none`.
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = self.names();
+        f.write_str(names.next().unwrap_or("none"))?;
+        names.try_for_each(|name| write!(f, "-{name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Flags;
+
+    #[test]
+    fn written_as_people_search_for_them() {
+        assert_eq!((Flags::SYN | Flags::ACK).to_string(), "SYN-ACK");
+        assert_eq!((Flags::PSH | Flags::ACK).to_string(), "PSH-ACK");
+        assert_eq!(
+            (Flags::ACK | Flags::FIN | Flags::PSH).to_string(),
+            "FIN-PSH-ACK"
+        );
+        assert_eq!(
+            (Flags::SYN | Flags::ECE | Flags::CWR).to_string(),
+            "SYN-ECE-CWR"
+        );
+        assert_eq!(Flags::empty().to_string(), "none");
+    }
+}

@@ -1,0 +1,19 @@
+//! The vocabulary of RFC 9293 as plain values. Nothing here knows where a segment came from or what it means for a connection.
+
+mod flags;
+mod flow;
+mod icmp;
+mod label;
+mod options;
+mod segment;
+mod seq;
+mod state;
+
+pub use flags::Flags;
+pub use flow::{Direction, Endpoint, FlowKey, FourTuple, Side};
+pub use icmp::{IcmpError, IcmpKind};
+pub use label::Labels;
+pub use options::{FastOpen, Options, OptionsSeen, SackBlock};
+pub use segment::{IpFacts, Preview, Segment};
+pub use seq::SeqNumber;
+pub use state::TcpState;

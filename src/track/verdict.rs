@@ -1,0 +1,192 @@
+//! How a connection opened, ended, and what was wrong with it: DESIGN's words as enums.
+
+use crate::time::Span;
+
+/// One word for the whole connection; the first that applies, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Verdict {
+    /// An RST or ICMP unreachable answered a SYN before any SYN-ACK.
+    Refused,
+    /// SYNs from one side, nothing back.
+    NoAnswer,
+    /// SYN-ACK seen, RST before the handshake completed.
+    Aborted,
+    /// SYN-ACK seen, handshake never completed, no RST.
+    Unfinished,
+    /// An acceptable RST before both FINs were acknowledged.
+    Reset,
+    /// Both FINs acknowledged.
+    Closed,
+    /// One FIN.
+    HalfClosed,
+    /// None of these.
+    Open,
+}
+
+impl Verdict {
+    /// All verdicts, in the order in which they are tried.
+    pub const ALL: [Self; 8] = [
+        Self::Refused,
+        Self::NoAnswer,
+        Self::Aborted,
+        Self::Unfinished,
+        Self::Reset,
+        Self::Closed,
+        Self::HalfClosed,
+        Self::Open,
+    ];
+
+    /// The word of the JSON contract.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::NoAnswer => "no_answer",
+            Self::Aborted => "aborted",
+            Self::Unfinished => "unfinished",
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::HalfClosed => "half_closed",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// How a connection opened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Opened {
+    /// SYN, SYN-ACK, ACK.
+    Handshake,
+    /// Both ends sent a SYN (RFC 9293 figure 7).
+    Simultaneous,
+    /// The SYN-ACK came in two pieces: an ACK and a SYN.
+    Split,
+    /// Data in the SYN was accepted (RFC 7413).
+    FastOpen,
+    /// A socket connected to itself.
+    SelfConnect,
+    /// No SYN was seen.
+    MidStream,
+}
+
+impl Opened {
+    /// All ways to open.
+    pub const ALL: [Self; 6] = [
+        Self::Handshake,
+        Self::Simultaneous,
+        Self::Split,
+        Self::FastOpen,
+        Self::SelfConnect,
+        Self::MidStream,
+    ];
+
+    /// The word of the JSON contract.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake",
+            Self::Simultaneous => "simultaneous",
+            Self::Split => "split",
+            Self::FastOpen => "fast_open",
+            Self::SelfConnect => "self_connect",
+            Self::MidStream => "mid_stream",
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ended {
+    /// Both FINs were acknowledged.
+    Fin,
+    /// By an effective RST.
+    Reset,
+}
+
+impl Ended {
+    /// The word of the JSON contract.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fin => "fin",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// Something that an engineer should look at, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Trouble {
+    /// Which kind.
+    pub kind: TroubleKind,
+    /// First frame that shows it.
+    pub first_frame: u64,
+    /// Last frame that shows it.
+    pub last_frame: u64,
+    /// How long it lasted.
+    pub lasted: Span,
+    /// How often, where that makes sense: SYNs, probes, repeats; else 0.
+    pub count: u32,
+}
+
+/// Kinds of trouble, in the order in which a table lists them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TroubleKind {
+    /// A request was acknowledged and got no reply for long.
+    ServerSilent,
+    /// The client owed the next byte for long.
+    ClientSilent,
+    /// SYNs without any answer.
+    NoAnswer,
+    /// An RST after a long silence.
+    ResetAfterIdle,
+    /// A window of zero for long.
+    ReceiverFull,
+    /// Data repeated and never acknowledged.
+    PathDead,
+    /// SYNs repeated, or a handshake far slower than the later round trips.
+    SlowOpen,
+    /// A large share of segments had to be repeated.
+    HeavyLoss,
+    /// Nobody listened.
+    Refused,
+    /// The handshake never completed.
+    Unfinished,
+    /// The handshake was reset.
+    Aborted,
+}
+
+impl TroubleKind {
+    /// All kinds, in table order.
+    pub const ALL: [Self; 11] = [
+        Self::ServerSilent,
+        Self::ClientSilent,
+        Self::NoAnswer,
+        Self::ResetAfterIdle,
+        Self::ReceiverFull,
+        Self::PathDead,
+        Self::SlowOpen,
+        Self::HeavyLoss,
+        Self::Refused,
+        Self::Unfinished,
+        Self::Aborted,
+    ];
+
+    /// The word of the JSON contract.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ServerSilent => "server_silent",
+            Self::ClientSilent => "client_silent",
+            Self::NoAnswer => "no_answer",
+            Self::ResetAfterIdle => "reset_after_idle",
+            Self::ReceiverFull => "receiver_full",
+            Self::PathDead => "path_dead",
+            Self::SlowOpen => "slow_open",
+            Self::HeavyLoss => "heavy_loss",
+            Self::Refused => "refused",
+            Self::Unfinished => "unfinished",
+            Self::Aborted => "aborted",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Wireshark's analysis of a connection, by its published rules.

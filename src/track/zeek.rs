@@ -1,0 +1,1 @@
+//! Zeek's `conn_state` and `history`.
