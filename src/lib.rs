@@ -12,9 +12,18 @@
 
 pub mod capture;
 pub mod decode;
+pub mod reassemble;
 pub mod track;
 
 pub mod explain;
+pub mod render;
+
+pub mod calls;
+pub mod lab;
+pub mod privilege;
+
+pub mod app;
+pub mod cli;
 
 pub mod tcp;
 pub mod time;

@@ -1,0 +1,1 @@
+//! Wiring: files, threads, standard output and exit codes for each command.

@@ -1,0 +1,1 @@
+//! One system call of a built-in end: which side made it, when, and with what result.

@@ -1,0 +1,1 @@
+//! Stories become bytes: ladders, tables, plain sentences and JSON Lines. Nothing here decides anything about TCP.
