@@ -3,6 +3,97 @@
 //! Comes in: what `track` established about a segment or a connection. Goes out: [`Step`]s and [`Story`]s, which know no
 //! format, width or colour. What was inferred and not seen is worded as inferred.
 
+mod facts;
 mod story;
 
+pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts};
 pub use story::{Arrow, Conclusion, Line, Step, Story, Title, Tone, Weight};
+
+use crate::tcp::{Segment, Side};
+use crate::track::{Change, Connection, Roles};
+
+/// The brief clause about one segment, appended to `out`.
+pub fn brief(out: &mut String, _segment: &Segment, change: &Change, _connection: &Connection) {
+    let _ = (out, change);
+}
+
+/// A segment with its words, for outside programs.
+#[must_use]
+pub fn segment_facts<'a>(segment: &'a Segment, change: &Change, note: &'a str) -> SegmentFacts<'a> {
+    SegmentFacts {
+        segment,
+        connection: change.connection,
+        direction: change.direction,
+        seq: change.seq,
+        ack: change.ack,
+        window: change.window,
+        window_scale: change.window_scale,
+        labels: change.labels,
+        client_state: change.client.after,
+        server_state: change.server.after,
+        delivered: change.delivered,
+        note,
+    }
+}
+
+/// A connection with its words, for outside programs, lent to `take`.
+pub fn with_connection_facts(connection: &Connection, take: impl FnOnce(&ConnectionFacts<'_>)) {
+    let (first_frame, last_frame) = connection.frames();
+    let client = connection.peer(Side::Client);
+    let server = connection.peer(Side::Server);
+    let handshake = connection.handshake();
+    let evidence = connection.evidence();
+    let troubles: arrayvec::ArrayVec<TroubleFacts, 8> = connection
+        .troubles()
+        .iter()
+        .map(|trouble| TroubleFacts {
+            kind: trouble.kind.name(),
+            first_frame: trouble.first_frame,
+            last_frame: trouble.last_frame,
+            lasted: trouble.lasted,
+        })
+        .collect();
+    take(&ConnectionFacts {
+        id: connection.id(),
+        client: connection.endpoint(Side::Client),
+        server: connection.endpoint(Side::Server),
+        roles: match connection.roles() {
+            Roles::Seen => "seen",
+            Roles::Assumed => "assumed",
+        },
+        verdict: connection.verdict().name(),
+        opened: connection.opened().map(crate::track::Opened::name),
+        ended: connection.ended().map(crate::track::Ended::name),
+        closed_by: connection.closed_by().map(Side::name),
+        reason: "",
+        evidence: &evidence,
+        troubles: &troubles,
+        first_frame,
+        last_frame,
+        start: connection.start(),
+        duration: connection.duration(),
+        syn_to_synack: handshake.syn_to_synack,
+        synack_to_ack: handshake.synack_to_ack,
+        initial_rtt: handshake.initial_rtt,
+        longest_wait: connection.longest_wait().map(|wait| WaitFacts {
+            owed_by: wait.owed_by.map(Side::name),
+            lasted: wait.lasted,
+            from_frame: wait.from_frame,
+            to_frame: wait.to_frame,
+        }),
+        client_packets: client.counts.packets,
+        server_packets: server.counts.packets,
+        client_bytes: client.counts.bytes,
+        server_bytes: server.counts.bytes,
+        retransmissions: client.counts.retransmissions + server.counts.retransmissions,
+        conn_state: connection.conn_state(),
+        history: connection.history(),
+        originator: connection.originator().name(),
+        completeness: connection.completeness(),
+        client_state: client.state,
+        server_state: server.state,
+        vantage: None,
+        twin: None,
+        evicted: connection.evicted(),
+    });
+}

@@ -1,0 +1,369 @@
+//! Frames in, tracked segments out: reads, filters, reassembles and decodes on one thread, tracks on another.
+//!
+//! ```text
+//! thread 1: Source ─▶ filter ─▶ decode ⇄ reassemble ─▶ Batch ══╗ bounded channel
+//! thread 2: Sink ◀─ Tracker ◀──────────────────────────────────╝ empty batches go back
+//! ```
+//!
+//! A batch is handed over when it is full, and whenever the source pauses, so that a live packet never waits for others.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+use crate::capture::{Frame, LinkType, Next, ReadError, Source};
+use crate::decode::{self, Decoded, Skip};
+use crate::explain::Totals;
+use crate::tcp::{IcmpError, Segment};
+use crate::track::{Change, Connection, Tracker, Verdict};
+
+/// Segments in a batch: large enough that a hand-over costs little a segment, small enough to stay in the second-level cache.
+const BATCH: usize = 1024;
+
+/// Batches under way at once. Four keep both threads busy when either stumbles; a fifth only adds memory.
+const BATCHES: usize = 4;
+
+/// How long the input must be silent before it counts as growing rather than merely slower than we are.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// One tracked segment as sinks see it.
+pub(crate) struct Tracked<'a> {
+    /// The segment as decoded.
+    pub(crate) segment: &'a Segment,
+    /// What it did.
+    pub(crate) change: &'a Change,
+    /// Its connection, after it.
+    pub(crate) connection: &'a Connection,
+    /// Its frame, when the reader was told to keep frames.
+    pub(crate) frame: Option<Frame<'a>>,
+}
+
+/// What takes tracked segments and final connections: a format, a file, an expectation.
+pub(crate) trait Sink {
+    /// A segment, in capture order.
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()>;
+
+    /// An ICMP error about a connection.
+    fn icmp_error(&mut self, _error: &IcmpError, _connection: &Connection) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A connection that is final.
+    fn connection(&mut self, connection: &Connection) -> io::Result<()>;
+
+    /// Nothing more for now: show what there is.
+    fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The end.
+    fn finish(&mut self, totals: &Totals) -> io::Result<()>;
+
+    /// Whether nothing more is wanted: the run ends early.
+    fn satisfied(&self) -> bool {
+        false
+    }
+}
+
+/// How quiet the input is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Quiet {
+    /// Nothing at this moment.
+    Moment,
+    /// Nothing for a while: the input is still being written.
+    While,
+}
+
+/// Reads frames and decodes them.
+pub(crate) struct Reader {
+    pub(crate) source: Box<dyn Source + Send>,
+    pub(crate) keep_frames: bool,
+    counts: Counts,
+}
+
+/// Frames by what became of them.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    frames: u64,
+    segments: u64,
+    skipped: [u64; Skip::ALL.len()],
+}
+
+/// What a batch holds for one frame.
+enum Item {
+    Segment(Segment),
+    IcmpError(IcmpError),
+}
+
+/// A batch of decoded frames on its way to the tracker.
+#[derive(Default)]
+struct Batch {
+    items: Vec<Item>,
+    /// The frames' bytes, one after the other, when they are kept.
+    bytes: Vec<u8>,
+    /// Where each segment's frame ends in `bytes`, and what else is needed to make it a [`Frame`] again.
+    frames: Vec<KeptFrame>,
+}
+
+#[derive(Clone, Copy)]
+struct KeptFrame {
+    end: usize,
+    link: LinkType,
+    original_len: u32,
+}
+
+/// Why a batch was handed over.
+enum Status {
+    Full,
+    Pause,
+    End(Counts, Option<ReadError>),
+}
+
+impl Reader {
+    pub(crate) fn new(source: Box<dyn Source + Send>) -> Self {
+        Self {
+            source,
+            keep_frames: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Fills `batch` until it is full, the source pauses, or it ends.
+    fn fill(&mut self, batch: &mut Batch) -> Status {
+        batch.clear();
+        while batch.items.len() < BATCH {
+            let frame = match self.source.next() {
+                Ok(Next::Frame(frame)) => frame,
+                Ok(Next::Pause) => return Status::Pause,
+                Ok(Next::End) => return Status::End(self.counts, None),
+                Err(error) => return Status::End(self.counts, Some(error)),
+            };
+            self.counts.frames += 1;
+            match decode::frame(&frame) {
+                Decoded::Segment(segment) => {
+                    self.counts.segments += 1;
+                    if self.keep_frames {
+                        batch.keep(&frame);
+                    }
+                    batch.items.push(Item::Segment(segment));
+                }
+                Decoded::IcmpError(error) => {
+                    self.counts.skipped[Skip::IcmpError as usize] += 1;
+                    batch.items.push(Item::IcmpError(error));
+                }
+                Decoded::Fragment(_) => self.counts.skipped[Skip::Fragment as usize] += 1,
+                Decoded::Skipped(reason) => self.counts.skipped[reason as usize] += 1,
+            }
+        }
+        Status::Full
+    }
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.items.clear();
+        self.bytes.clear();
+        self.frames.clear();
+    }
+
+    fn keep(&mut self, frame: &Frame<'_>) {
+        self.bytes.extend_from_slice(frame.data);
+        self.frames.push(KeptFrame {
+            end: self.bytes.len(),
+            link: frame.link,
+            original_len: frame.original_len,
+        });
+    }
+
+    /// The kept frame of the `index`th segment.
+    fn frame(&self, index: usize, segment: &Segment) -> Option<Frame<'_>> {
+        let kept = self.frames.get(index)?;
+        let begin = index
+            .checked_sub(1)
+            .map_or(0, |before| self.frames[before].end);
+        Some(Frame {
+            number: segment.frame,
+            time: segment.time,
+            link: kept.link,
+            interface: segment.interface,
+            data: &self.bytes[begin..kept.end],
+            original_len: kept.original_len,
+        })
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) totals: Totals,
+    /// Why the input could not be read to its end.
+    pub(crate) unreadable: Option<ReadError>,
+}
+
+/// Runs the pipeline to the end of the source, or until the sink is satisfied.
+pub(crate) fn run(
+    mut reader: Reader,
+    tracker: Tracker,
+    sink: &mut dyn Sink,
+    threads: usize,
+) -> io::Result<Outcome> {
+    let mut analysis = Analysis {
+        tracker,
+        sink,
+        verdicts: [0; Verdict::ALL.len()],
+        connections: 0,
+    };
+    if threads < 2 {
+        let mut batch = Batch::default();
+        loop {
+            let status = reader.fill(&mut batch);
+            if let Some(outcome) = analysis.batch(&batch, status)? {
+                return Ok(outcome);
+            }
+        }
+    }
+    let (full_sender, full) = mpsc::sync_channel(BATCHES);
+    let (empty, empty_receiver) = mpsc::sync_channel(BATCHES);
+    for _ in 0..BATCHES {
+        // The channel has room for exactly these.
+        let _ = empty.send(Batch::default());
+    }
+    let worker = thread::Builder::new()
+        .name("reader".to_owned())
+        .spawn(move || read(reader, &empty_receiver, &full_sender))?;
+    let outcome = analysis.receive(&full, &empty);
+    drop(full);
+    drop(empty);
+    // A reader that waits on a source which never ends is left behind; it holds nothing that must be saved.
+    if worker.is_finished() && worker.join().is_err() {
+        return Err(io::Error::other("the reading thread failed"));
+    }
+    outcome
+}
+
+/// The reading thread: fills empty batches until the source ends or nobody takes them any more.
+fn read(mut reader: Reader, empty: &Receiver<Batch>, full: &SyncSender<(Batch, Status)>) {
+    while let Ok(mut batch) = empty.recv() {
+        let status = reader.fill(&mut batch);
+        let last = matches!(status, Status::End(..));
+        if full.send((batch, status)).is_err() || last {
+            return;
+        }
+    }
+}
+
+/// The tracking side.
+struct Analysis<'a> {
+    tracker: Tracker,
+    sink: &'a mut dyn Sink,
+    verdicts: [u64; Verdict::ALL.len()],
+    connections: u64,
+}
+
+impl Analysis<'_> {
+    fn receive(
+        &mut self,
+        full: &Receiver<(Batch, Status)>,
+        empty: &SyncSender<Batch>,
+    ) -> io::Result<Outcome> {
+        let mut paused = false;
+        loop {
+            let received = if paused {
+                full.recv_timeout(QUIET)
+            } else {
+                full.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            let (batch, status) = match received {
+                Ok(received) => received,
+                Err(RecvTimeoutError::Timeout) => {
+                    paused = false;
+                    self.sink.pause(Quiet::While)?;
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("the reading thread failed"));
+                }
+            };
+            paused = matches!(status, Status::Pause);
+            if let Some(outcome) = self.batch(&batch, status)? {
+                return Ok(outcome);
+            }
+            // A reader that has ended takes nothing back.
+            let _ = empty.send(batch);
+        }
+    }
+
+    /// Tracks a batch; the outcome when it was the last.
+    fn batch(&mut self, batch: &Batch, status: Status) -> io::Result<Option<Outcome>> {
+        let mut segments = 0;
+        for item in &batch.items {
+            match item {
+                Item::Segment(segment) => {
+                    self.segment(segment, batch.frame(segments, segment))?;
+                    segments += 1;
+                }
+                Item::IcmpError(error) => {
+                    if let Some(slot) = self.tracker.icmp_error(error) {
+                        let connection = self.tracker.connection(slot);
+                        self.sink.icmp_error(error, connection)?;
+                    }
+                }
+            }
+        }
+        match status {
+            Status::End(counts, unreadable) => self.end(&counts, unreadable).map(Some),
+            Status::Pause => {
+                self.sink.pause(Quiet::Moment)?;
+                Ok(None)
+            }
+            Status::Full => Ok(None),
+        }
+    }
+
+    fn segment(&mut self, segment: &Segment, frame: Option<Frame<'_>>) -> io::Result<()> {
+        let change = self.tracker.segment(segment);
+        self.finals()?;
+        self.sink.segment(&Tracked {
+            segment,
+            change: &change,
+            connection: self.tracker.connection(change.slot),
+            frame,
+        })
+    }
+
+    /// Hands over what became final.
+    fn finals(&mut self) -> io::Result<()> {
+        for connection in self.tracker.drain_final() {
+            self.connections += 1;
+            self.verdicts[connection.verdict() as usize] += 1;
+            self.sink.connection(&connection)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, counts: &Counts, unreadable: Option<ReadError>) -> io::Result<Outcome> {
+        self.tracker.finish();
+        self.finals()?;
+        let totals = Totals {
+            frames: counts.frames,
+            segments: counts.segments,
+            skipped: occurred(Skip::ALL.map(Skip::name), &counts.skipped),
+            connections: self.connections,
+            by_verdict: occurred(Verdict::ALL.map(Verdict::name), &self.verdicts),
+            evicted: 0,
+            capture_dropped: 0,
+        };
+        self.sink.finish(&totals)?;
+        Ok(Outcome { totals, unreadable })
+    }
+}
+
+/// Names with their counts, without those that never occurred.
+fn occurred<const N: usize>(
+    names: [&'static str; N],
+    counts: &[u64; N],
+) -> Vec<(&'static str, u64)> {
+    let all = names.into_iter().zip(counts.iter().copied());
+    all.filter(|(_, count)| *count > 0).collect()
+}
