@@ -53,12 +53,7 @@ impl<W: Write> Sink for JsonSink<W> {
             return Ok(());
         }
         self.note.clear();
-        explain::brief(
-            &mut self.note,
-            tracked.segment,
-            tracked.change,
-            tracked.connection,
-        );
+        explain::brief(&mut self.note, tracked.segment, tracked.change);
         let facts = explain::segment_facts(tracked.segment, tracked.change, &self.note);
         json::segment(&mut self.buffer, &facts);
         self.write_if_full()

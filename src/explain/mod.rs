@@ -3,19 +3,24 @@
 //! Comes in: what `track` established about a segment or a connection. Goes out: [`Step`]s and [`Story`]s, which know no
 //! format, width or colour. What was inferred and not seen is worded as inferred.
 
+mod brief;
 mod facts;
+mod full;
+mod step;
 mod story;
+mod trouble;
+mod verdict;
+mod words;
 
+pub use brief::brief;
 pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts};
+pub use step::{Narrator, Wording};
 pub use story::{Arrow, Conclusion, Line, Step, Story, Title, Tone, Weight};
+pub use trouble::{advice, heading, meaning, what_happened};
+pub use verdict::{conclusion, reason};
 
 use crate::tcp::{Segment, Side};
 use crate::track::{Change, Connection, Roles};
-
-/// The brief clause about one segment, appended to `out`.
-pub fn brief(out: &mut String, _segment: &Segment, change: &Change, _connection: &Connection) {
-    let _ = (out, change);
-}
 
 /// A segment with its words, for outside programs.
 #[must_use]
@@ -53,6 +58,8 @@ pub fn with_connection_facts(connection: &Connection, take: impl FnOnce(&Connect
             lasted: trouble.lasted,
         })
         .collect();
+    let mut sentence = String::new();
+    reason(&mut sentence, connection);
     take(&ConnectionFacts {
         id: connection.id(),
         client: connection.endpoint(Side::Client),
@@ -65,7 +72,7 @@ pub fn with_connection_facts(connection: &Connection, take: impl FnOnce(&Connect
         opened: connection.opened().map(crate::track::Opened::name),
         ended: connection.ended().map(crate::track::Ended::name),
         closed_by: connection.closed_by().map(Side::name),
-        reason: "",
+        reason: &sentence,
         evidence: &evidence,
         troubles: &troubles,
         first_frame,

@@ -62,6 +62,8 @@ pub struct Step {
     pub heading: Option<String>,
     /// One short clause.
     pub brief: String,
+    /// The arrow says it all: at the brief level a ladder leaves the clause out.
+    pub routine: bool,
     /// A paragraph made from the packet's actual numbers; empty when it was not asked for.
     pub full: String,
     /// Options and window, for wide screens: `mss 65495, sack, wscale 10, window 65495`.

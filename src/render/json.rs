@@ -262,7 +262,7 @@ impl<'a> Object<'a> {
             return;
         }
         let mut digits = 9;
-        while fraction % 10 == 0 {
+        while fraction.is_multiple_of(10) {
             fraction /= 10;
             digits -= 1;
         }

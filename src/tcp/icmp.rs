@@ -29,7 +29,7 @@ pub enum IcmpKind {
     Unreachable {
         /// The code as sent.
         code: u8,
-        /// ICMPv6 rather than ICMP.
+        /// `ICMPv6` rather than ICMP.
         v6: bool,
     },
     /// The packet did not fit: next-hop MTU in bytes, 0 if not said.

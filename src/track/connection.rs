@@ -148,6 +148,12 @@ impl Connection {
         self.start
     }
 
+    /// Time of the last segment.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        self.last
+    }
+
     /// From the first to the last segment.
     #[must_use]
     pub fn duration(&self) -> Span {

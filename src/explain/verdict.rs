@@ -1,0 +1,233 @@
+//! The last words about a connection: one sentence that proves the verdict, and what it means for the reader.
+
+use std::fmt::{self, Write};
+
+use super::story::{Conclusion, Tone};
+use super::trouble;
+use super::words::{Bytes, Count, the};
+use crate::tcp::{Side, TcpState};
+use crate::track::{Connection, Opened, Verdict};
+
+/// One sentence with the frames that prove the verdict, appended to `out`.
+pub fn reason(out: &mut String, connection: &Connection) {
+    // Writing to a String cannot fail.
+    let _ = write_reason(out, connection);
+}
+
+fn write_reason(out: &mut String, connection: &Connection) -> fmt::Result {
+    let evidence = connection.evidence();
+    let first = evidence.first().copied().unwrap_or(connection.frames().0);
+    let last = evidence.last().copied().unwrap_or(connection.frames().1);
+    let handshake = connection.handshake();
+    match connection.verdict() {
+        Verdict::Refused => write!(
+            out,
+            "packet {last} refuses the SYN of packet {first}: nobody listens on {}, or something on the way says so",
+            connection.endpoint(Side::Server)
+        ),
+        Verdict::NoAnswer => write!(
+            out,
+            "{} in {} from packet {first} on, and nothing came back",
+            Count(u64::from(handshake.syns.max(1)), "SYN"),
+            connection.duration()
+        ),
+        Verdict::Aborted => write!(
+            out,
+            "{} reset the connection in packet {last}, before the handshake was complete",
+            closer(connection)
+        ),
+        Verdict::Unfinished => write!(
+            out,
+            "SYN-ACK in packet {}, but no ACK ever completed the handshake",
+            handshake.syn_ack.unwrap_or(last)
+        ),
+        Verdict::Reset => write!(
+            out,
+            "{} aborted the connection with the RST of packet {last}",
+            closer(connection)
+        ),
+        Verdict::Closed => {
+            let fin = |side| connection.peer(side).fin_frame.unwrap_or(last);
+            let (client, server) = (fin(Side::Client), fin(Side::Server));
+            write!(
+                out,
+                "both FINs, in packets {} and {}, are acknowledged; {} closed first",
+                client.min(server),
+                client.max(server),
+                closer(connection)
+            )
+        }
+        Verdict::HalfClosed => write!(
+            out,
+            "{} sent its FIN in packet {last}, the other end had not closed when the capture ended",
+            closer(connection)
+        ),
+        Verdict::Open => write!(out, "neither end had closed when the capture ended"),
+    }?;
+    if connection.opened() == Some(Opened::MidStream) {
+        write!(out, "; the capture began in the middle")?;
+    }
+    Ok(())
+}
+
+fn closer(connection: &Connection) -> &'static str {
+    connection.closed_by().map_or("one end", the)
+}
+
+/// What a reader should take away.
+#[must_use]
+pub fn conclusion(connection: &Connection) -> Conclusion {
+    let verdict = connection.verdict();
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_conclusion(&mut text, connection, verdict);
+    let troubles = connection.troubles();
+    for found in &troubles {
+        if !trouble::said_by_verdict(found.kind) {
+            text.push(' ');
+            trouble::sentence(&mut text, found);
+        }
+    }
+    let advice = advice(verdict, connection).or_else(|| {
+        troubles
+            .first()
+            .map(|found| trouble::advice(found.kind).to_owned())
+    });
+    Conclusion {
+        tone: match verdict {
+            Verdict::Closed if troubles.is_empty() => Tone::Good,
+            Verdict::Open | Verdict::HalfClosed | Verdict::Closed => Tone::Neutral,
+            _ => Tone::Bad,
+        },
+        word: verdict.name(),
+        text,
+        advice,
+    }
+}
+
+fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict) -> fmt::Result {
+    let bytes = |side| Bytes(connection.peer(side).counts.bytes);
+    let carried = format!(
+        "{} to the server, {} back",
+        bytes(Side::Client),
+        connection.peer(Side::Server).counts.bytes
+    );
+    match verdict {
+        Verdict::Refused => write!(
+            out,
+            "connect() fails with ECONNREFUSED, \"Connection refused\". The host was reached, and it (or a firewall that answers for it) said no. Silence would be \"no_answer\"."
+        ),
+        Verdict::NoAnswer => write!(
+            out,
+            "{} in {} and nothing came back. connect() waits and fails with ETIMEDOUT in the end. A closed port would have answered with RST; silence means that packets are dropped, or that the server's queue is full.",
+            Count(u64::from(connection.handshake().syns.max(1)), "SYN"),
+            connection.duration()
+        ),
+        Verdict::Aborted => write!(
+            out,
+            "{} reset the connection before the handshake was complete.",
+            closer(connection)
+        ),
+        Verdict::Unfinished => write!(
+            out,
+            "the server answered, but the client's ACK never came: it is gone, it was a scan, or the ACK was lost."
+        ),
+        Verdict::Reset => {
+            let other = connection.closed_by().map(|side| the(!side));
+            write!(
+                out,
+                "{carried}; then {} aborted with RST.",
+                closer(connection)
+            )?;
+            match other {
+                Some(other) => write!(
+                    out,
+                    " {other}'s program gets ECONNRESET; bytes not yet read may be lost."
+                ),
+                None => Ok(()),
+            }
+        }
+        Verdict::Closed => closed(out, connection, &carried),
+        Verdict::HalfClosed => {
+            let other = connection.closed_by().map_or("the other end", |s| the(!s));
+            write!(
+                out,
+                "{carried}; {} has closed its direction, {other} has not yet.",
+                closer(connection)
+            )
+        }
+        Verdict::Open => write!(
+            out,
+            "{carried}; nobody has closed, the connection goes on or the capture ends here."
+        ),
+    }
+}
+
+fn closed(out: &mut String, connection: &Connection, carried: &str) -> fmt::Result {
+    write!(
+        out,
+        "{carried}; {} closed first{}.",
+        closer(connection),
+        how_closed(connection)
+    )?;
+    for side in [Side::Client, Side::Server] {
+        if connection.peer(side).state == Some(TcpState::TimeWait) {
+            return if connection.closed_by() == Some(side) {
+                write!(
+                    out,
+                    " Its end stays in TIME-WAIT (60 s on Linux); that is normal."
+                )
+            } else {
+                write!(
+                    out,
+                    " {}'s end stays in TIME-WAIT (60 s on Linux); that is normal.",
+                    the(side)
+                )
+            };
+        }
+    }
+    Ok(())
+}
+
+/// `, in FIN-ACK, FIN-ACK, ACK` when three packets did it, in so many words otherwise.
+fn how_closed(connection: &Connection) -> &'static str {
+    let (Some(client), Some(server)) = (
+        connection.peer(Side::Client).fin_frame,
+        connection.peer(Side::Server).fin_frame,
+    ) else {
+        return "";
+    };
+    let evidence = connection.evidence();
+    let closing = evidence
+        .iter()
+        .filter(|frame| **frame >= client.min(server))
+        .count();
+    match closing {
+        3 => ", in FIN-ACK, FIN-ACK, ACK",
+        4 => ", in FIN-ACK, ACK, FIN-ACK, ACK",
+        _ => "",
+    }
+}
+
+/// What to check next.
+fn advice(verdict: Verdict, connection: &Connection) -> Option<String> {
+    let server = connection.endpoint(Side::Server);
+    Some(match verdict {
+        Verdict::Refused => {
+            "Is the server running, on this address and port?  Try: ss -ltn".to_owned()
+        }
+        Verdict::NoAnswer => format!(
+            "Is there a firewall between here and {server}? Is the host up? Is the server's accept queue full (ss -ltn, column Recv-Q)?"
+        ),
+        Verdict::Aborted => {
+            "Look at what the side that sent RST logged at that moment.".to_owned()
+        }
+        Verdict::Unfinished => {
+            "Many of these from many addresses are a SYN flood or a scan; a single one is a lost ACK or a client that went away.".to_owned()
+        }
+        Verdict::Reset => {
+            "Did the program crash, or close its socket with unread data in it, or set SO_LINGER to 0?".to_owned()
+        }
+        Verdict::Closed | Verdict::HalfClosed | Verdict::Open => return None,
+    })
+}
