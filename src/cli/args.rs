@@ -67,6 +67,10 @@ Examples:
   sudo handshake-watch live --once             only the built-in exchange
   sudo handshake-watch live -i eth0 -p 8443    watch others; sends nothing
   handshake-watch live --private               without root")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, as they are typed"
+)]
 pub(super) struct LiveArgs {
     /// Interface to capture on [default: the loopback one]
     #[arg(short, long, value_name = "NAME", help_heading = "What to capture")]
@@ -302,6 +306,10 @@ pub(super) enum Compat {
 /// How the result is shown.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, as they are typed"
+)]
 pub(super) struct OutputArgs {
     /// Shape of the output
     #[arg(long, value_name = "F")]

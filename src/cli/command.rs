@@ -193,6 +193,10 @@ pub struct ConnectCommand {
 
 /// How a result is shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each an option of its own"
+)]
 pub struct OutputChoice {
     /// `None`: what suits the command and the size of the input.
     pub format: Option<Format>,
@@ -250,10 +254,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap:
     checked.map_err(|misuse| {
         let mut declared = Cli::command();
         declared.build();
-        let command = declared
-            .find_subcommand_mut(misuse.command)
-            .expect("the name is one of the literals above");
-        command.error(ErrorKind::ArgumentConflict, misuse.text)
+        // Through the subcommand, so that the usage line is its own.
+        match declared.find_subcommand_mut(misuse.command) {
+            Some(command) => command.error(ErrorKind::ArgumentConflict, misuse.text),
+            None => declared.error(ErrorKind::ArgumentConflict, misuse.text),
+        }
     })
 }
 
