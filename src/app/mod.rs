@@ -1,7 +1,10 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
+mod exit;
 mod json;
 mod pipeline;
+
+pub use exit::ExitCode;
 
 use std::io;
 use std::path::Path;

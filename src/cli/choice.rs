@@ -1,0 +1,80 @@
+//! Choices that a user makes by name. Each exists once, here, and is what the rest of the program works with.
+
+use clap::ValueEnum;
+
+/// The shape of the output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Format {
+    /// A ladder for each connection
+    Timeline,
+    /// One row for each connection, those in trouble first
+    Table,
+    /// A few lines about the whole capture
+    Summary,
+    /// One sentence for each packet, for logs and screen readers
+    Plain,
+    /// One JSON object a line, for programs
+    Json,
+}
+
+/// Which records JSON output is narrowed to. The header and the summary always stay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Only {
+    /// One object for each TCP segment
+    Segments,
+    /// One object for each connection
+    Connections,
+}
+
+/// How much is said about each packet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
+pub enum ExplainLevel {
+    /// Nothing
+    None,
+    /// One clause
+    Brief,
+    /// A paragraph
+    Full,
+}
+
+/// Whether colours are used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Also in pipes and files
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// What the time column shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum TimeStyle {
+    /// Since the connection's first packet
+    #[default]
+    Relative,
+    /// Since the connection's previous packet
+    Delta,
+    /// Date and clock, with the zone
+    Absolute,
+}
+
+/// The order of a table's rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Sort {
+    /// Those in trouble first, grouped by cause
+    #[default]
+    Trouble,
+    /// By the first packet
+    Start,
+    /// The longest first
+    Duration,
+    /// The most payload bytes first
+    Bytes,
+    /// The longest wait for the other end first
+    Wait,
+    /// The most retransmissions first
+    Retransmissions,
+}
