@@ -115,8 +115,8 @@ struct KeptFrame {
 
 /// Why a batch was handed over.
 enum Status {
-    Full,
-    Pause,
+    Full(Counts),
+    Pause(Counts),
     End(Counts, Option<ReadError>),
 }
 
@@ -135,7 +135,7 @@ impl Reader {
         while batch.items.len() < BATCH {
             let frame = match self.source.next() {
                 Ok(Next::Frame(frame)) => frame,
-                Ok(Next::Pause) => return Status::Pause,
+                Ok(Next::Pause) => return Status::Pause(self.counts),
                 Ok(Next::End) => return Status::End(self.counts, None),
                 Err(error) => return Status::End(self.counts, Some(error)),
             };
@@ -156,7 +156,7 @@ impl Reader {
                 Decoded::Skipped(reason) => self.counts.skipped[reason as usize] += 1,
             }
         }
-        Status::Full
+        Status::Full(self.counts)
     }
 }
 
@@ -285,7 +285,7 @@ impl Analysis<'_> {
                     return Err(io::Error::other("the reading thread failed"));
                 }
             };
-            paused = matches!(status, Status::Pause);
+            paused = matches!(status, Status::Pause(_));
             if let Some(outcome) = self.batch(&batch, status)? {
                 return Ok(outcome);
             }
@@ -311,14 +311,16 @@ impl Analysis<'_> {
                 }
             }
         }
-        match status {
-            Status::End(counts, unreadable) => self.end(&counts, unreadable).map(Some),
-            Status::Pause => {
+        let (counts, unreadable) = match status {
+            Status::End(counts, unreadable) => (counts, unreadable),
+            Status::Full(counts) | Status::Pause(counts) if self.sink.satisfied() => (counts, None),
+            Status::Pause(_) => {
                 self.sink.pause(Quiet::Moment)?;
-                Ok(None)
+                return Ok(None);
             }
-            Status::Full => Ok(None),
-        }
+            Status::Full(_) => return Ok(None),
+        };
+        self.end(&counts, unreadable).map(Some)
     }
 
     fn segment(&mut self, segment: &Segment, frame: Option<Frame<'_>>) -> io::Result<()> {

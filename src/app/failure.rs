@@ -1,0 +1,84 @@
+//! What went wrong, for people: one line, a hint that works, and an exit code.
+
+use std::fmt;
+use std::io;
+
+use super::exit::ExitCode;
+use crate::capture::ReadError;
+
+/// A failure that ends a command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What the calling script sees.
+    pub(crate) code: ExitCode,
+    /// What failed and why.
+    message: String,
+    /// A command or a place to look that helps; several lines are allowed.
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a hint.
+    pub(crate) fn new(code: ExitCode, message: impl fmt::Display) -> Self {
+        Self {
+            code,
+            message: message.to_string(),
+            hint: None,
+        }
+    }
+
+    /// Adds what helps.
+    pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// The output could not be written. `None` for a closed pipe: whoever read it has enough, and that is success.
+    pub(crate) fn output(error: &io::Error) -> Option<Self> {
+        (error.kind() != io::ErrorKind::BrokenPipe).then(|| {
+            Self::new(
+                ExitCode::Output,
+                format_args!("the output cannot be written: {error}"),
+            )
+        })
+    }
+}
+
+/// The lines as they go to standard error, without the program's name.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        for line in self.hint.iter().flat_map(|hint| hint.lines()) {
+            write!(f, "\nhint: {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let hint = match &error {
+            ReadError::Directory { path } => Some(format!(
+                "name a file in it: handshake-watch replay {}/FILE.pcap",
+                path.display()
+            )),
+            ReadError::Empty => Some(
+                "was the capturing program stopped before it wrote anything? tcpdump -U writes each packet at once"
+                    .to_owned(),
+            ),
+            ReadError::NotACapture { .. } => Some(
+                "pcap, pcapng, .gz and .zst are understood; others can be converted: editcap -F pcapng IN OUT.pcapng"
+                    .to_owned(),
+            ),
+            ReadError::Open { .. }
+            | ReadError::Truncated { .. }
+            | ReadError::Damaged { .. }
+            | ReadError::Io { .. } => None,
+        };
+        let failure = Self::new(ExitCode::Input, error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Where results go, and what that place can show.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use super::exit::ExitCode;
+use super::failure::Failure;
+use crate::cli::{ColorChoice, OutputChoice};
+use crate::render::{Explain, Glyphs, Style, Width};
+
+/// Standard output or a file.
+pub(crate) enum Output {
+    /// Locked for the whole run: nobody else writes there.
+    Stdout(io::StdoutLock<'static>),
+    /// The file of `--output`.
+    File(File),
+}
+
+impl Output {
+    /// Opens what was asked for.
+    pub(crate) fn open(file: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = file else {
+            return Ok(Self::Stdout(io::stdout().lock()));
+        };
+        File::create(path).map(Self::File).map_err(|error| {
+            Failure::new(
+                ExitCode::Output,
+                format_args!("cannot write {}: {error}", path.display()),
+            )
+        })
+    }
+
+    /// Whether a person watches it.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Stdout(stdout) if stdout.is_terminal())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(stdout) => stdout.write(bytes),
+            Self::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(stdout) => stdout.flush(),
+            Self::File(file) => file.flush(),
+        }
+    }
+}
+
+/// The style for this output: what was asked for, else what the terminal and the environment say.
+pub(crate) fn style(choice: &OutputChoice, output: &Output, explain: Explain) -> Style {
+    Style {
+        width: Width::new(usize::from(choice.width.unwrap_or_else(terminal_width))),
+        glyphs: if choice.ascii || !locale_is_utf8() {
+            Glyphs::Ascii
+        } else {
+            Glyphs::Unicode
+        },
+        color: color(choice.color, output.is_terminal()),
+        explain: choice.explain.unwrap_or(explain),
+        time: choice.time,
+        fold: !choice.all_packets,
+        payload: choice.payload,
+        ..Style::default()
+    }
+}
+
+/// Columns of the terminal; 80 where there is none.
+fn terminal_width() -> u16 {
+    terminal_size::terminal_size().map_or(80, |(width, _)| width.0)
+}
+
+/// Lines of the terminal; `None` where there is none.
+pub(crate) fn terminal_height() -> Option<usize> {
+    terminal_size::terminal_size().map(|(_, height)| usize::from(height.0))
+}
+
+/// The locale's character set, by the rules of setlocale: the first of these that is set and not empty decides.
+fn locale_is_utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    locale.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// `NO_COLOR` and `CLICOLOR_FORCE` as <https://no-color.org> and <https://bixense.com/clicolors> describe them.
+fn color(choice: ColorChoice, terminal: bool) -> bool {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let forced = set("CLICOLOR_FORCE") && env::var("CLICOLOR_FORCE").as_deref() != Ok("0");
+            let dumb = env::var("TERM").is_ok_and(|term| term == "dumb");
+            !set("NO_COLOR") && (forced || (terminal && !dumb))
+        }
+    }
+}
