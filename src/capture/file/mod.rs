@@ -1,0 +1,194 @@
+//! Capture files and pipes: pcap and pcapng, plain or compressed, told apart by their first bytes and never by name.
+//!
+//! Comes in: a path, or `-` for standard input. Goes out: a [`Source`] of frames borrowed from its read buffer. Headers
+//! are taken apart by hand: a pcap record header is four numbers, and walking them in place costs a few nanoseconds a
+//! packet, keeps the frames before any damage, and knows at every byte whether the input was cut there. Nothing here
+//! looks into a frame.
+
+mod compressed;
+mod input;
+mod pcap;
+mod pcapng;
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Interface, Next, ReadError, Source};
+use compressed::Compression;
+use input::{Counted, Fill, Input};
+use pcap::PcapReader;
+use pcapng::PcapngReader;
+
+/// The longest captured part of a packet that a file may claim without saying so in its snaplen: what libpcap and
+/// Wireshark allow too. Longer ones are nearly always the sign of a damaged length.
+const USUAL_SNAPLEN: u32 = 262_144;
+
+/// No record or block is longer than this, whatever the file says, so that a few hostile bytes cannot make us
+/// allocate gigabytes.
+const LONGEST_RECORD: u32 = 16 * 1024 * 1024;
+
+/// Opens a capture file, or standard input for `-`. Blocks until the first bytes are there.
+///
+/// # Errors
+/// When it cannot be opened or does not begin like a capture.
+pub fn open(path: &Path) -> Result<Box<dyn Source + Send>, ReadError> {
+    let fail = |error| ReadError::Open {
+        path: path.to_owned(),
+        error,
+    };
+    let file = if path == Path::new("-") {
+        standard_input().map_err(fail)?
+    } else {
+        File::open(path).map_err(fail)?
+    };
+    let facts = file.metadata().map_err(fail)?;
+    if facts.is_dir() {
+        return Err(ReadError::Directory {
+            path: path.to_owned(),
+        });
+    }
+    let read = Arc::new(AtomicU64::new(0));
+    let progress = Progress {
+        read: Arc::clone(&read),
+        total: facts.is_file().then_some(facts.len()),
+    };
+    from_reader(Counted::new(file, read), !facts.is_file(), progress)
+}
+
+/// A capture from any reader; `may_block` says that its reads wait for somebody else to write.
+fn from_reader(
+    reader: impl io::Read + Send + 'static,
+    may_block: bool,
+    progress: Progress,
+) -> Result<Box<dyn Source + Send>, ReadError> {
+    let mut input = Input::new(Box::new(reader), may_block);
+    let start = begin(&mut input)?;
+    if let Some(compression) = Compression::of(start) {
+        input = input.decompressed(compression);
+    }
+    let start = begin(&mut input)?;
+    if PcapngReader::recognises(start) {
+        let reader = PcapngReader::open(input)?;
+        return Ok(Box::new(Opened { reader, progress }));
+    }
+    if PcapReader::recognises(start) {
+        let reader = PcapReader::open(input)?;
+        return Ok(Box::new(Opened { reader, progress }));
+    }
+    Err(not_a_capture(&input))
+}
+
+/// Standard input as a file of our own, without the buffer of the standard library in between.
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Standard input as a file of our own, without the buffer of the standard library in between.
+#[cfg(windows)]
+fn standard_input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
+}
+
+/// The first four bytes, which tell every format we know from the others.
+fn begin(input: &mut Input) -> Result<[u8; 4], ReadError> {
+    if !fill_blocking(input, 4)? {
+        return Err(if input.bytes().is_empty() {
+            ReadError::Empty
+        } else {
+            not_a_capture(input)
+        });
+    }
+    let bytes = input.bytes();
+    Ok([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
+/// Reads until `need` bytes are there, waiting for them; false when the input ends before that.
+fn fill_blocking(input: &mut Input, need: usize) -> Result<bool, ReadError> {
+    while input.bytes().len() < need {
+        match input.fill(need) {
+            Ok(Fill::More | Fill::Pause) => {}
+            Ok(Fill::End) => return Ok(false),
+            Err(error) => return Err(read_error(error, 0, input.offset())),
+        }
+    }
+    Ok(true)
+}
+
+/// Reading failed: what it means for a capture of which `number` packets were returned. `offset` is where the record
+/// begins that is not whole.
+fn read_error(error: io::Error, number: u64, offset: u64) -> ReadError {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match error.kind() {
+        // The system's own errors carry a number; those of a decompressor do not.
+        _ if error.raw_os_error().is_some() => ReadError::Io {
+            frame: number,
+            error,
+        },
+        UnexpectedEof => ReadError::Truncated {
+            frame: number + 1,
+            offset,
+        },
+        InvalidData | InvalidInput => ReadError::Damaged {
+            frame: number,
+            offset,
+            what: error.to_string(),
+        },
+        _ => ReadError::Io {
+            frame: number,
+            error,
+        },
+    }
+}
+
+fn not_a_capture(input: &Input) -> ReadError {
+    let bytes = input.bytes();
+    ReadError::NotACapture {
+        start: bytes[..bytes.len().min(8)].to_vec(),
+    }
+}
+
+/// How long a packet's captured part may be where the file promises at most `snaplen`.
+fn longest_packet(snaplen: u32) -> u32 {
+    snaplen.clamp(USUAL_SNAPLEN, LONGEST_RECORD)
+}
+
+/// Bytes of the file as it lies on the disk, before decompression.
+struct Progress {
+    read: Arc<AtomicU64>,
+    total: Option<u64>,
+}
+
+/// What both formats have in common for [`Source`].
+trait Reader {
+    fn next(&mut self) -> Result<Next<'_>, ReadError>;
+    fn interfaces(&self) -> &[Interface];
+}
+
+struct Opened<R> {
+    reader: R,
+    progress: Progress,
+}
+
+impl<R: Reader> Source for Opened<R> {
+    fn next(&mut self) -> Result<Next<'_>, ReadError> {
+        self.reader.next()
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        self.reader.interfaces()
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        let total = self.progress.total?;
+        Some((self.progress.read.load(Ordering::Relaxed), total))
+    }
+}
+
+#[cfg(test)]
+mod tests;

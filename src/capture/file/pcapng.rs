@@ -1,0 +1,375 @@
+//! The pcapng format: sections of blocks, each section with its own byte order and interfaces.
+//!
+//! Comes in: the input from its first byte. Goes out: the frames of its packet blocks (enhanced, simple, and the
+//! obsolete kind) and the interfaces they name, numbered through over all sections. Other blocks are skipped.
+
+use super::input::{Fill, Input};
+use super::pcap::impossible_length;
+use super::{LONGEST_RECORD, Reader, fill_blocking, longest_packet, not_a_capture, read_error};
+use crate::capture::{Frame, Interface, Next, ReadError};
+use crate::time::Timestamp;
+
+mod interface;
+
+use interface::{Clock, describe};
+
+const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+const INTERFACE_DESCRIPTION: u32 = 1;
+const OBSOLETE_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const ENHANCED_PACKET: u32 = 6;
+
+const BYTE_ORDER: u32 = 0x1a2b_3c4d;
+
+/// Type and length, before every block's body.
+const BLOCK_START: usize = 8;
+/// The length again, after it.
+const BLOCK_END: usize = 4;
+
+/// A block may be a bit longer than the longest packet: it has headers and options.
+const LONGEST_BLOCK: u32 = LONGEST_RECORD + 256 * 1024;
+
+/// Interfaces in all sections together; a frame names its own with 16 bits.
+const MOST_INTERFACES: usize = 1 << 16;
+
+pub(super) struct PcapngReader {
+    input: Input,
+    order: Order,
+    interfaces: Vec<Interface>,
+    /// How the time stamps of each of `interfaces` are meant.
+    clocks: Vec<Clock>,
+    /// The index in `interfaces` of the current section's first one.
+    section: usize,
+    number: u64,
+    /// Time of the last packet that had one: simple packets have none, and so keep their place.
+    latest: Timestamp,
+    finished: bool,
+}
+
+impl PcapngReader {
+    pub(super) fn recognises(start: [u8; 4]) -> bool {
+        u32::from_be_bytes(start) == SECTION_HEADER
+    }
+
+    /// Looks at the first section's byte order and leaves its block to be read.
+    pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
+        if !fill_blocking(&mut input, BLOCK_START + 4)? {
+            return Err(ReadError::Truncated {
+                frame: 0,
+                offset: input.offset(),
+            });
+        }
+        let Some(order) = Order::of_section(input.bytes()) else {
+            return Err(not_a_capture(&input));
+        };
+        Ok(Self {
+            input,
+            order,
+            interfaces: Vec::new(),
+            clocks: Vec::new(),
+            section: 0,
+            number: 0,
+            latest: Timestamp::default(),
+            finished: false,
+        })
+    }
+
+    /// The block at the start of the window, if it is whole.
+    #[inline]
+    fn block(&self) -> Result<Block, Need> {
+        let bytes = self.input.bytes();
+        if bytes.len() < BLOCK_START {
+            return Err(Need::Bytes(BLOCK_START));
+        }
+        let kind = self.order.u32(bytes, 0);
+        let order = if kind == SECTION_HEADER {
+            if bytes.len() < BLOCK_START + 4 {
+                return Err(Need::Bytes(BLOCK_START + 4));
+            }
+            Order::of_section(bytes)
+                .ok_or_else(|| Need::damaged("a section without a byte order"))?
+        } else {
+            self.order
+        };
+        let len = order.u32(bytes, 4);
+        if len < (BLOCK_START + BLOCK_END) as u32 || len % 4 != 0 || len > LONGEST_BLOCK {
+            return Err(Need::Damaged(format!("a block of {len} bytes")));
+        }
+        let len = len as usize;
+        if bytes.len() < len {
+            return Err(Need::Bytes(len));
+        }
+        let again = order.u32(bytes, len - BLOCK_END);
+        if again as usize != len {
+            return Err(Need::Damaged(format!(
+                "a block's two lengths differ, {len} and {again}"
+            )));
+        }
+        Ok(Block { kind, len, order })
+    }
+
+    /// Where the packet of a packet block is, and what the block says of it.
+    #[inline]
+    fn packet(&self, block: &Block) -> Result<Packet, Need> {
+        let body = &self.input.bytes()[BLOCK_START..block.len - BLOCK_END];
+        match block.kind {
+            ENHANCED_PACKET => self.timed_packet(body, |order, body| order.u32(body, 0)),
+            OBSOLETE_PACKET => {
+                self.timed_packet(body, |order, body| u32::from(order.u16(body, 0)))
+            }
+            _ => self.simple_packet(body),
+        }
+    }
+
+    /// An enhanced packet block, or an obsolete one, which differs in the width of its interface number.
+    #[inline]
+    fn timed_packet(
+        &self,
+        body: &[u8],
+        interface: impl Fn(Order, &[u8]) -> u32,
+    ) -> Result<Packet, Need> {
+        const HEADER: usize = 20;
+        let order = self.order;
+        if body.len() < HEADER {
+            return Err(Need::damaged("a packet block without its header"));
+        }
+        let (index, described, clock) = self.interface(interface(order, body))?;
+        let ticks = u64::from(order.u32(body, 4)) << 32 | u64::from(order.u32(body, 8));
+        let captured = order.u32(body, 12);
+        let longest = longest_packet(described.snaplen);
+        if captured > longest {
+            return Err(Need::Damaged(impossible_length(captured, longest)));
+        }
+        if captured as usize > body.len() - HEADER {
+            return Err(Need::Damaged(format!(
+                "a packet of {captured} captured bytes in a block with room for {}",
+                body.len() - HEADER
+            )));
+        }
+        Ok(Packet {
+            interface: index,
+            time: Some(clock.time(ticks)),
+            start: BLOCK_START + HEADER,
+            captured: captured as usize,
+            original_len: order.u32(body, 16).max(captured),
+        })
+    }
+
+    fn simple_packet(&self, body: &[u8]) -> Result<Packet, Need> {
+        const HEADER: usize = 4;
+        if body.len() < HEADER {
+            return Err(Need::damaged("a packet block without its header"));
+        }
+        let (index, described, _) = self.interface(0)?;
+        let original_len = self.order.u32(body, 0);
+        let snaplen = match described.snaplen {
+            0 => u32::MAX,
+            snaplen => snaplen,
+        };
+        let room = body.len() - HEADER;
+        let captured = room.min(original_len.min(snaplen) as usize);
+        Ok(Packet {
+            interface: index,
+            time: None,
+            start: BLOCK_START + HEADER,
+            captured,
+            original_len,
+        })
+    }
+
+    /// The `local`th interface of this section.
+    #[inline]
+    fn interface(&self, local: u32) -> Result<(u16, &Interface, &Clock), Need> {
+        let index = self.section.saturating_add(local as usize);
+        match (self.interfaces.get(index), self.clocks.get(index)) {
+            (Some(interface), Some(clock)) => Ok((index as u16, interface, clock)),
+            _ => Err(Need::Damaged(format!(
+                "a packet of interface {local}, of which there is no description"
+            ))),
+        }
+    }
+
+    /// Learns from a block that is no packet, and leaves it behind.
+    fn other_block(&mut self, block: &Block) -> Result<(), Need> {
+        let body = &self.input.bytes()[BLOCK_START..block.len - BLOCK_END];
+        match block.kind {
+            SECTION_HEADER => {
+                if body.len() < 16 {
+                    return Err(Need::damaged("a section without its header"));
+                }
+                let version = (block.order.u16(body, 4), block.order.u16(body, 6));
+                // Version 1.2 was written by some tools and means the same.
+                if !matches!(version, (1, 0 | 2)) {
+                    let (major, minor) = version;
+                    return Err(Need::Damaged(format!(
+                        "pcapng version {major}.{minor} is not known"
+                    )));
+                }
+                self.order = block.order;
+                self.section = self.interfaces.len();
+            }
+            INTERFACE_DESCRIPTION => {
+                if self.interfaces.len() == MOST_INTERFACES {
+                    return Err(Need::Damaged(format!(
+                        "more than {MOST_INTERFACES} interfaces"
+                    )));
+                }
+                let (interface, clock) = describe(body, self.order)
+                    .ok_or_else(|| Need::damaged("an interface without its description"))?;
+                self.interfaces.push(interface);
+                self.clocks.push(clock);
+            }
+            _ => {}
+        }
+        self.input.take(block.len, 0..0);
+        Ok(())
+    }
+
+    /// Reads until there is a whole packet at the start of the window, or says what to return instead of it.
+    fn find_packet(&mut self) -> Result<(Block, Packet), Result<Next<'static>, ReadError>> {
+        loop {
+            if self.finished {
+                return Err(Ok(Next::End));
+            }
+            let found = self.block().and_then(|block| {
+                if matches!(
+                    block.kind,
+                    ENHANCED_PACKET | SIMPLE_PACKET | OBSOLETE_PACKET
+                ) {
+                    return self.packet(&block).map(|packet| Some((block, packet)));
+                }
+                self.other_block(&block).map(|()| None)
+            });
+            match found {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
+                Err(need) => {
+                    if let Some(answer) = self.refill(need) {
+                        return Err(answer);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads more, or says what to return instead of a frame.
+    #[cold]
+    fn refill(&mut self, need: Need) -> Option<Result<Next<'static>, ReadError>> {
+        let offset = self.input.offset();
+        let filled = match need {
+            Need::Bytes(need) => self.input.fill(need),
+            Need::Damaged(what) => {
+                self.finished = true;
+                return Some(Err(ReadError::Damaged {
+                    frame: self.number,
+                    offset,
+                    what,
+                }));
+            }
+        };
+        match filled {
+            Ok(Fill::More) => return None,
+            Ok(Fill::Pause) => return Some(Ok(Next::Pause)),
+            _ => self.finished = true,
+        }
+        Some(match filled {
+            Err(error) => Err(read_error(error, self.number, offset)),
+            _ if self.input.bytes().is_empty() => Ok(Next::End),
+            _ => Err(ReadError::Truncated {
+                frame: self.number + 1,
+                offset,
+            }),
+        })
+    }
+}
+
+impl Reader for PcapngReader {
+    #[inline]
+    fn next(&mut self) -> Result<Next<'_>, ReadError> {
+        let (block, packet) = match self.find_packet() {
+            Ok(found) => found,
+            Err(answer) => return answer,
+        };
+        self.number += 1;
+        self.latest = packet.time.unwrap_or(self.latest);
+        let end = packet.start + packet.captured;
+        Ok(Next::Frame(Frame {
+            number: self.number,
+            time: self.latest,
+            link: self.interfaces[usize::from(packet.interface)].link,
+            interface: packet.interface,
+            data: self.input.take(block.len, packet.start..end),
+            original_len: packet.original_len,
+        }))
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+}
+
+/// A whole block at the start of the window.
+struct Block {
+    kind: u32,
+    /// With its head and its tail.
+    len: usize,
+    order: Order,
+}
+
+/// A packet within a block.
+struct Packet {
+    interface: u16,
+    time: Option<Timestamp>,
+    /// Where its bytes begin, from the start of the block.
+    start: usize,
+    captured: usize,
+    original_len: u32,
+}
+
+/// Why there is no whole block at the start of the window.
+enum Need {
+    /// It takes so many bytes in all.
+    Bytes(usize),
+    /// No bytes will help.
+    Damaged(String),
+}
+
+impl Need {
+    fn damaged(what: &str) -> Self {
+        Self::Damaged(what.to_owned())
+    }
+}
+
+/// The byte order of a section.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    /// Of the section whose header block begins here; the caller gives at least twelve bytes.
+    fn of_section(block: &[u8]) -> Option<Self> {
+        [Self::Little, Self::Big]
+            .into_iter()
+            .find(|order| order.u32(block, 8) == BYTE_ORDER)
+    }
+
+    #[inline]
+    fn u32(self, bytes: &[u8], at: usize) -> u32 {
+        let bytes = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+        match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    #[inline]
+    fn u16(self, bytes: &[u8], at: usize) -> u16 {
+        let bytes = [bytes[at], bytes[at + 1]];
+        match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        }
+    }
+}
