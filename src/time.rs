@@ -2,8 +2,10 @@
 //!
 //! Nothing here reads a clock. Capture clocks may step backwards, so distances are signed.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::{Add, Sub};
+
+use arrayvec::ArrayString;
 
 /// Nanoseconds since 1970-01-01 00:00:00 UTC, as the capture says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -98,18 +100,170 @@ impl Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.unsigned_abs();
-        let sign = if self.0 < 0 { "-" } else { "" };
-        // Each branch begins where rounding in the unit below would print 1000 of it.
-        let text = match nanos {
-            0..500 if nanos != 0 => format!("{sign}{nanos} ns"),
-            0..999_500 => format!("{sign}{} µs", (nanos + 500) / 1_000),
-            999_500..9_950_000 => format!("{sign}{:.1} ms", nanos as f64 / 1e6),
-            9_950_000..999_500_000 => format!("{sign}{} ms", (nanos + 500_000) / 1_000_000),
-            999_500_000..99_950_000_000 => format!("{sign}{:.1} s", nanos as f64 / 1e9),
-            _ => format!("{sign}{} s", (nanos + 500_000_000) / 1_000_000_000),
+        // Each branch begins where rounding in the unit below would print 1000 of it. Tenths are rounded half up, in
+        // integers: a ladder prints one of these a row.
+        let (tenths, shown, unit) = match nanos {
+            1..500 => (nanos * 10, false, "ns"),
+            0..999_500 => ((nanos + 500) / 1_000 * 10, false, "µs"),
+            999_500..9_950_000 => ((nanos + 50_000) / 100_000, true, "ms"),
+            9_950_000..999_500_000 => ((nanos + 500_000) / 1_000_000 * 10, false, "ms"),
+            999_500_000..99_950_000_000 => ((nanos + 50_000_000) / 100_000_000, true, "s"),
+            _ => ((nanos + 500_000_000) / 1_000_000_000 * 10, false, "s"),
         };
+        // The longest is 20 characters: the sign, ten digits of seconds, the unit.
+        let mut text = ArrayString::<32>::new();
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(text, "{sign}{}", tenths / 10)?;
+        if shown {
+            write!(text, ".{}", tenths % 10)?;
+        }
+        write!(text, " {unit}")?;
         f.pad(&text)
     }
+}
+
+impl Span {
+    /// For long distances: as [`Display`](fmt::Display) below a minute, then `15 min 6 s`, `3 h 12 min`, `2 d 4 h`.
+    pub fn in_words(self) -> impl fmt::Display {
+        InWords(self)
+    }
+}
+
+struct InWords(Span);
+
+impl fmt::Display for InWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = (self.0.0.unsigned_abs() + NANOS as u64 / 2) / NANOS as u64;
+        let (large, large_unit, small, small_unit) = match seconds {
+            0..60 => return self.0.fmt(f),
+            60..3_600 => (seconds / 60, "min", seconds % 60, "s"),
+            3_600..86_400 => (seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
+            _ => (seconds / 86_400, "d", seconds % 86_400 / 3_600, "h"),
+        };
+        let sign = if self.0.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{large} {large_unit}")?;
+        if small > 0 {
+            write!(f, " {small} {small_unit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A date and time of day in UTC. Written `2026-11-22 02:41:07`; with a precision, `{:.6}`, with that many decimals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Utc {
+    /// The year, 1677 to 2262 for every [`Timestamp`].
+    pub year: i32,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 59.
+    pub second: u8,
+    /// Nanoseconds of the second.
+    pub nanos: u32,
+}
+
+impl Timestamp {
+    /// The date and time of day in UTC.
+    #[must_use]
+    pub fn utc(self) -> Utc {
+        let days = self.seconds().div_euclid(86_400);
+        let second = self.seconds().rem_euclid(86_400);
+        let (year, month, day) = calendar(days);
+        Utc {
+            year,
+            month,
+            day,
+            hour: (second / 3_600) as u8,
+            minute: (second / 60 % 60) as u8,
+            second: (second % 60) as u8,
+            nanos: self.subsec_nanos(),
+        }
+    }
+}
+
+impl Utc {
+    /// The date: `2026-11-22`.
+    pub fn date(self) -> impl fmt::Display {
+        Date(self)
+    }
+
+    /// The time of day: `02:41:07`; with a precision, `{:.6}`, with that many decimals.
+    pub fn clock(self) -> impl fmt::Display {
+        Clock(self)
+    }
+}
+
+struct Date(Utc);
+struct Clock(Utc);
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", Date(*self))?;
+        Clock(*self).fmt(f)
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Utc {
+            year, month, day, ..
+        } = self.0;
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Utc {
+            hour,
+            minute,
+            second,
+            nanos,
+            ..
+        } = self.0;
+        write!(f, "{hour:02}:{minute:02}:{second:02}")?;
+        match f.precision().unwrap_or(0).min(9) {
+            0 => Ok(()),
+            // Cut, not rounded: a time of day must not move into the next second.
+            digits => write!(f, ".{:0digits$}", nanos / 10_u32.pow(9 - digits as u32)),
+        }
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+fn calendar(days: i64) -> (i32, u8, u8) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    // Years are counted from March, so that the leap day is the last of its year.
+    let since_march_2000 = days - 11_017;
+    let cycle = since_march_2000.div_euclid(DAYS_OF_400_YEARS);
+    let mut rest = since_march_2000.rem_euclid(DAYS_OF_400_YEARS);
+    // The last century of a cycle and the last year of four have a day more: it must not begin a fifth.
+    let centuries = (rest / 36_524).min(3);
+    rest -= centuries * 36_524;
+    let fours = rest / 1_461;
+    rest -= fours * 1_461;
+    let years = (rest / 365).min(3);
+    rest -= years * 365;
+    let mut year = 2000 + cycle * 400 + centuries * 100 + fours * 4 + years;
+    let mut month = 3;
+    for length in [31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 29] {
+        if rest < length {
+            break;
+        }
+        rest -= length;
+        month += 1;
+    }
+    if month > 12 {
+        month -= 12;
+        year += 1;
+    }
+    (year as i32, month, rest as u8 + 1)
 }
 
 impl Sub for Timestamp {
@@ -164,6 +318,40 @@ mod tests {
         ] {
             assert_eq!(Span::from_nanos(nanos).to_string(), text);
         }
+    }
+
+    #[test]
+    fn long_spans_are_spoken() {
+        for (seconds, text) in [
+            (59, "59.0 s"),
+            (906, "15 min 6 s"),
+            (7200, "2 h"),
+            (11_580, "3 h 13 min"),
+            (187_200, "2 d 4 h"),
+            (-60, "-1 min"),
+        ] {
+            assert_eq!(Span::from_secs(seconds).in_words().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_calendar_knows_leap_days() {
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00"),
+            (-1, "1969-12-31 23:59:59"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (951_868_800, "2000-03-01 00:00:00"),
+            (1_709_164_800, "2024-02-29 00:00:00"),
+            (1_735_603_200, "2024-12-31 00:00:00"),
+            (1_795_315_267, "2026-11-22 02:41:07"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+            (-2_203_891_200, "1900-03-01 00:00:00"),
+        ] {
+            assert_eq!(Timestamp::new(seconds, 0).utc().to_string(), text);
+        }
+        let instant = Timestamp::new(1_795_315_267, 238_346_999);
+        assert_eq!(format!("{:.6}", instant.utc().clock()), "02:41:07.238346");
     }
 
     #[test]

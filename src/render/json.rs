@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::escape;
 use crate::explain::{ConnectionFacts, SegmentFacts, Totals};
 use crate::tcp::{Endpoint, TcpState};
 use crate::time::{Span, Timestamp};
@@ -192,20 +193,7 @@ impl<'a> Object<'a> {
 
     fn string(&mut self, text: &str) {
         self.out.push(b'"');
-        for byte in text.bytes() {
-            match byte {
-                b'"' | b'\\' => self.out.extend_from_slice(&[b'\\', byte]),
-                b'\n' => self.out.extend_from_slice(b"\\n"),
-                0..0x20 | 0x7f => {
-                    const HEX: &[u8; 16] = b"0123456789abcdef";
-                    let low = HEX[usize::from(byte & 15)];
-                    let high = HEX[usize::from(byte >> 4)];
-                    self.out
-                        .extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
-                }
-                _ => self.out.push(byte),
-            }
-        }
+        escape::json(self.out, text.as_bytes());
         self.out.push(b'"');
     }
 

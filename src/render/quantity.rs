@@ -1,0 +1,84 @@
+//! Counts and sizes as people read them: `3 812`, `5.2 MB`.
+
+use std::fmt;
+
+/// A count with its thousands set apart: `1 843 201`.
+#[derive(Clone, Copy, Debug)]
+pub struct Count(pub u64);
+
+/// A number of bytes in decimal units with about two significant digits: `13 bytes`, `5.2 MB`, `901 MB`.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(self.0);
+        let head = match digits.len() % 3 {
+            0 => 3,
+            short => short,
+        };
+        f.write_str(&digits[..head])?;
+        for start in (head..digits.len()).step_by(3) {
+            write!(f, " {}", &digits[start..start + 3])?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+        match self.0 {
+            1 => return f.write_str("1 byte"),
+            count @ 0..1000 => return write!(f, "{count} bytes"),
+            _ => {}
+        }
+        let mut value = self.0 as f64;
+        let mut unit = "bytes";
+        for larger in UNITS {
+            // Below this the rounded number has at most three digits.
+            if value < 999.5 {
+                break;
+            }
+            value /= 1000.0;
+            unit = larger;
+        }
+        if value < 9.95 {
+            write!(f, "{value:.1} {unit}")
+        } else {
+            write!(f, "{value:.0} {unit}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (count, text) in [
+            (0, "0"),
+            (812, "812"),
+            (3812, "3 812"),
+            (1_843_201, "1 843 201"),
+        ] {
+            assert_eq!(Count(count).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn sizes_choose_their_unit() {
+        for (bytes, text) in [
+            (1, "1 byte"),
+            (13, "13 bytes"),
+            (5_200_000, "5.2 MB"),
+            (999_700, "1.0 MB"),
+            (901_000_000, "901 MB"),
+            (u64::MAX, "18 EB"),
+        ] {
+            assert_eq!(Bytes(bytes).to_string(), text);
+        }
+    }
+}
