@@ -25,7 +25,7 @@ pub const DEFAULT_BUFFER: u32 = 64 * 1024 * 1024;
 /// libpcap's time-out. The kernel hands over a block that is not full after this long, so it is also the latency.
 const BLOCK_TIMEOUT_MS: i32 = 1;
 /// How long one call waits for packets before it says [`Next::Pause`] again, so that its caller can look at a clock.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Packets taken from the ring at once. With the largest packets that is 4 MiB.
 const PACKETS_AT_ONCE: usize = 64;
 /// A batch ends when it holds this much, so that the first packet in it does not wait for many others.

@@ -6,6 +6,8 @@
 pub mod client;
 #[cfg(target_os = "linux")]
 pub mod namespace;
+pub mod recordings;
+pub mod scenario;
 pub mod server;
 
 use std::io;
@@ -41,6 +43,14 @@ pub enum LabError {
     /// There was nobody to connect to.
     #[error("no address to connect to")]
     NoAddress,
+    /// The other end did something that it cannot do.
+    #[error("{what}: {ending:?}")]
+    Unexpected {
+        /// What happened.
+        what: &'static str,
+        /// How the exchange ended.
+        ending: client::Ending,
+    },
     /// A system call failed.
     #[error("{call}() failed: {error}")]
     System {
