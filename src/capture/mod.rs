@@ -6,6 +6,7 @@
 mod error;
 mod file;
 mod link;
+pub mod live;
 
 pub use error::ReadError;
 pub use file::open;

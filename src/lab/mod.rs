@@ -1,1 +1,77 @@
 //! Teaching traffic: the built-in server and client, scenarios, and the private namespace they can run in.
+//!
+//! Comes in: a port, a message, the name of a scenario. Goes out: real packets between real sockets of this machine, and a
+//! report of each system call that caused them. Nothing here captures, and nothing prints.
+
+pub mod client;
+#[cfg(target_os = "linux")]
+pub mod namespace;
+pub mod recordings;
+pub mod scenario;
+pub mod server;
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::Socket;
+
+use crate::tcp::{Endpoint, FourTuple};
+
+/// A built-in end could not do its job.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// Another program listens there.
+    #[error("another program already listens on {address}")]
+    PortBusy {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The system keeps this port for privileged programs.
+    #[error("not permitted to listen on {address}: ports below 1024 need root")]
+    PortForbidden {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// Nobody accepted our connection.
+    #[error("cannot connect to {address}: {error}")]
+    NotConnected {
+        /// To whom.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// There was nobody to connect to.
+    #[error("no address to connect to")]
+    NoAddress,
+    /// The other end did something that it cannot do.
+    #[error("{what}: {ending:?}")]
+    Unexpected {
+        /// What happened.
+        what: &'static str,
+        /// How the exchange ended.
+        ending: client::Ending,
+    },
+    /// A system call failed.
+    #[error("{call}() failed: {error}")]
+    System {
+        /// Which one.
+        call: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// Local end as source, remote end as destination; `None` while a socket is not connected.
+fn tuple(socket: &Socket) -> Option<FourTuple> {
+    let end = |address: socket2::SockAddr| {
+        let address = address.as_socket()?;
+        Some(Endpoint {
+            address: address.ip(),
+            port: address.port(),
+        })
+    };
+    Some(FourTuple {
+        source: end(socket.local_addr().ok()?)?,
+        destination: end(socket.peer_addr().ok()?)?,
+    })
+}
