@@ -1,0 +1,36 @@
+# From a clean clone: `make demo` shows a connection, `make test` tests the program.
+
+PREFIX ?= /usr/local
+PROGRAM := target/release/handshake-watch
+
+# Under sudo the build still belongs to the person who called it: a root-owned target/ would stop their next build.
+AS_CALLER := $(if $(SUDO_USER),sudo -u $(SUDO_USER) -H)
+# A fresh Rust is often not in PATH yet, and never in sudo's.
+CARGO := $(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec cargo "$$@"' cargo
+
+.PHONY: help demo build test install
+
+help:
+	@echo 'make demo      build, then show a narrated TCP handshake'
+	@echo 'make test      run the tests'
+	@echo 'make build     build $(PROGRAM)'
+	@echo 'make install   copy it to $(PREFIX)/bin, where sudo finds it (PREFIX=... for elsewhere)'
+	@echo
+	@echo 'Where a C linker or libpcap is missing, each of them says so and installs it first.'
+
+demo: build
+	./$(PROGRAM) demo handshake
+
+build:
+	@./.ci/setup
+	$(CARGO) build --release --locked
+
+test:
+	@./.ci/setup
+	$(CARGO) test --locked
+
+install: build
+	@bin="$(DESTDIR)$(PREFIX)/bin"; root=; \
+	mkdir -p "$$bin" 2>/dev/null || true; \
+	if ! [ -w "$$bin" ]; then root=sudo; fi; \
+	set -x; $$root install -d "$$bin" && $$root install -m 755 $(PROGRAM) "$$bin/"
