@@ -177,13 +177,14 @@ fn contradiction(
             .all(|trouble| trouble.kind != *kind)
             .then(|| format!("there is no such trouble (frames up to {last})")),
         Expectation::Flags(patterns) => {
-            patterns.iter().enumerate().find_map(|(index, pattern)| {
-                match seen.flags.get(index) {
+            patterns
+                .iter()
+                .enumerate()
+                .find_map(|(index, pattern)| match seen.flags.get(index) {
                     None => Some(format!("it ends after frame {last}")),
                     Some((frame, flags)) => (!pattern.matches(*flags))
                         .then(|| format!("frame {frame} is {flags} instead of {pattern}")),
-                }
-            })
+                })
         }
     }
 }

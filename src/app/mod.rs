@@ -1,38 +1,46 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
 mod exit;
+mod expect;
+mod failure;
 mod json;
+mod output;
 mod pipeline;
+mod replay;
+mod say;
+mod select;
 
 pub use exit::ExitCode;
 
-use std::io;
-use std::path::Path;
+use std::ffi::OsString;
 
-/// Stand-in until the command line is there.
-///
-/// # Errors
-/// When the file cannot be read or the output cannot be written.
-pub fn replay(path: &Path, own: bool) -> anyhow::Result<()> {
-    let source = crate::capture::open(path)?;
-    let limits = crate::track::Limits {
-        labels: if own {
-            crate::track::LabelRules::Own
-        } else {
-            crate::track::LabelRules::Wireshark
-        },
-        ..Default::default()
+use crate::cli::{self, Command};
+
+/// Understands the command line, does what it says, and tells people what went wrong.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = match cli::parse(words) {
+        Ok(command) => command,
+        Err(error) => {
+            // Help goes to standard output, wrong usage to standard error; when that is closed nobody is left to be told.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::Usage
+            } else {
+                ExitCode::Fine
+            };
+        }
     };
-    let mut sink =
-        json::JsonSink::new(io::stdout().lock(), &path.display().to_string(), true, true);
-    let outcome = pipeline::run(
-        pipeline::Reader::new(source),
-        crate::track::Tracker::new(limits),
-        &mut sink,
-        2,
-    )?;
-    if let Some(error) = outcome.unreadable {
-        return Err(error.into());
+    run(&command).unwrap_or_else(|failure| {
+        say::problem(&failure);
+        failure.code
+    })
+}
+
+fn run(command: &Command) -> Result<ExitCode, failure::Failure> {
+    match command {
+        Command::Replay(command) => replay::replay(command),
+        Command::Live(_) | Command::Demo(_) | Command::Serve(_) | Command::Connect(_) => {
+            Err(failure::Failure::new(ExitCode::Lab, "not built yet"))
+        }
     }
-    Ok(())
 }

@@ -66,6 +66,69 @@ pub(crate) trait Sink {
     }
 }
 
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        (**self).segment(tracked)
+    }
+
+    fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
+        (**self).icmp_error(error, connection)
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        (**self).connection(connection)
+    }
+
+    fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
+        (**self).pause(quiet)
+    }
+
+    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        (**self).finish(totals)
+    }
+
+    fn satisfied(&self) -> bool {
+        (**self).satisfied()
+    }
+}
+
+/// Two sinks that see the same; the run ends when the first is satisfied.
+pub(crate) struct Both<A, B> {
+    pub(crate) first: A,
+    pub(crate) second: B,
+}
+
+impl<A: Sink, B: Sink> Sink for Both<A, B> {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        self.first.segment(tracked)?;
+        self.second.segment(tracked)
+    }
+
+    fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
+        self.first.icmp_error(error, connection)?;
+        self.second.icmp_error(error, connection)
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        self.first.connection(connection)?;
+        self.second.connection(connection)
+    }
+
+    fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
+        self.first.pause(quiet)?;
+        self.second.pause(quiet)
+    }
+
+    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        self.first.finish(totals)?;
+        self.second.finish(totals)
+    }
+
+    fn satisfied(&self) -> bool {
+        self.first.satisfied()
+    }
+}
+
 /// How quiet the input is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Quiet {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::choice::{ColorChoice, ExplainLevel, Format, Only, Sort, TimeStyle};
+use super::choice::{ColorChoice, Format, Only, Sort};
 use super::expect::Expectation;
 use super::value::{Moment, parse_duration, parse_moment, parse_size};
+use crate::render::{Explain, TimeColumn};
 use crate::track::Verdict;
 
 /// See a TCP connection, live or recorded, as a ladder: who sent what, what it means, and how it ended.
@@ -321,7 +322,7 @@ pub(super) struct OutputArgs {
 
     /// How much is said about each packet
     #[arg(long, value_name = "LEVEL")]
-    pub(super) explain: Option<ExplainLevel>,
+    pub(super) explain: Option<Explain>,
 
     /// Do not fold bulk transfers and idle stretches
     #[arg(long)]
@@ -337,7 +338,7 @@ pub(super) struct OutputArgs {
 
     /// What the time column shows
     #[arg(long, value_name = "STYLE", default_value = "relative")]
-    pub(super) time: TimeStyle,
+    pub(super) time: TimeColumn,
 
     /// Columns to use [default: the terminal's, else 80]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]

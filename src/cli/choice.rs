@@ -26,17 +26,6 @@ pub enum Only {
     Connections,
 }
 
-/// How much is said about each packet.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
-pub enum ExplainLevel {
-    /// Nothing
-    None,
-    /// One clause
-    Brief,
-    /// A paragraph
-    Full,
-}
-
 /// Whether colours are used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum ColorChoice {
@@ -47,18 +36,6 @@ pub enum ColorChoice {
     Always,
     /// Not at all
     Never,
-}
-
-/// What the time column shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
-pub enum TimeStyle {
-    /// Since the connection's first packet
-    #[default]
-    Relative,
-    /// Since the connection's previous packet
-    Delta,
-    /// Date and clock, with the zone
-    Absolute,
 }
 
 /// The order of a table's rows.

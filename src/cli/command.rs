@@ -12,9 +12,10 @@ use super::DEFAULT_PORT;
 use super::args::{
     Cli, Compat, ConnectArgs, DemoArgs, ExchangeArgs, LiveArgs, OutputArgs, ReplayArgs, Subcommands,
 };
-use super::choice::{ColorChoice, ExplainLevel, Format, Only, Sort, TimeStyle};
+use super::choice::{ColorChoice, Format, Only, Sort};
 use super::expect::Expectation;
 use super::value::Moment;
+use crate::render::{Explain, TimeColumn};
 use crate::track::{LabelRules, Verdict};
 
 /// What is to be done.
@@ -203,7 +204,7 @@ pub struct OutputChoice {
     /// Narrows JSON.
     pub only: Option<Only>,
     /// `None`: brief where few connections are shown, else only at trouble.
-    pub explain: Option<ExplainLevel>,
+    pub explain: Option<Explain>,
     /// Columns; `None`: the terminal's, else 80.
     pub width: Option<u16>,
     /// ASCII was demanded. Otherwise the locale decides.
@@ -211,7 +212,7 @@ pub struct OutputChoice {
     /// Whether to use colour.
     pub color: ColorChoice,
     /// What the time column shows.
-    pub time: TimeStyle,
+    pub time: TimeColumn,
     /// Real sequence numbers.
     pub raw_seq: bool,
     /// Show payload bytes.
@@ -324,7 +325,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
 
 fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
     let output = output(args.output)?;
-    let table = matches!(output.format, None | Some(Format::Table));
+    let table = matches!(output.format, None | Some(Format::Table | Format::Timeline));
     if !table && (args.all || args.top.is_some() || args.sort != Sort::default()) {
         return Err("--sort, --top and --all are about the table: use --format table".to_owned());
     }

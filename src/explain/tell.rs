@@ -32,8 +32,8 @@ pub fn story<'a>(
 #[must_use]
 pub fn title(connection: &Connection, interface: Option<&str>, over: bool) -> Title {
     let assumed = connection.roles() == Roles::Assumed;
-    let packets = connection.peer(Side::Client).counts.packets
-        + connection.peer(Side::Server).counts.packets;
+    let packets =
+        connection.peer(Side::Client).counts.packets + connection.peer(Side::Server).counts.packets;
     let mut remark = interface.map_or_else(String::new, |name| format!("on {name}"));
     if over {
         let comma = if remark.is_empty() { "" } else { ", " };
@@ -42,11 +42,7 @@ pub fn title(connection: &Connection, interface: Option<&str>, over: bool) -> Ti
     Title {
         id: connection.id(),
         client: connection.endpoint(Side::Client),
-        client_role: if assumed {
-            "client, assumed"
-        } else {
-            "client"
-        },
+        client_role: if assumed { "client, assumed" } else { "client" },
         server: connection.endpoint(Side::Server),
         server_role: match connection.verdict() {
             Verdict::Refused if over => "no server",

@@ -143,25 +143,26 @@ impl Glyphs {
 /// How much is explained under a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Explain {
-    /// Nothing but the packets.
+    /// Nothing but the packets
     None,
     /// One clause, and only where there is trouble.
     #[value(skip)]
     AtTrouble,
-    /// One clause a packet.
+    /// One clause a packet
     Brief,
-    /// The clause and a paragraph made from the packet's numbers.
+    /// A paragraph a packet, made from its numbers
     Full,
 }
 
 /// What the time column shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum TimeColumn {
-    /// Since the connection's first packet.
+    /// Since the connection's first packet
+    #[default]
     Relative,
-    /// Since the connection's previous packet.
+    /// Since the connection's previous packet
     Delta,
-    /// Time of day in UTC.
+    /// Time of day in UTC
     Absolute,
 }
 
