@@ -3,14 +3,43 @@
 //! Stateless: nothing is kept between frames, and any bytes at all give an answer without a panic. Fragments go to
 //! `reassemble`, which hands whole datagrams back to [`datagram`]. Meaning for a connection is `track`'s business.
 
+mod fast;
+mod walk;
+
+mod link;
+
+mod ip;
+mod tunnel;
+
+mod icmp;
 mod segment;
+
+mod options;
+mod part;
 
 use std::fmt;
 use std::net::IpAddr;
 
-pub use segment::{datagram, frame};
-
+use crate::capture::Frame;
 use crate::tcp::{IcmpError, Segment};
+
+/// Decodes one frame.
+#[must_use]
+#[inline]
+pub fn frame<'a>(frame: &Frame<'a>) -> Decoded<'a> {
+    match fast::segment(frame) {
+        Some(segment) => Decoded::Segment(segment),
+        None => walk::walk(frame, walk::Fragments::Return),
+    }
+}
+
+/// Decodes an IP datagram that was put together from fragments. `frame` is the one that completed it, with the whole
+/// datagram as its data and [`LinkType::RAW`](crate::capture::LinkType::RAW) as its link type. A fragment inside it (a
+/// tunnel's) is counted, not returned.
+#[must_use]
+pub fn datagram<'a>(frame: &Frame<'a>) -> Decoded<'a> {
+    walk::walk(frame, walk::Fragments::Skip)
+}
 
 /// What one frame held.
 #[derive(Clone, Debug)]

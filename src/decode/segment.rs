@@ -1,74 +1,65 @@
-//! TCP: header, options and preview become a [`Segment`].
+//! TCP: the header, its options and the first payload bytes become a [`Segment`].
 
-use std::net::IpAddr;
+use etherparse::TcpHeaderSlice;
 
-use etherparse::{LaxSlicedPacket, TransportSlice};
+use super::ip::Envelope;
+use super::part::Part;
+use super::{Skip, options};
+use crate::capture::Frame;
+use crate::tcp::{Endpoint, Flags, FourTuple, Preview, Segment, SeqNumber};
 
-use super::{Decoded, Skip};
-use crate::capture::{Frame, LinkType};
-use crate::tcp::{Endpoint, Flags, FourTuple, IpFacts, Options, Preview, Segment, SeqNumber};
+/// Length of a TCP header without options (RFC 9293 section 3.1).
+pub(super) const FIXED_LEN: usize = 20;
 
-/// Decodes one frame.
-#[must_use]
-pub fn frame<'a>(frame: &Frame<'a>) -> Decoded<'a> {
-    let sliced = match frame.link {
-        LinkType::ETHERNET => LaxSlicedPacket::from_ethernet(frame.data).ok(),
-        LinkType::RAW => LaxSlicedPacket::from_ip(frame.data).ok(),
-        _ => return Decoded::Skipped(Skip::LinkType),
-    };
-    let Some(sliced) = sliced else {
-        return Decoded::Skipped(Skip::MalformedIp);
-    };
-    let Some(TransportSlice::Tcp(tcp)) = sliced.transport else {
-        return Decoded::Skipped(Skip::NotTcp);
-    };
-    let (source, destination): (IpAddr, IpAddr) = match &sliced.net {
-        Some(etherparse::LaxNetSlice::Ipv4(ip)) => (
-            ip.header().source_addr().into(),
-            ip.header().destination_addr().into(),
-        ),
-        Some(etherparse::LaxNetSlice::Ipv6(ip)) => (
-            ip.header().source_addr().into(),
-            ip.header().destination_addr().into(),
-        ),
-        _ => return Decoded::Skipped(Skip::NotIp),
-    };
-    let header = tcp.to_header();
-    let mut flags = Flags::empty();
-    flags.set(Flags::FIN, header.fin);
-    flags.set(Flags::SYN, header.syn);
-    flags.set(Flags::RST, header.rst);
-    flags.set(Flags::PSH, header.psh);
-    flags.set(Flags::ACK, header.ack);
-    Decoded::Segment(Segment {
+/// Reads the TCP header at the start of `part`, which is the payload of one IP packet.
+#[inline]
+pub(super) fn segment(
+    frame: &Frame<'_>,
+    envelope: &Envelope,
+    part: Part<'_>,
+) -> Result<Segment, Skip> {
+    let fixed: &[u8; FIXED_LEN] = part.head(Skip::MalformedTcp)?;
+    let header_len = usize::from(fixed[12] >> 4) * 4;
+    if header_len < FIXED_LEN || header_len > part.wire() {
+        return Err(Skip::MalformedTcp);
+    }
+    let data = part.data();
+    let captured_len = header_len.min(data.len());
+    let cut = captured_len < header_len;
+    let whole;
+    let header = if cut {
+        // The slice insists on all options; the fixed part alone, with its own length in it, is a header too.
+        let mut alone = *fixed;
+        alone[12] = (FIXED_LEN as u8 / 4) << 4 | fixed[12] & 0x0f;
+        whole = alone;
+        TcpHeaderSlice::from_slice(&whole)
+    } else {
+        TcpHeaderSlice::from_slice(data)
+    }
+    .map_err(|_| Skip::MalformedTcp)?;
+    Ok(Segment {
         frame: frame.number,
         time: frame.time,
         tuple: FourTuple {
             source: Endpoint {
-                address: source,
-                port: header.source_port,
+                address: envelope.source,
+                port: header.source_port(),
             },
             destination: Endpoint {
-                address: destination,
-                port: header.destination_port,
+                address: envelope.destination,
+                port: header.destination_port(),
             },
         },
-        seq: SeqNumber(header.sequence_number),
-        ack: SeqNumber(header.acknowledgment_number),
-        len: tcp.payload().len() as u32,
-        flags,
-        window: header.window_size,
-        urgent: header.urgent_pointer,
-        ip: IpFacts::default(),
+        seq: SeqNumber(header.sequence_number()),
+        ack: SeqNumber(header.acknowledgment_number()),
+        len: (part.wire() - header_len) as u32,
+        flags: Flags::from_bits_truncate(u16::from_be_bytes([fixed[12], fixed[13]])),
+        window: header.window_size(),
+        urgent: header.urgent_pointer(),
+        ip: envelope.facts,
         interface: frame.interface,
-        header_cut: false,
-        options: Options::default(),
-        preview: Preview::of(tcp.payload()),
+        header_cut: cut,
+        options: options::parse(&data[FIXED_LEN..captured_len], header_len - FIXED_LEN),
+        preview: Preview::of(&data[captured_len..]),
     })
-}
-
-/// Decodes an IP datagram that was put together from fragments; `frame` is the one that completed it.
-#[must_use]
-pub fn datagram<'a>(frame: &Frame<'a>) -> Decoded<'a> {
-    self::frame(frame)
 }
