@@ -3,7 +3,10 @@
 //! Nothing is downloaded or compiled here. The crate `pcap` looks for libpcap by itself; this only finds out beforehand
 //! whether that will succeed. Builds for another machine are not judged: their libraries are not where ours are.
 
-#![expect(clippy::print_stdout, reason = "a build script talks to cargo on standard output")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a build script talks to cargo on standard output"
+)]
 
 use std::env;
 use std::ffi::OsString;
@@ -38,7 +41,13 @@ const MISSING: [&str; 7] = [
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    for name in ["LIBPCAP_LIBDIR", "PKG_CONFIG", "PKG_CONFIG_PATH", "CC", "LIBRARY_PATH"] {
+    for name in [
+        "LIBPCAP_LIBDIR",
+        "PKG_CONFIG",
+        "PKG_CONFIG_PATH",
+        "CC",
+        "LIBRARY_PATH",
+    ] {
         println!("cargo::rerun-if-env-changed={name}");
     }
     if !links_against_this_machine() {
@@ -47,7 +56,9 @@ fn main() {
     if let Some(directory) = env::var_os("LIBPCAP_LIBDIR") {
         if !has_any(Path::new(&directory), &DEVELOPMENT_FILES) {
             let directory = directory.display();
-            println!("cargo::error=LIBPCAP_LIBDIR is {directory}, which holds no libpcap.so and no libpcap.a");
+            println!(
+                "cargo::error=LIBPCAP_LIBDIR is {directory}, which holds no libpcap.so and no libpcap.a"
+            );
         }
         return;
     }
