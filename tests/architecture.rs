@@ -18,26 +18,38 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("track", &["tcp", "time"]),
     ("explain", &["track", "tcp", "time"]),
     ("render", &["explain", "tcp", "time"]),
-    ("calls", &["time"]),
+    ("calls", &["tcp", "time"]),
     ("lab", &["calls", "capture", "privilege", "tcp", "time"]),
     ("privilege", &[]),
 ];
 
 /// `cli` names verdicts, labels and flags, so that there is no second list of them; it uses nothing else of the pipeline.
-const CLI: (&str, &[&str]) = ("cli", &["lab::scenario", "tcp", "time", "track"]);
+const CLI: (&str, &[&str]) = (
+    "cli",
+    &[
+        "lab::scenario",
+        "render::Explain",
+        "render::TimeColumn",
+        "tcp",
+        "time",
+        "track",
+    ],
+);
 
 /// Crates that have a home, and the files or folders under `src` that are it. Small general crates live where they are needed.
 const HOMES: [(&str, &[&str]); 15] = [
     ("anyhow", &["app", "main.rs"]),
     ("bitflags", &["tcp"]),
     ("caps", &["privilege"]),
-    ("clap", &["cli"]),
+    // Choices that belong to a style derive `ValueEnum` where they are declared.
+    ("clap", &["cli", "render/style.rs"]),
     ("comfy_table", &["render"]),
     ("crossterm", &["app", "tui"]),
     ("etherparse", &["decode", "lab"]),
     ("flate2", &["capture"]),
     ("landlock", &["privilege"]),
-    ("nix", &["lab", "privilege"]),
+    // The live source waits on libpcap's descriptor.
+    ("nix", &["capture/live.rs", "lab", "privilege"]),
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("ruzstd", &["capture"]),

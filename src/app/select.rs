@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_time_of_day_before_the_first_packet_means_the_next_day() {
         let start = Timestamp::new(86_400 + 3_600, 0);
-        let clock = |hours| Moment::TimeOfDay(Span::from_secs(hours * 3_600));
+        let clock = |hours: i64| Moment::TimeOfDay(Span::from_secs(hours * 3_600));
         assert_eq!(instant(clock(2), start), Timestamp::new(86_400 + 7_200, 0));
         assert_eq!(instant(clock(0), start), Timestamp::new(2 * 86_400, 0));
     }
