@@ -1,0 +1,113 @@
+//! Keeps the segments of connections whose ladder is wanted, within bounds: what does not fit is counted.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::pipeline::Tracked;
+use crate::tcp::Segment;
+use crate::track::{Change, ConnectionId};
+
+/// A connection is kept whole up to here: no reader scrolls through more rows, and it is about 10 MB.
+const WHOLE: usize = 20_000;
+
+/// What is kept of a longer one, at its beginning and at its end: the opening and the closing with their surroundings.
+const EDGE: usize = 200;
+
+/// Segments kept of all connections together before only edges are kept: about 100 MB.
+const ALTOGETHER: usize = 200_000;
+
+/// The kept segments of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    head: Vec<(Segment, Change)>,
+    tail: VecDeque<(Segment, Change)>,
+    dropped: u64,
+}
+
+/// The kept segments of the connections whose ladder is wanted.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    connections: HashMap<ConnectionId, Kept>,
+    kept: usize,
+}
+
+impl Kept {
+    /// The kept segments in capture order.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = (&Segment, &Change)> {
+        self.head
+            .iter()
+            .chain(&self.tail)
+            .map(|(segment, change)| (segment, change))
+    }
+
+    /// How many are missing, and after how many kept ones.
+    pub(crate) fn gap(&self) -> Option<(usize, u64)> {
+        (self.dropped > 0).then_some((self.head.len(), self.dropped))
+    }
+
+    fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    fn push(&mut self, segment: &Segment, change: &Change, whole: usize) {
+        let row = (segment.clone(), change.clone());
+        if self.dropped == 0 && self.head.len() < whole {
+            self.head.push(row);
+            return;
+        }
+        if self.dropped == 0 && self.tail.is_empty() && self.head.len() > 2 * EDGE {
+            let surplus = self.head.len() - 2 * EDGE;
+            self.tail = self.head.split_off(EDGE + surplus).into();
+            self.head.truncate(EDGE);
+            self.head.shrink_to_fit();
+            self.dropped = surplus as u64;
+        }
+        if self.tail.len() >= EDGE {
+            self.tail.pop_front();
+            self.dropped += 1;
+        }
+        self.tail.push_back(row);
+    }
+}
+
+impl Keeper {
+    pub(crate) fn new() -> Self {
+        Self {
+            connections: HashMap::new(),
+            kept: 0,
+        }
+    }
+
+    /// Keeps a segment.
+    pub(crate) fn keep(&mut self, tracked: &Tracked<'_>) {
+        let whole = if self.kept < ALTOGETHER {
+            WHOLE
+        } else {
+            EDGE
+        };
+        let kept = self
+            .connections
+            .entry(tracked.change.connection)
+            .or_default();
+        let before = kept.len();
+        kept.push(tracked.segment, tracked.change, whole);
+        self.kept = self.kept + kept.len() - before;
+    }
+
+    /// Gives up what was kept of a connection.
+    pub(crate) fn take(&mut self, connection: ConnectionId) -> Option<Kept> {
+        let kept = self.connections.remove(&connection)?;
+        self.kept -= kept.len();
+        Some(kept)
+    }
+
+    /// Gives up everything.
+    pub(crate) fn clear(&mut self) {
+        self.connections.clear();
+        self.kept = 0;
+    }
+
+    /// How many segments are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.kept
+    }
+}
