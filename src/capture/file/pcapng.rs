@@ -114,9 +114,7 @@ impl PcapngReader {
         let body = &self.input.bytes()[BLOCK_START..block.len - BLOCK_END];
         match block.kind {
             ENHANCED_PACKET => self.timed_packet(body, |order, body| order.u32(body, 0)),
-            OBSOLETE_PACKET => {
-                self.timed_packet(body, |order, body| u32::from(order.u16(body, 0)))
-            }
+            OBSOLETE_PACKET => self.timed_packet(body, |order, body| u32::from(order.u16(body, 0))),
             _ => self.simple_packet(body),
         }
     }
