@@ -33,8 +33,19 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("privilege", &[]),
 ];
 
-/// `cli` names verdicts, labels and flags, so that there is no second list of them; it uses nothing else of the pipeline.
-const CLI: (&str, &[&str]) = ("cli", &["lab::scenario", "tcp", "time", "track"]);
+/// `cli` takes the words that a user may type from where they mean something, so that there is no second list of them:
+/// verdicts, labels and flags from the pipeline, levels and columns from the renderer. It uses nothing else of either.
+const CLI: (&str, &[&str]) = (
+    "cli",
+    &[
+        "lab::scenario",
+        "render::Explain",
+        "render::TimeColumn",
+        "tcp",
+        "time",
+        "track",
+    ],
+);
 
 /// Crates that have a home, and the files or folders under `src` that are it. Small general crates live where they are needed.
 const HOMES: [(&str, &[&str]); 15] = [
