@@ -6,10 +6,12 @@
 mod error;
 mod file;
 mod link;
+mod save;
 
 pub use error::ReadError;
 pub use file::open;
 pub use link::LinkType;
+pub use save::{SaveError, Saver};
 
 use crate::time::Timestamp;
 
