@@ -7,10 +7,12 @@ mod error;
 mod file;
 mod link;
 pub mod live;
+mod save;
 
 pub use error::ReadError;
 pub use file::open;
 pub use link::LinkType;
+pub use save::{SaveError, Saver};
 
 use crate::time::Timestamp;
 

@@ -25,6 +25,8 @@ const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 const BLOCK_START: usize = 8;
 /// The length again, after it.
 const BLOCK_END: usize = 4;
+/// A block without a body. Of a section's header block, this much tells the byte order.
+const SHORTEST_BLOCK: usize = BLOCK_START + BLOCK_END;
 
 /// A block may be a bit longer than the longest packet: it has headers and options.
 const LONGEST_BLOCK: u32 = LONGEST_RECORD + 256 * 1024;
@@ -53,13 +55,14 @@ impl PcapngReader {
 
     /// Looks at the first section's byte order and leaves its block to be read.
     pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
-        if !fill_blocking(&mut input, BLOCK_START + 4)? {
+        if !fill_blocking(&mut input, SHORTEST_BLOCK)? {
             return Err(ReadError::Truncated {
                 frame: 0,
                 offset: input.offset(),
             });
         }
-        let Some(order) = Order::of_section(input.bytes()) else {
+        let start = input.bytes().first_chunk();
+        let Some(order) = start.and_then(Order::of_section) else {
             return Err(not_a_capture(&input));
         };
         Ok(Self {
@@ -78,21 +81,18 @@ impl PcapngReader {
     #[inline]
     fn block(&self) -> Result<Block, Need> {
         let bytes = self.input.bytes();
-        if bytes.len() < BLOCK_START {
-            return Err(Need::Bytes(BLOCK_START));
-        }
-        let kind = self.order.u32(bytes, 0);
+        let Some(start) = bytes.first_chunk::<SHORTEST_BLOCK>() else {
+            return Err(Need::Bytes(SHORTEST_BLOCK));
+        };
+        let kind = self.order.u32(start, 0);
         let order = if kind == SECTION_HEADER {
-            if bytes.len() < BLOCK_START + 4 {
-                return Err(Need::Bytes(BLOCK_START + 4));
-            }
-            Order::of_section(bytes)
+            Order::of_section(start)
                 .ok_or_else(|| Need::damaged("a section without a byte order"))?
         } else {
             self.order
         };
-        let len = order.u32(bytes, 4);
-        if len < (BLOCK_START + BLOCK_END) as u32 || len % 4 != 0 || len > LONGEST_BLOCK {
+        let len = order.u32(start, 4);
+        if len < SHORTEST_BLOCK as u32 || len % 4 != 0 || len > LONGEST_BLOCK {
             return Err(Need::Damaged(format!("a block of {len} bytes")));
         }
         let len = len as usize;
@@ -113,8 +113,10 @@ impl PcapngReader {
     fn packet(&self, block: &Block) -> Result<Packet, Need> {
         let body = &self.input.bytes()[BLOCK_START..block.len - BLOCK_END];
         match block.kind {
-            ENHANCED_PACKET => self.timed_packet(body, |order, body| order.u32(body, 0)),
-            OBSOLETE_PACKET => self.timed_packet(body, |order, body| u32::from(order.u16(body, 0))),
+            ENHANCED_PACKET => self.timed_packet(body, |order, header| order.u32(header, 0)),
+            OBSOLETE_PACKET => {
+                self.timed_packet(body, |order, header| u32::from(order.u16(header, 0)))
+            }
             _ => self.simple_packet(body),
         }
     }
@@ -124,16 +126,16 @@ impl PcapngReader {
     fn timed_packet(
         &self,
         body: &[u8],
-        interface: impl Fn(Order, &[u8]) -> u32,
+        interface: impl Fn(Order, &[u8; 20]) -> u32,
     ) -> Result<Packet, Need> {
         const HEADER: usize = 20;
         let order = self.order;
-        if body.len() < HEADER {
+        let Some(header) = body.first_chunk::<HEADER>() else {
             return Err(Need::damaged("a packet block without its header"));
-        }
-        let (index, described, clock) = self.interface(interface(order, body))?;
-        let ticks = u64::from(order.u32(body, 4)) << 32 | u64::from(order.u32(body, 8));
-        let captured = order.u32(body, 12);
+        };
+        let (index, described, clock) = self.interface(interface(order, header))?;
+        let ticks = u64::from(order.u32(header, 4)) << 32 | u64::from(order.u32(header, 8));
+        let captured = order.u32(header, 12);
         let longest = longest_packet(described.snaplen);
         if captured > longest {
             return Err(Need::Damaged(impossible_length(captured, longest)));
@@ -149,7 +151,7 @@ impl PcapngReader {
             time: Some(clock.time(ticks)),
             start: BLOCK_START + HEADER,
             captured: captured as usize,
-            original_len: order.u32(body, 16).max(captured),
+            original_len: order.u32(header, 16).max(captured),
         })
     }
 
@@ -223,33 +225,6 @@ impl PcapngReader {
         Ok(())
     }
 
-    /// Reads until there is a whole packet at the start of the window, or says what to return instead of it.
-    fn find_packet(&mut self) -> Result<(Block, Packet), Result<Next<'static>, ReadError>> {
-        loop {
-            if self.finished {
-                return Err(Ok(Next::End));
-            }
-            let found = self.block().and_then(|block| {
-                if matches!(
-                    block.kind,
-                    ENHANCED_PACKET | SIMPLE_PACKET | OBSOLETE_PACKET
-                ) {
-                    return self.packet(&block).map(|packet| Some((block, packet)));
-                }
-                self.other_block(&block).map(|()| None)
-            });
-            match found {
-                Ok(Some(found)) => return Ok(found),
-                Ok(None) => {}
-                Err(need) => {
-                    if let Some(answer) = self.refill(need) {
-                        return Err(answer);
-                    }
-                }
-            }
-        }
-    }
-
     /// Reads more, or says what to return instead of a frame.
     #[cold]
     fn refill(&mut self, need: Need) -> Option<Result<Next<'static>, ReadError>> {
@@ -284,9 +259,24 @@ impl PcapngReader {
 impl Reader for PcapngReader {
     #[inline]
     fn next(&mut self) -> Result<Next<'_>, ReadError> {
-        let (block, packet) = match self.find_packet() {
-            Ok(found) => found,
-            Err(answer) => return answer,
+        let (len, packet) = loop {
+            if self.finished {
+                return Ok(Next::End);
+            }
+            let need = match self.block() {
+                Ok(block) if block.is_packet() => match self.packet(&block) {
+                    Ok(packet) => break (block.len, packet),
+                    Err(need) => need,
+                },
+                Ok(block) => match self.other_block(&block) {
+                    Ok(()) => continue,
+                    Err(need) => need,
+                },
+                Err(need) => need,
+            };
+            if let Some(answer) = self.refill(need) {
+                return answer;
+            }
         };
         self.number += 1;
         self.latest = packet.time.unwrap_or(self.latest);
@@ -296,7 +286,7 @@ impl Reader for PcapngReader {
             time: self.latest,
             link: self.interfaces[usize::from(packet.interface)].link,
             interface: packet.interface,
-            data: self.input.take(block.len, packet.start..end),
+            data: self.input.take(len, packet.start..end),
             original_len: packet.original_len,
         }))
     }
@@ -312,6 +302,13 @@ struct Block {
     /// With its head and its tail.
     len: usize,
     order: Order,
+}
+
+impl Block {
+    #[inline]
+    fn is_packet(&self) -> bool {
+        matches!(self.kind, ENHANCED_PACKET | SIMPLE_PACKET | OBSOLETE_PACKET)
+    }
 }
 
 /// A packet within a block.
@@ -346,8 +343,8 @@ enum Order {
 }
 
 impl Order {
-    /// Of the section whose header block begins here; the caller gives at least twelve bytes.
-    fn of_section(block: &[u8]) -> Option<Self> {
+    /// Of the section whose header block begins here.
+    fn of_section(block: &[u8; SHORTEST_BLOCK]) -> Option<Self> {
         [Self::Little, Self::Big]
             .into_iter()
             .find(|order| order.u32(block, 8) == BYTE_ORDER)
