@@ -52,6 +52,15 @@ pub trait Source {
     /// When the input cannot be read further; every whole packet before that was returned.
     fn next(&mut self) -> Result<Next<'_>, ReadError>;
 
+    /// Like [`Self::next`], together with [`Self::interfaces`], which the frame keeps out of reach otherwise: for saving.
+    /// Unless a source says more, the list is empty.
+    ///
+    /// # Errors
+    /// As for [`Self::next`].
+    fn next_with_interfaces(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
+        Ok((self.next()?, &[]))
+    }
+
     /// Name and resolution of the interfaces seen so far, in the order of [`Frame::interface`].
     fn interfaces(&self) -> &[Interface];
 

@@ -166,7 +166,8 @@ struct Progress {
 
 /// What both formats have in common for [`Source`].
 trait Reader {
-    fn next(&mut self) -> Result<Next<'_>, ReadError>;
+    /// The next packet, and the interfaces known by then.
+    fn next(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError>;
     fn interfaces(&self) -> &[Interface];
 }
 
@@ -177,6 +178,10 @@ struct Opened<R> {
 
 impl<R: Reader> Source for Opened<R> {
     fn next(&mut self) -> Result<Next<'_>, ReadError> {
+        self.reader.next().map(|(next, _)| next)
+    }
+
+    fn next_with_interfaces(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
         self.reader.next()
     }
 

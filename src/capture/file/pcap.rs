@@ -175,29 +175,30 @@ impl PcapReader {
 
 impl Reader for PcapReader {
     #[inline]
-    fn next(&mut self) -> Result<Next<'_>, ReadError> {
+    fn next(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
         let record = loop {
             if self.finished {
-                return Ok(Next::End);
+                return Ok((Next::End, &self.interfaces));
             }
             match self.record() {
                 Ok(record) => break record,
                 Err(need) => {
                     if let Some(answer) = self.refill(need) {
-                        return answer;
+                        return answer.map(|next| (next, &self.interfaces[..]));
                     }
                 }
             }
         };
         self.number += 1;
-        Ok(Next::Frame(Frame {
+        let frame = Frame {
             number: self.number,
             time: record.time,
             link: self.link,
             interface: 0,
             data: self.input.take(record.len, self.record_header..record.len),
             original_len: record.original_len,
-        }))
+        };
+        Ok((Next::Frame(frame), &self.interfaces))
     }
 
     fn interfaces(&self) -> &[Interface] {

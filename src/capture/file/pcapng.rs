@@ -258,10 +258,10 @@ impl PcapngReader {
 
 impl Reader for PcapngReader {
     #[inline]
-    fn next(&mut self) -> Result<Next<'_>, ReadError> {
+    fn next(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
         let (len, packet) = loop {
             if self.finished {
-                return Ok(Next::End);
+                return Ok((Next::End, &self.interfaces));
             }
             let need = match self.block() {
                 Ok(block) if block.is_packet() => match self.packet(&block) {
@@ -275,20 +275,21 @@ impl Reader for PcapngReader {
                 Err(need) => need,
             };
             if let Some(answer) = self.refill(need) {
-                return answer;
+                return answer.map(|next| (next, &self.interfaces[..]));
             }
         };
         self.number += 1;
         self.latest = packet.time.unwrap_or(self.latest);
         let end = packet.start + packet.captured;
-        Ok(Next::Frame(Frame {
+        let frame = Frame {
             number: self.number,
             time: self.latest,
             link: self.interfaces[usize::from(packet.interface)].link,
             interface: packet.interface,
             data: self.input.take(len, packet.start..end),
             original_len: packet.original_len,
-        }))
+        };
+        Ok((Next::Frame(frame), &self.interfaces))
     }
 
     fn interfaces(&self) -> &[Interface] {
