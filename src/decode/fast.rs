@@ -7,17 +7,16 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::ip::{self, Envelope};
 use super::part::Part;
-use super::segment;
 use crate::capture::{Frame, LinkType};
-use crate::tcp::{IpFacts, Segment};
+use crate::tcp::IpFacts;
 
 const ETHERNET_LEN: usize = 14;
 const V4_LEN: usize = 20;
 const V6_LEN: usize = 40;
 
-/// The segment in an everyday frame.
+/// Addresses and TCP part of an everyday frame.
 #[inline]
-pub(super) fn segment(frame: &Frame<'_>) -> Option<Segment> {
+pub(super) fn packet<'a>(frame: &Frame<'a>) -> Option<(Envelope, Part<'a>)> {
     let packet = match frame.link {
         LinkType::ETHERNET => match frame.data.split_first_chunk::<ETHERNET_LEN>()? {
             ([.., 0x08, 0x00] | [.., 0x86, 0xdd], packet) => packet,
@@ -27,14 +26,14 @@ pub(super) fn segment(frame: &Frame<'_>) -> Option<Segment> {
         _ => return None,
     };
     match packet.first()? {
-        0x45 => v4(frame, packet),
-        0x60..=0x6f => v6(frame, packet),
+        0x45 => v4(packet),
+        0x60..=0x6f => v6(packet),
         _ => None,
     }
 }
 
 #[inline]
-fn v4(frame: &Frame<'_>, packet: &[u8]) -> Option<Segment> {
+fn v4(packet: &[u8]) -> Option<(Envelope, Part<'_>)> {
     /// More fragments, and the fragment offset: all zero in a whole packet.
     const FRAGMENT: u16 = 0x3fff;
 
@@ -69,11 +68,11 @@ fn v4(frame: &Frame<'_>, packet: &[u8]) -> Option<Segment> {
             tunnelled: false,
         },
     };
-    segment::segment(frame, &envelope, Part::new(payload, len)).ok()
+    Some((envelope, Part::new(payload, len)))
 }
 
 #[inline]
-fn v6(frame: &Frame<'_>, packet: &[u8]) -> Option<Segment> {
+fn v6(packet: &[u8]) -> Option<(Envelope, Part<'_>)> {
     let (header, payload) = packet.split_first_chunk::<V6_LEN>()?;
     let [
         _,
@@ -102,5 +101,5 @@ fn v6(frame: &Frame<'_>, packet: &[u8]) -> Option<Segment> {
             tunnelled: false,
         },
     };
-    segment::segment(frame, &envelope, Part::new(payload, len)).ok()
+    Some((envelope, Part::new(payload, len)))
 }

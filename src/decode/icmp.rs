@@ -11,15 +11,26 @@ use crate::tcp::{Endpoint, FourTuple, IcmpError, IcmpKind, SeqNumber};
 /// Type, code, checksum and the four bytes whose meaning depends on the type.
 const HEADER_LEN: usize = 8;
 
+/// Which of the two protocols.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Version {
+    V4,
+    V6,
+}
+
 /// Reads the message at the start of `part`.
 pub(super) fn error(
     frame: &Frame<'_>,
     envelope: &Envelope,
-    v6: bool,
+    version: Version,
     part: Part<'_>,
 ) -> Result<IcmpError, Skip> {
     let header: &[u8; HEADER_LEN] = part.head(Skip::Icmp)?;
-    let kind = if v6 { kind_v6(header) } else { kind_v4(header) }.ok_or(Skip::Icmp)?;
+    let kind = match version {
+        Version::V4 => kind_v4(header),
+        Version::V6 => kind_v6(header),
+    }
+    .ok_or(Skip::Icmp)?;
     let quoted = ip::packet(part.after(HEADER_LEN)).map_err(|_| Skip::Icmp)?;
     let at_start = quoted.fragment.is_none_or(|place| place.offset == 0);
     if quoted.protocol != ip::TCP || !at_start {

@@ -27,8 +27,8 @@ use crate::tcp::{IcmpError, Segment};
 #[must_use]
 #[inline]
 pub fn frame<'a>(frame: &Frame<'a>) -> Decoded<'a> {
-    match fast::segment(frame) {
-        Some(segment) => Decoded::Segment(segment),
+    match fast::packet(frame) {
+        Some((envelope, part)) => segment::segment(frame, &envelope, part),
         None => walk::walk(frame, walk::Fragments::Return),
     }
 }

@@ -15,6 +15,14 @@ const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
 /// mean that the snaplen cut it.
 pub(super) fn parse(bytes: &[u8], area: usize) -> Options {
     let mut options = Options::default();
+    // Nearly every segment of a connection that uses timestamps has just these twelve bytes (RFC 7323 appendix A).
+    if let &[NO_OPERATION, NO_OPERATION, 8, 10, a, b, c, d, e, f, g, h] = bytes
+        && area == bytes.len()
+    {
+        options.seen = OptionsSeen::TIMESTAMPS;
+        options.timestamps = Some(timestamps([a, b, c, d, e, f, g, h]));
+        return options;
+    }
     if bytes.len() < area {
         options.seen |= OptionsSeen::CUT;
     }
@@ -69,12 +77,7 @@ fn read(kind: u8, value: &[u8], options: &mut Options) -> Option<OptionsSeen> {
             OptionsSeen::SACK
         }
         8 => {
-            let value: [u8; 8] = value.try_into().ok()?;
-            let [a, b, c, d, e, f, g, h] = value;
-            options.timestamps = Some((
-                u32::from_be_bytes([a, b, c, d]),
-                u32::from_be_bytes([e, f, g, h]),
-            ));
+            options.timestamps = Some(timestamps(value.try_into().ok()?));
             OptionsSeen::TIMESTAMPS
         }
         19 if value.len() == 16 => OptionsSeen::MD5,
@@ -99,6 +102,13 @@ fn read(kind: u8, value: &[u8], options: &mut Options) -> Option<OptionsSeen> {
         4 | 19 | 28 | 29 | 172 | 174 => return None,
         _ => OptionsSeen::OTHER,
     })
+}
+
+fn timestamps([a, b, c, d, e, f, g, h]: [u8; 8]) -> (u32, u32) {
+    (
+        u32::from_be_bytes([a, b, c, d]),
+        u32::from_be_bytes([e, f, g, h]),
+    )
 }
 
 fn fast_open(cookie: &[u8]) -> FastOpen {

@@ -4,24 +4,24 @@ use etherparse::TcpHeaderSlice;
 
 use super::ip::Envelope;
 use super::part::Part;
-use super::{Skip, options};
+use super::{Decoded, Skip, options};
 use crate::capture::Frame;
 use crate::tcp::{Endpoint, Flags, FourTuple, Preview, Segment, SeqNumber};
 
 /// Length of a TCP header without options (RFC 9293 section 3.1).
 pub(super) const FIXED_LEN: usize = 20;
 
-/// Reads the TCP header at the start of `part`, which is the payload of one IP packet.
+/// Reads the TCP header at the start of `part`, which is the payload of one IP packet. The answer is built
+/// in the place where the caller wants it: a segment is large enough for each copy to show in a profile.
 #[inline]
-pub(super) fn segment(
-    frame: &Frame<'_>,
-    envelope: &Envelope,
-    part: Part<'_>,
-) -> Result<Segment, Skip> {
-    let fixed: &[u8; FIXED_LEN] = part.head(Skip::MalformedTcp)?;
+pub(super) fn segment<'a>(frame: &Frame<'a>, envelope: &Envelope, part: Part<'a>) -> Decoded<'a> {
+    let fixed: &[u8; FIXED_LEN] = match part.head(Skip::MalformedTcp) {
+        Ok(fixed) => fixed,
+        Err(reason) => return Decoded::Skipped(reason),
+    };
     let header_len = usize::from(fixed[12] >> 4) * 4;
     if header_len < FIXED_LEN || header_len > part.wire() {
-        return Err(Skip::MalformedTcp);
+        return Decoded::Skipped(Skip::MalformedTcp);
     }
     let data = part.data();
     let captured_len = header_len.min(data.len());
@@ -35,9 +35,11 @@ pub(super) fn segment(
         TcpHeaderSlice::from_slice(&whole)
     } else {
         TcpHeaderSlice::from_slice(data)
-    }
-    .map_err(|_| Skip::MalformedTcp)?;
-    Ok(Segment {
+    };
+    let Ok(header) = header else {
+        return Decoded::Skipped(Skip::MalformedTcp);
+    };
+    Decoded::Segment(Segment {
         frame: frame.number,
         time: frame.time,
         tuple: FourTuple {

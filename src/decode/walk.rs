@@ -39,6 +39,13 @@ pub(super) enum Layer {
 /// One header's answer: what follows it, and where.
 pub(super) type Step<'a> = Result<(Layer, Part<'a>), Skip>;
 
+/// What the headers led to.
+enum Found<'a> {
+    Tcp(ip::Envelope, Part<'a>),
+    Icmp(ip::Envelope, icmp::Version, Part<'a>),
+    Fragment(Fragment<'a>),
+}
+
 /// What to do with an IP fragment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fragments {
@@ -48,20 +55,23 @@ pub(super) enum Fragments {
     Skip,
 }
 
-/// Decodes a frame whose headers are not of the everyday kind.
+/// Decodes a frame of any shape.
 pub(super) fn walk<'a>(frame: &Frame<'a>, fragments: Fragments) -> Decoded<'a> {
-    let first = link::first(frame.link, Part::of_frame(frame));
-    first
-        .and_then(|(layer, part)| descend(frame, layer, part, fragments))
-        .unwrap_or_else(Decoded::Skipped)
+    let found = link::first(frame.link, Part::of_frame(frame))
+        .and_then(|(layer, part)| descend(layer, part));
+    match found {
+        Ok(Found::Tcp(envelope, part)) => segment::segment(frame, &envelope, part),
+        Ok(Found::Icmp(envelope, v6, part)) => icmp::error(frame, &envelope, v6, part)
+            .map_or_else(Decoded::Skipped, Decoded::IcmpError),
+        Ok(Found::Fragment(fragment)) if fragments == Fragments::Return => {
+            Decoded::Fragment(fragment)
+        }
+        Ok(Found::Fragment(_)) => Decoded::Skipped(Skip::Fragment),
+        Err(reason) => Decoded::Skipped(reason),
+    }
 }
 
-fn descend<'a>(
-    frame: &Frame<'a>,
-    mut layer: Layer,
-    mut part: Part<'a>,
-    fragments: Fragments,
-) -> Result<Decoded<'a>, Skip> {
+fn descend<'a>(mut layer: Layer, mut part: Part<'a>) -> Result<Found<'a>, Skip> {
     let mut envelope: Option<ip::Envelope> = None;
     let mut tunnelled = false;
     let mut guessed = false;
@@ -80,7 +90,7 @@ fn descend<'a>(
                     let mut current = packet.envelope;
                     current.facts.tunnelled = tunnelled || envelope.is_some();
                     if let Some(fragment) = packet.fragment {
-                        return self::fragment(&packet, current, fragment, fragments);
+                        return self::fragment(&packet, current, fragment);
                     }
                     envelope = Some(current);
                     Ok((Layer::Protocol(packet.protocol), packet.payload))
@@ -88,12 +98,12 @@ fn descend<'a>(
                 Err(reason) => Err(reason),
             },
             Layer::Protocol(number) => match (number, envelope) {
-                (ip::TCP, Some(envelope)) => {
-                    return segment::segment(frame, &envelope, part).map(Decoded::Segment);
+                (ip::TCP, Some(envelope)) => return Ok(Found::Tcp(envelope, part)),
+                (ip::ICMP, Some(envelope)) => {
+                    return Ok(Found::Icmp(envelope, icmp::Version::V4, part));
                 }
-                (ip::ICMP | ip::ICMPV6, Some(envelope)) => {
-                    return icmp::error(frame, &envelope, number == ip::ICMPV6, part)
-                        .map(Decoded::IcmpError);
+                (ip::ICMPV6, Some(envelope)) => {
+                    return Ok(Found::Icmp(envelope, icmp::Version::V6, part));
                 }
                 (ip::UDP, _) => {
                     guessed = true;
@@ -118,19 +128,15 @@ fn fragment<'a>(
     packet: &ip::Packet<'a>,
     envelope: ip::Envelope,
     place: ip::Place,
-    fragments: Fragments,
-) -> Result<Decoded<'a>, Skip> {
+) -> Result<Found<'a>, Skip> {
     if let Some(reason) = ip::never_tcp(packet.protocol) {
         return Err(reason);
-    }
-    if fragments == Fragments::Skip {
-        return Err(Skip::Fragment);
     }
     // A fragment with missing bytes would leave a hole, or as the last one a wrong length.
     if packet.payload.is_cut() {
         return Err(Skip::Cut);
     }
-    Ok(Decoded::Fragment(Fragment {
+    Ok(Found::Fragment(Fragment {
         source: envelope.source,
         destination: envelope.destination,
         protocol: packet.protocol,
