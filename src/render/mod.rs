@@ -1,14 +1,21 @@
 //! Stories become bytes: ladders, tables, plain sentences and JSON Lines. Nothing here decides anything about TCP.
 
+mod arrow;
 mod ascii;
+mod fold;
 mod line;
 mod measure;
 mod quantity;
 
 pub mod escape;
 pub mod json;
+pub mod ladder;
+pub mod layout;
+pub mod payload;
 pub mod style;
 
+pub use fold::NotKept;
+pub use ladder::{Extras, LadderWriter, ladder, ladder_with};
 pub use line::Line;
-pub use quantity::{Bytes, Count};
+pub use quantity::{Bytes, Count, Plural};
 pub use style::{Explain, Glyphs, Ink, Style, TimeColumn, Width};

@@ -10,6 +10,17 @@ pub struct Count(pub u64);
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes(pub u64);
 
+/// A count of things whose plural ends in `s`: `1 packet`, `3 812 packets`.
+#[derive(Clone, Copy, Debug)]
+pub struct Plural(pub u64, pub &'static str);
+
+impl fmt::Display for Plural {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ending = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} {}{ending}", Count(self.0), self.1)
+    }
+}
+
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut digits = itoa::Buffer::new();

@@ -1,0 +1,294 @@
+//! One arrow: its label, its line and its head, in exactly the columns it is given.
+//!
+//! Comes in: a step and a number of columns. Goes out: that many columns on a line, and what found no room on it, which
+//! must stand under the row. When room is short the payload goes first, then the tags move below, then the name is cut,
+//! last the numbers move below; the head is never pushed.
+
+use std::fmt::Write as _;
+
+use super::escape;
+use super::line::Line;
+use super::measure::width;
+use super::style::{Glyphs, Ink};
+use crate::explain::{Line as Stroke, Step, Weight};
+use crate::tcp::Direction;
+
+/// A name cut shorter than this says nothing.
+const NAME_MIN: usize = 4;
+/// A quoted payload shorter than this, quotes and ellipsis included, says nothing.
+const PREVIEW_MIN: usize = 6;
+/// Of a payload that is not text this many bytes are shown: enough to recognise a protocol by.
+const BINARY_SHOWN: usize = 4;
+
+/// The words on an arrow and those that found no room on it. Kept and reused from row to row.
+#[derive(Debug, Default)]
+pub(super) struct Label {
+    /// Name and numbers.
+    core: String,
+    /// The quoted payload, with the space before it.
+    preview: String,
+    /// What is remarkable, with spaces before each.
+    tags: String,
+    /// What must stand below, ready to be read.
+    pub(super) below: String,
+}
+
+impl Label {
+    /// Chooses what of a step's words fits into `room` columns.
+    pub(super) fn fit(&mut self, step: &Step, glyphs: Glyphs, line: &Line, room: usize) {
+        for part in [
+            &mut self.core,
+            &mut self.preview,
+            &mut self.tags,
+            &mut self.below,
+        ] {
+            part.clear();
+        }
+        self.fit_core(step, line, room);
+        let mut left = room.saturating_sub(width(&self.core));
+        for tag in &step.arrow.tags {
+            let tag = line.clean(tag);
+            let needed = 2 + width(&tag);
+            if needed <= left && self.below.is_empty() {
+                left -= needed;
+                self.tags.push_str("  ");
+                self.tags.push_str(&tag);
+            } else {
+                self.move_below(&tag);
+            }
+        }
+        if left > PREVIEW_MIN {
+            self.preview(step, glyphs, line, left - 1);
+        }
+    }
+
+    /// Name and numbers: `SYN-ACK  seq 0, ack 1`.
+    fn fit_core(&mut self, step: &Step, line: &Line, room: usize) {
+        let name = line.clean(&step.arrow.name);
+        let numbers = line.clean(&step.arrow.numbers);
+        let name_room = match width(&numbers) {
+            0 => room,
+            columns => room.saturating_sub(2 + columns),
+        };
+        let numbers_fit = width(&name) <= name_room || name_room >= NAME_MIN;
+        let name_room = if numbers_fit { name_room } else { room };
+        if width(&name) <= name_room {
+            self.core.push_str(&name);
+        } else {
+            let ellipsis = line.glyphs().ellipsis;
+            let kept = name_room.saturating_sub(width(ellipsis));
+            self.core.push_str(super::measure::beginning(&name, kept));
+            self.core.push_str(ellipsis);
+            self.move_below(&name);
+        }
+        if numbers.is_empty() {
+            return;
+        }
+        if numbers_fit {
+            if !self.core.is_empty() {
+                self.core.push_str("  ");
+            }
+            self.core.push_str(&numbers);
+        } else {
+            self.move_below(&numbers);
+        }
+    }
+
+    /// The first payload bytes in quotation marks: ` "Hello server!"`, cut between characters.
+    fn preview(&mut self, step: &Step, glyphs: Glyphs, line: &Line, room: usize) {
+        let mut bytes = step.preview.bytes();
+        let captured = bytes.len();
+        if captured == 0 {
+            return;
+        }
+        if (captured as u64) < u64::from(step.len) {
+            bytes = escape::without_cut_character(bytes);
+        }
+        if !is_mostly_text(bytes) {
+            bytes = &bytes[..bytes.len().min(BINARY_SHOWN)];
+        }
+        let goes_on = (bytes.len() as u64) < u64::from(step.len);
+        let ellipsis = line.glyphs().ellipsis;
+        self.preview.push_str(" \"");
+        let reserve = if goes_on { width(ellipsis) } else { 0 };
+        let whole = push_payload(
+            &mut self.preview,
+            bytes,
+            glyphs,
+            room - 2,
+            reserve,
+            width(ellipsis),
+        );
+        if goes_on || !whole {
+            self.preview.push_str(ellipsis);
+        }
+        self.preview.push('"');
+    }
+
+    fn move_below(&mut self, words: &str) {
+        if !self.below.is_empty() {
+            self.below.push_str(", ");
+        }
+        self.below.push_str(words);
+    }
+
+    /// Columns of the label with the spaces around it.
+    fn width(&self) -> usize {
+        let words = width(&self.core) + width(&self.preview) + width(&self.tags);
+        if words == 0 { 0 } else { words + 2 }
+    }
+
+    /// The whole label for a list, where nothing needs to be cut to a column.
+    pub(super) fn write_to(&self, text: &mut String) {
+        text.push_str(&self.core);
+        text.push_str(&self.preview);
+        text.push_str(&self.tags);
+    }
+}
+
+/// Draws an arrow of exactly `columns` columns; what found no room is in `label.below`.
+pub(super) fn draw(
+    line: &mut Line,
+    label: &mut Label,
+    step: &Step,
+    glyphs: Glyphs,
+    columns: usize,
+) {
+    let set = line.glyphs();
+    let stroke = step.arrow.line;
+    let head = match stroke {
+        Stroke::Plain | Stroke::Heavy => 1,
+        Stroke::Repeat => 3,
+        Stroke::Lost => width(set.lost) + 1 + LOST.len(),
+    };
+    // One column of line at either end, and the spaces around the label.
+    label.fit(step, glyphs, line, columns.saturating_sub(head + 4));
+    let label_width = label.width();
+    let reach = if stroke == Stroke::Lost {
+        // Ends in mid-air, but never before its label does.
+        (columns * 3 / 4).max(head + label_width + 2)
+    } else {
+        columns
+    };
+    let shaft = reach.saturating_sub(head + label_width);
+    let before = shaft / 2;
+    let after = shaft - before;
+    let glyph = if stroke == Stroke::Heavy {
+        set.heavy
+    } else {
+        set.rule
+    };
+    let ink = match step.direction {
+        Direction::ClientToServer => Ink::ToServer,
+        Direction::ServerToClient => Ink::ToClient,
+    };
+    let start = line.width();
+    if step.direction == Direction::ClientToServer {
+        line.fill(glyph, before, ink);
+        paint_label(line, label, step, ink);
+        line.fill(glyph, after, ink);
+        match stroke {
+            Stroke::Lost => {
+                line.put_clean(set.lost, Ink::Problem);
+                line.put_clean(" ", Ink::Problem);
+                line.put_clean(LOST, Ink::Problem);
+            }
+            _ => line.fill(set.to_right, head, ink),
+        }
+        line.pad_to(start + columns);
+    } else {
+        line.pad_to(start + columns - reach);
+        match stroke {
+            Stroke::Lost => {
+                line.put_clean(LOST, Ink::Problem);
+                line.put_clean(" ", Ink::Problem);
+                line.put_clean(set.lost, Ink::Problem);
+            }
+            _ => line.fill(set.to_left, head, ink),
+        }
+        line.fill(glyph, before, ink);
+        paint_label(line, label, step, ink);
+        line.fill(glyph, after, ink);
+    }
+}
+
+/// The word that stands at the end of a lost segment's line, because a cross alone is easily missed.
+pub(super) const LOST: &str = "LOST";
+
+fn paint_label(line: &mut Line, label: &Label, step: &Step, ink: Ink) {
+    if label.width() == 0 {
+        return;
+    }
+    let is_problem = step.arrow.line != Stroke::Plain || step.weight == Weight::Trouble;
+    line.put_clean(" ", ink);
+    line.put_clean(&label.core, if is_problem { Ink::Problem } else { ink });
+    line.put_clean(&label.preview, Ink::Plain);
+    line.put_clean(
+        &label.tags,
+        if is_problem {
+            Ink::Problem
+        } else {
+            Ink::Strong
+        },
+    );
+    line.put_clean(" ", ink);
+}
+
+/// Appends payload in quotable form as far as it fits into `room` columns, of which `reserve` must stay free in any
+/// case, and `cut_reserve` when it has to be cut. Says whether all of it fitted.
+fn push_payload(
+    text: &mut String,
+    bytes: &[u8],
+    glyphs: Glyphs,
+    room: usize,
+    reserve: usize,
+    cut_reserve: usize,
+) -> bool {
+    let begin = text.len();
+    // The longest beginning that leaves room for an ellipsis, should what follows not fit.
+    let mut safe_end = begin;
+    let mut used = 0;
+    for chunk in bytes.utf8_chunks() {
+        let characters = chunk.valid().char_indices().map(|(at, c)| {
+            let end = at + c.len_utf8();
+            &chunk.valid().as_bytes()[at..end]
+        });
+        for unit in characters.chain(chunk.invalid().chunks(1)) {
+            let start = text.len();
+            push_unit(text, unit, glyphs);
+            used += width(&text[start..]);
+            if used + reserve > room {
+                text.truncate(safe_end);
+                return false;
+            }
+            if used + cut_reserve <= room {
+                safe_end = text.len();
+            }
+        }
+    }
+    true
+}
+
+/// Appends one character or one invalid byte of a payload. Payload is never spelled otherwise in ASCII, only escaped.
+pub(super) fn push_unit(text: &mut String, unit: &[u8], glyphs: Glyphs) {
+    match std::str::from_utf8(unit) {
+        Ok(c) if glyphs == Glyphs::Ascii && !c.is_ascii() => {
+            for c in c.chars() {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
+            }
+        }
+        _ => escape::push_quoted(text, unit),
+    }
+}
+
+/// Whether at least three quarters of the bytes are text as people write it.
+pub(super) fn is_mostly_text(bytes: &[u8]) -> bool {
+    let readable: usize = bytes
+        .utf8_chunks()
+        .flat_map(|chunk| chunk.valid().chars())
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
+        .map(char::len_utf8)
+        .sum();
+    readable * 4 >= bytes.len() * 3
+}
