@@ -33,7 +33,8 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("privilege", &[]),
 ];
 
-/// `cli` names verdicts, labels and flags, so that there is no second list of them; it uses nothing else of the pipeline.
+/// `cli` takes the words that a user may type from where they mean something, so that there is no second list of them:
+/// verdicts, labels and flags from the pipeline, levels and columns from the renderer. It uses nothing else of either.
 const CLI: (&str, &[&str]) = (
     "cli",
     &[
