@@ -19,7 +19,17 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("explain", &["track", "tcp", "time"]),
     ("render", &["explain", "tcp", "time"]),
     ("calls", &["tcp", "time"]),
-    ("lab", &["calls", "capture", "privilege", "tcp", "time"]),
+    (
+        "lab",
+        &[
+            "calls",
+            "capture::Frame",
+            "capture::save",
+            "privilege",
+            "tcp",
+            "time",
+        ],
+    ),
     ("privilege", &[]),
 ];
 

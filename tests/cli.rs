@@ -1,0 +1,348 @@
+//! The program from outside: what it prints where, and the exit codes that scripts rely on.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Everything that people type.
+const COMMANDS: [&str; 5] = ["live", "replay", "demo", "serve", "connect"];
+
+#[test]
+fn help_fits_a_page_and_goes_to_standard_output() {
+    let overview = run(&["--help"]);
+    overview.ends_with(0).says("");
+    for command in COMMANDS {
+        assert!(
+            overview.stdout.contains(&format!("\n  {command} ")),
+            "{command} is not listed"
+        );
+        let help = run(&[command, "--help"]);
+        help.ends_with(0).says("");
+        assert!(
+            help.stdout
+                .contains(&format!("Usage: handshake-watch {command}")),
+            "{}",
+            help.stdout
+        );
+        assert!(
+            help.stdout.lines().count() <= 70,
+            "{command} --help is longer than a page"
+        );
+        assert_eq!(
+            run(&[command, "-h"]).stdout,
+            help.stdout,
+            "-h and --help say the same"
+        );
+    }
+    let version = run(&["--version"]);
+    assert_eq!(
+        version.ends_with(0).stdout,
+        format!("handshake-watch {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_prints_no_result() {
+    let capture = sample("handshake");
+    let capture = capture.as_str();
+    for (words, part) in [
+        (&[][..], "Usage: handshake-watch <COMMAND>"),
+        (&["dance"], "dance"),
+        (&["replay"], "<FILE>"),
+        (&["replay", capture, "--colour"], "--color"),
+        (&["replay", capture, "--only", "segments"], "--format json"),
+        (&["replay", capture, "--verdict", "shut"], "half_closed"),
+        (
+            &["replay", capture, "--expect", "opened=slowly"],
+            "simultaneous",
+        ),
+        (&["replay", capture, "-o", capture], "same file"),
+        (&["replay", capture, "--width", "3"], "20..=1000"),
+        (&["replay", capture, "--from", "noon"], "02:41:07"),
+        (&["replay", capture, "--around", "99"], "frame 99"),
+        (
+            &["live", "--watch-only", "--make-traffic"],
+            "--make-traffic",
+        ),
+        (&["live", "--watch-only", "--message", "x"], "--watch-only"),
+        (&["live", "--timeout", "5"], "5s"),
+        (&["connect", "localhost"], "IP address"),
+        (&["serve", "-p", "70000"], "1..=65535"),
+    ] {
+        let outcome = run(words);
+        outcome.ends_with(2).says(part);
+        assert_eq!(outcome.stdout, "", "{words:?}");
+    }
+    assert!(
+        Path::new(capture)
+            .metadata()
+            .is_ok_and(|file| file.len() > 0),
+        "the capture is untouched"
+    );
+}
+
+#[test]
+fn what_is_no_capture_ends_with_3_and_prints_no_result() {
+    let folder = Folder::new();
+    for (path, part) in [
+        (folder.file("empty.pcap", b""), "0 bytes"),
+        (
+            folder.file("notes.txt", b"Not a capture at all, just text.\n"),
+            "neither pcap nor pcapng",
+        ),
+        (folder.file("four.pcap", &[0xd4, 0xc3, 0xb2, 0xa1]), ""),
+        (
+            folder.file("zeros.pcap", &[0; 4096]),
+            "neither pcap nor pcapng",
+        ),
+        (folder.path("missing.pcap"), "missing.pcap"),
+        (folder.path("."), "directory"),
+    ] {
+        let outcome = run(&["replay", &path, "--format", "json"]);
+        outcome.ends_with(3).says(part);
+        assert_eq!(outcome.stdout, "", "{path}");
+    }
+}
+
+#[test]
+fn a_capture_that_was_cut_is_shown_up_to_the_cut() {
+    let folder = Folder::new();
+    let whole = fs::read(sample("handshake")).expect("the sample");
+    let all = run(&[
+        "replay",
+        &sample("handshake"),
+        "--format",
+        "json",
+        "--only",
+        "segments",
+    ]);
+    let all = all.ends_with(0).records("segment");
+    assert_eq!(all.len(), 8);
+    let mut shown = 0;
+    // A step that meets every part of a block, of which the shortest has 32 bytes.
+    for length in (1..whole.len()).step_by(11) {
+        let path = folder.file("cut.pcapng", &whole[..length]);
+        let outcome = run(&["replay", &path, "--format", "json", "--only", "segments"]);
+        let segments = outcome.records("segment");
+        assert!(segments.len() >= shown, "a longer part shows no less");
+        shown = segments.len();
+        assert_eq!(segments, all[..shown], "what is shown is what was there");
+        if outcome.code == 0 {
+            // Only where the cut falls between two blocks.
+            assert_eq!(outcome.stderr, "", "cut at {length}");
+        } else {
+            outcome.ends_with(3);
+        }
+    }
+    let path = folder.file("cut.pcapng", &whole[..whole.len() - 1]);
+    run(&["replay", &path])
+        .ends_with(3)
+        .says("everything before it is shown");
+}
+
+#[test]
+fn an_unknown_link_type_ends_with_3_and_no_packets_with_0() {
+    let folder = Folder::new();
+    let header = |link: u8| {
+        let mut bytes = vec![
+            0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0,
+        ];
+        bytes.extend([link, 0, 0, 0]);
+        bytes
+    };
+    let record = [
+        1, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, b'a', b'b', b'c', b'd',
+    ];
+    // 147 is reserved for private use.
+    let private = folder.file("private.pcap", &[&header(147)[..], &record].concat());
+    run(&["replay", &private, "--format", "json"])
+        .ends_with(3)
+        .says("link type");
+    let none = folder.file("none.pcap", &header(1));
+    let outcome = run(&["replay", &none, "--format", "json"]);
+    outcome.ends_with(0).says("");
+    assert_eq!(outcome.records("summary")[0]["frames"], 0);
+}
+
+#[test]
+fn a_capture_can_come_through_a_pipe() {
+    let mut child = program()
+        .args(["replay", "-", "--format", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let bytes = fs::read(sample("handshake")).expect("the sample");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(&bytes).expect("the program reads");
+    drop(pipe);
+    let outcome = Outcome::of(child.wait_with_output().expect("the program ends"));
+    assert_eq!(outcome.ends_with(0).records("segment").len(), 8);
+}
+
+#[test]
+fn a_closed_pipe_is_success_and_quiet() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = program()
+        .args(["replay", &sample("handshake"), "--format", "json"])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the program starts");
+    Outcome::of(output).ends_with(0).says("");
+}
+
+#[test]
+fn output_that_cannot_be_written_ends_with_6() {
+    let folder = Folder::new();
+    let nowhere = folder.path("no/such/folder/out.json");
+    run(&["replay", &sample("handshake"), "-o", &nowhere])
+        .ends_with(6)
+        .says("out.json");
+    if Path::new("/dev/full").exists() {
+        run(&["replay", &sample("handshake"), "-o", "/dev/full"])
+            .ends_with(6)
+            .says("cannot be written");
+    } else {
+        println!("partly skipped: this system has no /dev/full");
+    }
+}
+
+#[test]
+fn output_goes_into_the_file_that_was_named() {
+    let folder = Folder::new();
+    let path = folder.path("out.json");
+    let to_file = run(&[
+        "replay",
+        &sample("handshake"),
+        "--format",
+        "json",
+        "-o",
+        &path,
+    ]);
+    assert_eq!(to_file.ends_with(0).stdout, "");
+    let to_stdout = run(&["replay", &sample("handshake"), "--format", "json"]);
+    assert_eq!(
+        fs::read_to_string(path).expect("the file"),
+        to_stdout.stdout
+    );
+}
+
+#[test]
+fn a_connection_that_does_not_exist_is_wrong_usage() {
+    run(&["replay", &sample("handshake"), "--connection", "9"])
+        .ends_with(2)
+        .says("connection 9");
+}
+
+#[test]
+fn an_expectation_of_nothing_is_not_met() {
+    let capture = sample("handshake");
+    run(&[
+        "replay",
+        &capture,
+        "--verdict",
+        "no_answer",
+        "--expect",
+        "retransmissions=0",
+    ])
+    .ends_with(1);
+}
+
+/// How a run ended.
+struct Outcome {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Outcome {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("not ended by a signal"),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    fn ends_with(&self, code: i32) -> &Self {
+        assert_eq!(
+            self.code, code,
+            "stderr: {}\nstdout: {}",
+            self.stderr, self.stdout
+        );
+        self
+    }
+
+    /// Standard error holds this part; nothing at all when the part is empty.
+    fn says(&self, part: &str) -> &Self {
+        if part.is_empty() && self.code == 0 {
+            assert_eq!(self.stderr, "");
+        }
+        assert!(
+            self.stderr.contains(part),
+            "{part:?} is not in: {}",
+            self.stderr
+        );
+        self
+    }
+
+    /// The JSON records of one type.
+    fn records(&self, kind: &str) -> Vec<serde_json::Value> {
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line of JSON"))
+            .filter(|record| record["type"] == kind)
+            .collect()
+    }
+}
+
+/// A folder that is gone after the test.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> String {
+        fs::write(self.path(name), bytes).expect("a file in a folder of our own");
+        self.path(name)
+    }
+}
+
+fn run(words: &[&str]) -> Outcome {
+    Outcome::of(
+        program()
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts"),
+    )
+}
+
+/// The program, in an environment that does not depend on who runs the test.
+fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_handshake-watch"));
+    program.env("LC_ALL", "C.UTF-8").env("COLUMNS", "80");
+    for name in ["NO_COLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
+        program.env_remove(name);
+    }
+    program
+}
+
+fn sample(name: &str) -> String {
+    let captures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("captures");
+    captures
+        .join(name)
+        .with_extension("pcapng")
+        .display()
+        .to_string()
+}
