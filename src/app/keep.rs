@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::ladders::payload;
 use super::pipeline::Tracked;
 use crate::tcp::Segment;
 use crate::track::{Change, ConnectionId};
@@ -15,9 +16,13 @@ const EDGE: usize = 200;
 /// Segments kept of all connections together before only edges are kept: about 100 MB.
 const ALTOGETHER: usize = 200_000;
 
+/// Payload bytes kept of a segment, when payload is wanted: what a reader looks at, not a whole download.
+const PAYLOAD: usize = 256;
+
 /// The kept segments of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
+    payload: HashMap<u64, Vec<u8>>,
     head: Vec<(Segment, Change)>,
     tail: VecDeque<(Segment, Change)>,
     dropped: u64,
@@ -28,6 +33,7 @@ pub(crate) struct Kept {
 pub(crate) struct Keeper {
     connections: HashMap<ConnectionId, Kept>,
     kept: usize,
+    payload: bool,
 }
 
 impl Kept {
@@ -42,6 +48,11 @@ impl Kept {
     /// How many are missing, and after how many kept ones.
     pub(crate) fn gap(&self) -> Option<(usize, u64)> {
         (self.dropped > 0).then_some((self.head.len(), self.dropped))
+    }
+
+    /// The beginning of a frame's payload.
+    pub(crate) fn payload(&self, frame: u64) -> Option<&[u8]> {
+        self.payload.get(&frame).map(Vec::as_slice)
     }
 
     fn len(&self) -> usize {
@@ -70,27 +81,37 @@ impl Kept {
 }
 
 impl Keeper {
-    pub(crate) fn new() -> Self {
+    /// `payload`: keep the beginning of each payload, too.
+    pub(crate) fn new(payload: bool) -> Self {
         Self {
             connections: HashMap::new(),
             kept: 0,
+            payload,
         }
     }
 
     /// Keeps a segment.
     pub(crate) fn keep(&mut self, tracked: &Tracked<'_>) {
-        let whole = if self.kept < ALTOGETHER {
-            WHOLE
-        } else {
-            EDGE
-        };
+        let whole = if self.kept < ALTOGETHER { WHOLE } else { EDGE };
         let kept = self
             .connections
             .entry(tracked.change.connection)
             .or_default();
         let before = kept.len();
         kept.push(tracked.segment, tracked.change, whole);
+        if self.payload
+            && kept.dropped == 0
+            && let Some(payload) = payload(tracked)
+        {
+            let bytes = payload[..payload.len().min(PAYLOAD)].to_vec();
+            kept.payload.insert(tracked.segment.frame, bytes);
+        }
         self.kept = self.kept + kept.len() - before;
+    }
+
+    /// Whether something is kept of a connection.
+    pub(crate) fn has(&self, connection: ConnectionId) -> bool {
+        self.connections.contains_key(&connection)
     }
 
     /// Gives up what was kept of a connection.

@@ -4,11 +4,14 @@ mod exit;
 mod expect;
 mod failure;
 mod json;
+mod keep;
+mod ladders;
 mod output;
 mod pipeline;
 mod replay;
 mod say;
 mod select;
+mod stream;
 
 pub use exit::ExitCode;
 

@@ -7,12 +7,16 @@ use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::json::JsonSink;
-use super::output::Output;
+use super::ladders::{LADDERS, LadderSink};
+use super::output::{self, Output};
 use super::pipeline::{self, Both, Outcome, Reader, Sink};
 use super::say;
 use super::select::{Scout, Selected, Stretch, Surroundings};
+use super::stream::StreamSink;
 use crate::capture;
-use crate::cli::{Format, Only, ReplayCommand};
+use crate::cli::{Format, Only, ReplayCommand, Rows};
+use crate::explain::Wording;
+use crate::render::Explain;
 use crate::track::{ConnectionId, Limits, Tracker};
 
 /// Reads the capture and shows it.
@@ -30,7 +34,8 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
         chosen.connections,
         chosen.stretch,
     );
-    let reader = Reader::new(source);
+    let mut reader = Reader::new(source);
+    reader.keep_frames = command.output.payload;
     let mut code = ExitCode::Fine;
     match pipeline::run(reader, tracker(command), &mut selected, 2) {
         Ok(outcome) => code = code.or(judge(command, outcome)),
@@ -123,14 +128,33 @@ fn tracker(command: &ReplayCommand) -> Tracker {
 /// What shows the capture.
 fn sink(command: &ReplayCommand, output: Output) -> Box<dyn Sink> {
     let name = command.file.display().to_string();
-    match command.output.format {
+    let choice = &command.output;
+    let wording = |explain| Wording {
+        full: explain == Explain::Full,
+        raw_seq: choice.raw_seq,
+    };
+    let style = output::style(choice, &output, Explain::Brief);
+    let wording = wording(style.explain);
+    match choice.format {
         Some(Format::Json) => Box::new(JsonSink::new(
             output,
             &name,
-            command.output.only != Some(Only::Connections),
-            command.output.only != Some(Only::Segments),
+            choice.only != Some(Only::Connections),
+            choice.only != Some(Only::Segments),
         )),
-        _ => Box::new(JsonSink::new(output, &name, true, true)),
+        Some(Format::Timeline) if command.file == Path::new("-") => {
+            Box::new(StreamSink::new(output, style, wording, None))
+        }
+        Some(Format::Timeline) => {
+            let selected = !command.selection.connections.is_empty();
+            let most = match command.table.rows {
+                Rows::All => None,
+                Rows::Top(most) => Some(most as u64),
+                Rows::Screenful => (!selected).then_some(LADDERS),
+            };
+            Box::new(LadderSink::new(output, style, wording, most))
+        }
+        _ => Box::new(LadderSink::new(output, style, wording, None)),
     }
 }
 

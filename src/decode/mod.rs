@@ -41,6 +41,12 @@ pub fn datagram<'a>(frame: &Frame<'a>) -> Decoded<'a> {
     walk::walk(frame, walk::Fragments::Skip)
 }
 
+/// The captured payload bytes of a frame that holds a TCP segment; a segment itself carries only the first few.
+#[must_use]
+pub fn payload<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
+    walk::payload(frame)
+}
+
 /// What one frame held.
 #[derive(Clone, Debug)]
 pub enum Decoded<'a> {

@@ -65,3 +65,9 @@ pub(super) fn segment<'a>(frame: &Frame<'a>, envelope: &Envelope, part: Part<'a>
         preview: Preview::of(&data[captured_len..]),
     })
 }
+
+/// The captured bytes after the header at the start of `part`.
+pub(super) fn payload(part: Part<'_>) -> Option<&[u8]> {
+    let header_len = usize::from(part.data().get(12)? >> 4) * 4;
+    part.data().get(header_len.max(FIXED_LEN)..)
+}

@@ -71,6 +71,15 @@ pub(super) fn walk<'a>(frame: &Frame<'a>, fragments: Fragments) -> Decoded<'a> {
     }
 }
 
+/// The captured payload bytes of a frame that holds a whole TCP segment.
+pub(super) fn payload<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
+    let (layer, part) = link::first(frame.link, Part::of_frame(frame)).ok()?;
+    match descend(layer, part).ok()? {
+        Found::Tcp(_, part) => segment::payload(part),
+        Found::Icmp(..) | Found::Fragment(_) => None,
+    }
+}
+
 fn descend<'a>(mut layer: Layer, mut part: Part<'a>) -> Result<Found<'a>, Skip> {
     let mut envelope: Option<ip::Envelope> = None;
     let mut tunnelled = false;

@@ -12,7 +12,7 @@ use crate::track::{Change, Connection, Event, RepeatCause, ResetEffect};
 
 /// The paragraph about `segment`.
 #[must_use]
-pub fn full(segment: &Segment, change: &Change, connection: &Connection) -> String {
+pub(super) fn full(segment: &Segment, change: &Change, connection: &Connection) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_full(&mut out, segment, change, connection);

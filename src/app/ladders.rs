@@ -1,0 +1,114 @@
+//! Whole ladders: of the connections of a capture that has been read to its end.
+
+use std::io::{self, Write};
+
+use super::keep::{Keeper, Kept};
+use super::pipeline::{Quiet, Sink, Tracked};
+use crate::decode;
+use crate::explain::{self, Totals, Wording};
+use crate::render::{Extras, NotKept, Style, ladder_with};
+use crate::track::Connection;
+
+/// Ladders that are shown when nothing says which: a table finds the one that matters sooner than scrolling.
+pub(crate) const LADDERS: u64 = 10;
+
+/// Writes a ladder for each connection when it is final.
+pub(crate) struct LadderSink<W> {
+    out: W,
+    style: Style,
+    wording: Wording,
+    interface: Option<String>,
+    keeper: Keeper,
+    /// How many ladders are still to be written; `None`: all.
+    left: Option<u64>,
+    written: u64,
+    untold: u64,
+}
+
+impl<W: Write> LadderSink<W> {
+    /// `most`: how many ladders; `None`: one for each connection.
+    pub(crate) fn new(out: W, style: Style, wording: Wording, most: Option<u64>) -> Self {
+        Self {
+            out,
+            keeper: Keeper::new(style.payload),
+            style,
+            wording,
+            interface: None,
+            left: most,
+            written: 0,
+            untold: 0,
+        }
+    }
+}
+
+/// Writes the ladder of one connection from its kept segments; an empty line parts it from one before.
+pub(crate) fn write_ladder(
+    out: &mut dyn Write,
+    connection: &Connection,
+    kept: &Kept,
+    interface: Option<&str>,
+    wording: Wording,
+    style: &Style,
+) -> io::Result<()> {
+    let story = explain::story(connection, interface, kept.segments(), wording);
+    let payload = |frame| kept.payload(frame);
+    let extras = Extras {
+        not_kept: kept
+            .gap()
+            .map(|(before, packets)| NotKept { before, packets }),
+        payload: Some(&payload),
+    };
+    ladder_with(&story, style, extras, out)
+}
+
+impl<W: Write> Sink for LadderSink<W> {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        let id = u64::from(tracked.change.connection);
+        if self.left.is_none_or(|left| id <= left) || self.keeper.has(tracked.change.connection) {
+            self.keeper.keep(tracked);
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        let Some(kept) = self.keeper.take(connection.id()) else {
+            self.untold += 1;
+            return Ok(());
+        };
+        if self.written > 0 {
+            writeln!(self.out)?;
+        }
+        self.written += 1;
+        write_ladder(
+            &mut self.out,
+            connection,
+            &kept,
+            self.interface.as_deref(),
+            self.wording,
+            &self.style,
+        )?;
+        self.style.legend = false;
+        Ok(())
+    }
+
+    fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
+        if self.untold > 0 {
+            writeln!(
+                self.out,
+                "\n{} more connections; --connection N shows one, --all shows every ladder",
+                self.untold
+            )?;
+        }
+        self.out.flush()
+    }
+}
+
+/// The captured payload of a frame, if it has any.
+pub(crate) fn payload<'a>(tracked: &Tracked<'a>) -> Option<&'a [u8]> {
+    let frame = tracked.frame.as_ref()?;
+    decode::payload(frame).filter(|payload| !payload.is_empty())
+}
