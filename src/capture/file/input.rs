@@ -78,6 +78,12 @@ impl Input {
         &self.buffer[at + wanted.start..at + wanted.end]
     }
 
+    /// Takes `len` bytes off the window that nobody wants.
+    pub(super) fn skip(&mut self, len: usize) {
+        debug_assert!(self.start + len <= self.end);
+        self.start += len;
+    }
+
     /// Reads once, making room for a record of `need` bytes first. The caller bounds `need`.
     pub(super) fn fill(&mut self, need: usize) -> io::Result<Fill> {
         if self.ended {

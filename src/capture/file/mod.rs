@@ -9,18 +9,20 @@ mod compressed;
 mod input;
 mod pcap;
 mod pcapng;
+mod reader;
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
-use super::{Interface, Next, ReadError, Source};
+use super::{ReadError, Source};
 use compressed::Compression;
 use input::{Counted, Fill, Input};
-use pcap::PcapReader;
-use pcapng::PcapngReader;
+use pcap::Pcap;
+use pcapng::Pcapng;
+use reader::{Reader, read_error};
 
 /// The longest captured part of a packet that a file may claim without saying so in its snaplen: what libpcap and
 /// Wireshark allow too. Longer ones are nearly always the sign of a damaged length.
@@ -70,13 +72,13 @@ fn from_reader(
         input = input.decompressed(compression);
     }
     let start = begin(&mut input)?;
-    if PcapngReader::recognises(start) {
-        let reader = PcapngReader::open(input)?;
-        return Ok(Box::new(Opened { reader, progress }));
+    if Pcapng::recognises(start) {
+        let format = Pcapng::open(&mut input)?;
+        return Ok(Box::new(Reader::new(format, input, progress)));
     }
-    if PcapReader::recognises(start) {
-        let reader = PcapReader::open(input)?;
-        return Ok(Box::new(Opened { reader, progress }));
+    if Pcap::recognises(start) {
+        let format = Pcap::open(&mut input)?;
+        return Ok(Box::new(Reader::new(format, input, progress)));
     }
     Err(not_a_capture(&input))
 }
@@ -120,37 +122,16 @@ fn fill_blocking(input: &mut Input, need: usize) -> Result<bool, ReadError> {
     Ok(true)
 }
 
-/// Reading failed: what it means for a capture of which `number` packets were returned. `offset` is where the record
-/// begins that is not whole.
-fn read_error(error: io::Error, number: u64, offset: u64) -> ReadError {
-    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-    match error.kind() {
-        // The system's own errors carry a number; those of a decompressor do not.
-        _ if error.raw_os_error().is_some() => ReadError::Io {
-            frame: number,
-            error,
-        },
-        UnexpectedEof => ReadError::Truncated {
-            frame: number + 1,
-            offset,
-        },
-        InvalidData | InvalidInput => ReadError::Damaged {
-            frame: number,
-            offset,
-            what: error.to_string(),
-        },
-        _ => ReadError::Io {
-            frame: number,
-            error,
-        },
-    }
-}
-
 fn not_a_capture(input: &Input) -> ReadError {
     let bytes = input.bytes();
     ReadError::NotACapture {
         start: bytes[..bytes.len().min(8)].to_vec(),
     }
+}
+
+/// The words for a captured length that no packet has.
+fn impossible_length(captured: u32, longest: u32) -> String {
+    format!("a packet of {captured} captured bytes, where {longest} are the most")
 }
 
 /// How long a packet's captured part may be where the file promises at most `snaplen`.
@@ -162,37 +143,6 @@ fn longest_packet(snaplen: u32) -> u32 {
 struct Progress {
     read: Arc<AtomicU64>,
     total: Option<u64>,
-}
-
-/// What both formats have in common for [`Source`].
-trait Reader {
-    /// The next packet, and the interfaces known by then.
-    fn next(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError>;
-    fn interfaces(&self) -> &[Interface];
-}
-
-struct Opened<R> {
-    reader: R,
-    progress: Progress,
-}
-
-impl<R: Reader> Source for Opened<R> {
-    fn next(&mut self) -> Result<Next<'_>, ReadError> {
-        self.reader.next().map(|(next, _)| next)
-    }
-
-    fn next_with_interfaces(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
-        self.reader.next()
-    }
-
-    fn interfaces(&self) -> &[Interface] {
-        self.reader.interfaces()
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        let total = self.progress.total?;
-        Some((self.progress.read.load(Ordering::Relaxed), total))
-    }
 }
 
 #[cfg(test)]

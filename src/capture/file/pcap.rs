@@ -3,9 +3,10 @@
 //! Comes in: the input from its first byte. Goes out: its frames. Both byte orders, microseconds and nanoseconds, and
 //! the longer record headers of one old Linux variant are understood.
 
-use super::input::{Fill, Input};
-use super::{LONGEST_RECORD, Reader, fill_blocking, longest_packet, read_error};
-use crate::capture::{Frame, Interface, LinkType, Next, ReadError};
+use super::input::Input;
+use super::reader::{Format, Need, Packet, Record};
+use super::{fill_blocking, impossible_length, longest_packet};
+use crate::capture::{Interface, LinkType, ReadError};
 use crate::time::Timestamp;
 
 const HEADER: usize = 24;
@@ -14,17 +15,14 @@ const NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// Written by patched libpcaps around 2000: each record header has eight more bytes about the interface.
 const LONG_RECORDS: u32 = 0xa1b2_cd34;
 
-pub(super) struct PcapReader {
-    input: Input,
+pub(super) struct Pcap {
     interfaces: Vec<Interface>,
-    number: u64,
     link: LinkType,
     big_endian: bool,
     nanoseconds: bool,
     lengths: Lengths,
     record_header: usize,
     longest: u32,
-    finished: bool,
 }
 
 /// In which order a record header names its two lengths.
@@ -38,14 +36,14 @@ enum Lengths {
     SmallerIsCaptured,
 }
 
-impl PcapReader {
+impl Pcap {
     pub(super) fn recognises(start: [u8; 4]) -> bool {
         byte_order(start).is_some()
     }
 
     /// Takes the file header.
-    pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
-        if !fill_blocking(&mut input, HEADER)? {
+    pub(super) fn open(input: &mut Input) -> Result<Self, ReadError> {
+        if !fill_blocking(input, HEADER)? {
             return Err(ReadError::Truncated {
                 frame: 0,
                 offset: input.offset(),
@@ -80,28 +78,25 @@ impl PcapReader {
         let link = LinkType(word(20) as u16);
         let nanoseconds = magic == NANOSECONDS;
         Ok(Self {
-            input,
             interfaces: vec![Interface {
                 name: None,
                 link,
                 digits: if nanoseconds { 9 } else { 6 },
                 snaplen,
             }],
-            number: 0,
             link,
             big_endian,
             nanoseconds,
             lengths,
             record_header: if magic == LONG_RECORDS { 24 } else { 16 },
             longest: longest_packet(snaplen),
-            finished: false,
         })
     }
+}
 
-    /// The next record's header, if all of it and its packet are in the window; else the bytes needed.
+impl Format for Pcap {
     #[inline]
-    fn record(&self) -> Result<Record, Need> {
-        let bytes = self.input.bytes();
+    fn record(&mut self, bytes: &[u8]) -> Result<Record, Need> {
         let Some(header) = bytes.first_chunk::<16>() else {
             return Err(Need::Bytes(self.record_header));
         };
@@ -113,7 +108,7 @@ impl PcapReader {
             Lengths::SmallerIsCaptured => (first.min(second), first.max(second)),
         };
         if captured > self.longest {
-            return Err(Need::Impossible { captured });
+            return Err(Need::Damaged(impossible_length(captured, self.longest)));
         }
         let len = self.record_header + captured as usize;
         if bytes.len() < len {
@@ -126,100 +121,19 @@ impl PcapReader {
         } else {
             fraction * 1000
         };
-        Ok(Record {
-            time: Timestamp::from_nanos(seconds * 1_000_000_000 + fraction),
+        Ok(Record::Packet(Packet {
             len,
-            original_len: original.max(captured),
-        })
-    }
-
-    /// The input has ended with less than a record.
-    fn at_end(&self) -> Result<Next<'static>, ReadError> {
-        if self.input.bytes().is_empty() {
-            return Ok(Next::End);
-        }
-        Err(ReadError::Truncated {
-            frame: self.number + 1,
-            offset: self.input.offset(),
-        })
-    }
-
-    /// Reads more, or says what to return instead of a frame.
-    #[cold]
-    fn refill(&mut self, need: Need) -> Option<Result<Next<'static>, ReadError>> {
-        let need = match need {
-            Need::Bytes(need) => need,
-            Need::Impossible { captured } => {
-                self.finished = true;
-                return Some(Err(ReadError::Damaged {
-                    frame: self.number,
-                    offset: self.input.offset(),
-                    what: impossible_length(captured, self.longest),
-                }));
-            }
-        };
-        match self.input.fill(need) {
-            Ok(Fill::More) => return None,
-            Ok(Fill::Pause) => return Some(Ok(Next::Pause)),
-            Ok(Fill::End) => {
-                self.finished = true;
-                Some(self.at_end())
-            }
-            Err(error) => {
-                self.finished = true;
-                Some(Err(read_error(error, self.number, self.input.offset())))
-            }
-        }
-    }
-}
-
-impl Reader for PcapReader {
-    #[inline]
-    fn next(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
-        let record = loop {
-            if self.finished {
-                return Ok((Next::End, &self.interfaces));
-            }
-            match self.record() {
-                Ok(record) => break record,
-                Err(need) => {
-                    if let Some(answer) = self.refill(need) {
-                        return answer.map(|next| (next, &self.interfaces[..]));
-                    }
-                }
-            }
-        };
-        self.number += 1;
-        let frame = Frame {
-            number: self.number,
-            time: record.time,
+            data: self.record_header..len,
+            time: Timestamp::from_nanos(seconds * 1_000_000_000 + fraction),
             link: self.link,
             interface: 0,
-            data: self.input.take(record.len, self.record_header..record.len),
-            original_len: record.original_len,
-        };
-        Ok((Next::Frame(frame), &self.interfaces))
+            original_len: original.max(captured),
+        }))
     }
 
     fn interfaces(&self) -> &[Interface] {
         &self.interfaces
     }
-}
-
-/// A whole record at the start of the window.
-struct Record {
-    time: Timestamp,
-    /// Header and packet.
-    len: usize,
-    original_len: u32,
-}
-
-/// Why there is no whole record at the start of the window.
-enum Need {
-    /// It takes so many bytes in all.
-    Bytes(usize),
-    /// It claims more captured bytes than any packet has.
-    Impossible { captured: u32 },
 }
 
 /// The magic number and whether the file is big-endian.
@@ -230,12 +144,6 @@ fn byte_order(start: [u8; 4]) -> Option<(u32, bool)> {
     ]
     .into_iter()
     .find(|(magic, _)| matches!(*magic, MICROSECONDS | NANOSECONDS | LONG_RECORDS))
-}
-
-/// The words for a captured length that no packet has.
-pub(super) fn impossible_length(captured: u32, longest: u32) -> String {
-    debug_assert!(longest <= LONGEST_RECORD);
-    format!("a packet of {captured} captured bytes, where {longest} are the most")
 }
 
 #[inline]

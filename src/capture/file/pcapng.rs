@@ -3,10 +3,10 @@
 //! Comes in: the input from its first byte. Goes out: the frames of its packet blocks (enhanced, simple, and the
 //! obsolete kind) and the interfaces they name, numbered through over all sections. Other blocks are skipped.
 
-use super::input::{Fill, Input};
-use super::pcap::impossible_length;
-use super::{LONGEST_RECORD, Reader, fill_blocking, longest_packet, not_a_capture, read_error};
-use crate::capture::{Frame, Interface, Next, ReadError};
+use super::input::Input;
+use super::reader::{Format, Need, Packet, Record};
+use super::{LONGEST_RECORD, fill_blocking, impossible_length, longest_packet, not_a_capture};
+use crate::capture::{Interface, ReadError};
 use crate::time::Timestamp;
 
 mod interface;
@@ -34,28 +34,25 @@ const LONGEST_BLOCK: u32 = LONGEST_RECORD + 256 * 1024;
 /// Interfaces in all sections together; a frame names its own with 16 bits.
 const MOST_INTERFACES: usize = 1 << 16;
 
-pub(super) struct PcapngReader {
-    input: Input,
+pub(super) struct Pcapng {
     order: Order,
     interfaces: Vec<Interface>,
     /// How the time stamps of each of `interfaces` are meant.
     clocks: Vec<Clock>,
     /// The index in `interfaces` of the current section's first one.
     section: usize,
-    number: u64,
     /// Time of the last packet that had one: simple packets have none, and so keep their place.
     latest: Timestamp,
-    finished: bool,
 }
 
-impl PcapngReader {
+impl Pcapng {
     pub(super) fn recognises(start: [u8; 4]) -> bool {
         u32::from_be_bytes(start) == SECTION_HEADER
     }
 
     /// Looks at the first section's byte order and leaves its block to be read.
-    pub(super) fn open(mut input: Input) -> Result<Self, ReadError> {
-        if !fill_blocking(&mut input, SHORTEST_BLOCK)? {
+    pub(super) fn open(input: &mut Input) -> Result<Self, ReadError> {
+        if !fill_blocking(input, SHORTEST_BLOCK)? {
             return Err(ReadError::Truncated {
                 frame: 0,
                 offset: input.offset(),
@@ -63,24 +60,20 @@ impl PcapngReader {
         }
         let start = input.bytes().first_chunk();
         let Some(order) = start.and_then(Order::of_section) else {
-            return Err(not_a_capture(&input));
+            return Err(not_a_capture(input));
         };
         Ok(Self {
-            input,
             order,
             interfaces: Vec::new(),
             clocks: Vec::new(),
             section: 0,
-            number: 0,
             latest: Timestamp::default(),
-            finished: false,
         })
     }
 
     /// The block at the start of the window, if it is whole.
     #[inline]
-    fn block(&self) -> Result<Block, Need> {
-        let bytes = self.input.bytes();
+    fn block<'a>(&self, bytes: &'a [u8]) -> Result<Block<'a>, Need> {
         let Some(start) = bytes.first_chunk::<SHORTEST_BLOCK>() else {
             return Err(Need::Bytes(SHORTEST_BLOCK));
         };
@@ -105,32 +98,24 @@ impl PcapngReader {
                 "a block's two lengths differ, {len} and {again}"
             )));
         }
-        Ok(Block { kind, len, order })
-    }
-
-    /// Where the packet of a packet block is, and what the block says of it.
-    #[inline]
-    fn packet(&self, block: &Block) -> Result<Packet, Need> {
-        let body = &self.input.bytes()[BLOCK_START..block.len - BLOCK_END];
-        match block.kind {
-            ENHANCED_PACKET => self.timed_packet(body, |order, header| order.u32(header, 0)),
-            OBSOLETE_PACKET => {
-                self.timed_packet(body, |order, header| u32::from(order.u16(header, 0)))
-            }
-            _ => self.simple_packet(body),
-        }
+        Ok(Block {
+            kind,
+            order,
+            len,
+            body: &bytes[BLOCK_START..len - BLOCK_END],
+        })
     }
 
     /// An enhanced packet block, or an obsolete one, which differs in the width of its interface number.
     #[inline]
     fn timed_packet(
-        &self,
-        body: &[u8],
+        &mut self,
+        block: &Block<'_>,
         interface: impl Fn(Order, &[u8; 20]) -> u32,
     ) -> Result<Packet, Need> {
         const HEADER: usize = 20;
         let order = self.order;
-        let Some(header) = body.first_chunk::<HEADER>() else {
+        let Some(header) = block.body.first_chunk::<HEADER>() else {
             return Err(Need::damaged("a packet block without its header"));
         };
         let (index, described, clock) = self.interface(interface(order, header))?;
@@ -140,39 +125,45 @@ impl PcapngReader {
         if captured > longest {
             return Err(Need::Damaged(impossible_length(captured, longest)));
         }
-        if captured as usize > body.len() - HEADER {
+        let room = block.body.len() - HEADER;
+        if captured as usize > room {
             return Err(Need::Damaged(format!(
-                "a packet of {captured} captured bytes in a block with room for {}",
-                body.len() - HEADER
+                "a packet of {captured} captured bytes in a block with room for {room}"
             )));
         }
-        Ok(Packet {
+        let start = BLOCK_START + HEADER;
+        let packet = Packet {
+            len: block.len,
+            data: start..start + captured as usize,
+            time: clock.time(ticks),
+            link: described.link,
             interface: index,
-            time: Some(clock.time(ticks)),
-            start: BLOCK_START + HEADER,
-            captured: captured as usize,
             original_len: order.u32(header, 16).max(captured),
-        })
+        };
+        self.latest = packet.time;
+        Ok(packet)
     }
 
-    fn simple_packet(&self, body: &[u8]) -> Result<Packet, Need> {
+    fn simple_packet(&self, block: &Block<'_>) -> Result<Packet, Need> {
         const HEADER: usize = 4;
-        if body.len() < HEADER {
+        let Some(header) = block.body.first_chunk::<HEADER>() else {
             return Err(Need::damaged("a packet block without its header"));
-        }
+        };
         let (index, described, _) = self.interface(0)?;
-        let original_len = self.order.u32(body, 0);
+        let original_len = self.order.u32(header, 0);
         let snaplen = match described.snaplen {
             0 => u32::MAX,
             snaplen => snaplen,
         };
-        let room = body.len() - HEADER;
+        let room = block.body.len() - HEADER;
         let captured = room.min(original_len.min(snaplen) as usize);
+        let start = BLOCK_START + HEADER;
         Ok(Packet {
+            len: block.len,
+            data: start..start + captured,
+            time: self.latest,
+            link: described.link,
             interface: index,
-            time: None,
-            start: BLOCK_START + HEADER,
-            captured,
             original_len,
         })
     }
@@ -189,9 +180,10 @@ impl PcapngReader {
         }
     }
 
-    /// Learns from a block that is no packet, and leaves it behind.
-    fn other_block(&mut self, block: &Block) -> Result<(), Need> {
-        let body = &self.input.bytes()[BLOCK_START..block.len - BLOCK_END];
+    /// Learns from a block that is no packet.
+    #[cold]
+    fn other_block(&mut self, block: &Block<'_>) -> Result<(), Need> {
+        let body = block.body;
         match block.kind {
             SECTION_HEADER => {
                 if body.len() < 16 {
@@ -221,75 +213,26 @@ impl PcapngReader {
             }
             _ => {}
         }
-        self.input.take(block.len, 0..0);
         Ok(())
-    }
-
-    /// Reads more, or says what to return instead of a frame.
-    #[cold]
-    fn refill(&mut self, need: Need) -> Option<Result<Next<'static>, ReadError>> {
-        let offset = self.input.offset();
-        let filled = match need {
-            Need::Bytes(need) => self.input.fill(need),
-            Need::Damaged(what) => {
-                self.finished = true;
-                return Some(Err(ReadError::Damaged {
-                    frame: self.number,
-                    offset,
-                    what,
-                }));
-            }
-        };
-        match filled {
-            Ok(Fill::More) => return None,
-            Ok(Fill::Pause) => return Some(Ok(Next::Pause)),
-            _ => self.finished = true,
-        }
-        Some(match filled {
-            Err(error) => Err(read_error(error, self.number, offset)),
-            _ if self.input.bytes().is_empty() => Ok(Next::End),
-            _ => Err(ReadError::Truncated {
-                frame: self.number + 1,
-                offset,
-            }),
-        })
     }
 }
 
-impl Reader for PcapngReader {
+impl Format for Pcapng {
     #[inline]
-    fn next(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
-        let (len, packet) = loop {
-            if self.finished {
-                return Ok((Next::End, &self.interfaces));
+    fn record(&mut self, bytes: &[u8]) -> Result<Record, Need> {
+        let block = self.block(bytes)?;
+        let packet = match block.kind {
+            ENHANCED_PACKET => self.timed_packet(&block, |order, header| order.u32(header, 0))?,
+            OBSOLETE_PACKET => {
+                self.timed_packet(&block, |order, header| u32::from(order.u16(header, 0)))?
             }
-            let need = match self.block() {
-                Ok(block) if block.is_packet() => match self.packet(&block) {
-                    Ok(packet) => break (block.len, packet),
-                    Err(need) => need,
-                },
-                Ok(block) => match self.other_block(&block) {
-                    Ok(()) => continue,
-                    Err(need) => need,
-                },
-                Err(need) => need,
-            };
-            if let Some(answer) = self.refill(need) {
-                return answer.map(|next| (next, &self.interfaces[..]));
+            SIMPLE_PACKET => self.simple_packet(&block)?,
+            _ => {
+                self.other_block(&block)?;
+                return Ok(Record::Other(block.len));
             }
         };
-        self.number += 1;
-        self.latest = packet.time.unwrap_or(self.latest);
-        let end = packet.start + packet.captured;
-        let frame = Frame {
-            number: self.number,
-            time: self.latest,
-            link: self.interfaces[usize::from(packet.interface)].link,
-            interface: packet.interface,
-            data: self.input.take(len, packet.start..end),
-            original_len: packet.original_len,
-        };
-        Ok((Next::Frame(frame), &self.interfaces))
+        Ok(Record::Packet(packet))
     }
 
     fn interfaces(&self) -> &[Interface] {
@@ -298,42 +241,12 @@ impl Reader for PcapngReader {
 }
 
 /// A whole block at the start of the window.
-struct Block {
+struct Block<'a> {
     kind: u32,
+    order: Order,
     /// With its head and its tail.
     len: usize,
-    order: Order,
-}
-
-impl Block {
-    #[inline]
-    fn is_packet(&self) -> bool {
-        matches!(self.kind, ENHANCED_PACKET | SIMPLE_PACKET | OBSOLETE_PACKET)
-    }
-}
-
-/// A packet within a block.
-struct Packet {
-    interface: u16,
-    time: Option<Timestamp>,
-    /// Where its bytes begin, from the start of the block.
-    start: usize,
-    captured: usize,
-    original_len: u32,
-}
-
-/// Why there is no whole block at the start of the window.
-enum Need {
-    /// It takes so many bytes in all.
-    Bytes(usize),
-    /// No bytes will help.
-    Damaged(String),
-}
-
-impl Need {
-    fn damaged(what: &str) -> Self {
-        Self::Damaged(what.to_owned())
-    }
+    body: &'a [u8],
 }
 
 /// The byte order of a section.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::*;
+use crate::capture::{Interface, Next};
 
 /// What a frame said, kept for comparison.
 #[derive(Clone, PartialEq, Eq, Debug)]
