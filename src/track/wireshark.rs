@@ -1,1 +1,0 @@
-//! Wireshark's analysis of a connection, by its published rules.

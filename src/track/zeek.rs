@@ -1,1 +1,0 @@
-//! Zeek's `conn_state` and `history`.
