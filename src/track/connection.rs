@@ -2,8 +2,11 @@
 
 use arrayvec::ArrayVec;
 
-use super::{ConnectionId, Ended, Opened, Trouble, Verdict};
-use crate::tcp::{Endpoint, FastOpen, OptionsSeen, Side, TcpState};
+use super::hardship::{Repeats, Stretch, Windows};
+use super::machine::{Known, Machine, Over};
+use super::waits::Waits;
+use super::{ConnectionId, Ended, Opened, Trouble, Verdict, trouble, verdict};
+use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, SeqNumber, Side, TcpState};
 use crate::time::{Span, Timestamp};
 
 /// How it is known which end is the client.
@@ -32,6 +35,19 @@ pub struct Offer {
     pub ecn: bool,
 }
 
+/// What both SYNs agreed on. Something is agreed when both ends offered it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Negotiated {
+    /// Window scaling (RFC 7323 section 2).
+    pub window_scale: bool,
+    /// Selective acknowledgments (RFC 2018).
+    pub sack: bool,
+    /// Timestamps (RFC 7323 section 3).
+    pub timestamps: bool,
+    /// Explicit congestion notification (RFC 3168).
+    pub ecn: bool,
+}
+
 /// Segments and bytes that one end sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
@@ -41,6 +57,20 @@ pub struct Counts {
     pub bytes: u64,
     /// Segments that were any kind of retransmission.
     pub retransmissions: u64,
+}
+
+/// Round-trip times of what one end sent: from a segment sent once to the ACK that ends exactly there, as seen at the
+/// capture point (RFC 6298 section 3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RoundTrips {
+    /// How many were measured.
+    pub count: u32,
+    /// The shortest.
+    pub min: Span,
+    /// The longest.
+    pub max: Span,
+    /// SRTT of RFC 6298 section 2: each new sample counts one eighth.
+    pub smoothed: Span,
 }
 
 /// One end of a connection as it can be inferred from outside.
@@ -56,6 +86,22 @@ pub struct Peer {
     pub fin_frame: Option<u64>,
     /// Payload bytes it has sent that are not acknowledged yet.
     pub in_flight: u32,
+    /// Round-trip times of what it sent.
+    pub round_trips: RoundTrips,
+    /// Frame that acknowledged its FIN.
+    pub(super) fin_acked_frame: Option<u64>,
+    /// The window field and scale of its latest segment, in bytes.
+    pub(super) latest: Latest,
+}
+
+/// The latest segment of one end that took sequence numbers, and the latest acknowledgment number it sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Latest {
+    pub(super) end: SeqNumber,
+    pub(super) time: Timestamp,
+    pub(super) frame: u64,
+    /// It was sent once: its acknowledgment gives a round-trip time (Karn's rule).
+    pub(super) once: bool,
 }
 
 /// The opening of a connection.
@@ -86,23 +132,55 @@ pub struct LongestWait {
     pub lasted: Span,
     /// Frame after which the wait began.
     pub from_frame: u64,
-    /// Frame that ended it.
+    /// Frame that ended it; the last one seen when it never ended.
     pub to_frame: u64,
+    /// From its beginning to the acknowledgment of what began it: quick, and the program is slow; late, and the path
+    /// or the capture point is; `None`, it was never acknowledged alone.
+    pub acknowledged: Option<Span>,
+}
+
+/// An ICMP error about the connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IcmpRemark {
+    /// The frame of the first one.
+    pub frame: u64,
+    /// What it says.
+    pub kind: IcmpKind,
+    /// How many there were.
+    pub count: u32,
 }
 
 /// One connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(super) id: ConnectionId,
-    pub(super) endpoints: [Endpoint; 2],
     pub(super) roles: Roles,
+    pub(super) evicted: bool,
+    /// It waits in the queue of those that become final after their linger time.
+    pub(super) lingers: bool,
+    pub(super) endpoints: [Endpoint; 2],
+    pub(super) machine: Machine,
     pub(super) peers: [Peer; 2],
     pub(super) handshake: Handshake,
     pub(super) first_frame: u64,
     pub(super) last_frame: u64,
     pub(super) start: Timestamp,
     pub(super) last: Timestamp,
-    pub(super) evicted: bool,
+    /// Time up to which nothing more of it was seen; later than `last` once the input has ended.
+    pub(super) until: Timestamp,
+    /// Most recent SYN, and the first SYN-ACK after it.
+    pub(super) syn_time: Timestamp,
+    pub(super) syn_ack_time: Option<Timestamp>,
+    /// From the first SYN to the ACK that completes the opening.
+    pub(super) opening_took: Option<Span>,
+    /// Frame of the RST that took effect, and its sender.
+    pub(super) reset: Option<(u64, Side)>,
+    pub(super) icmp: Option<IcmpRemark>,
+    pub(super) waits: Waits,
+    pub(super) windows: Windows,
+    pub(super) repeats: Repeats,
+    /// The latest long idle stretch that no reply has followed yet.
+    pub(super) idle: Option<Stretch>,
 }
 
 impl Connection {
@@ -130,10 +208,56 @@ impl Connection {
         &self.peers[side as usize]
     }
 
+    /// A socket connected to itself: both ends are the same.
+    #[must_use]
+    pub fn is_self(&self) -> bool {
+        self.endpoints[0] == self.endpoints[1]
+    }
+
     /// The opening.
     #[must_use]
     pub fn handshake(&self) -> &Handshake {
         &self.handshake
+    }
+
+    /// What both SYNs agreed on; `None` when not both were seen.
+    #[must_use]
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        let client = self.peers[0].offer?;
+        let server = self.peers[1].offer?;
+        let both = |option| client.seen.contains(option) && server.seen.contains(option);
+        Some(Negotiated {
+            window_scale: both(OptionsSeen::WINDOW_SCALE),
+            sack: both(OptionsSeen::SACK_PERMITTED),
+            timestamps: both(OptionsSeen::TIMESTAMPS),
+            ecn: client.ecn && server.ecn,
+        })
+    }
+
+    /// The state of `side` before the first segment, judged by everything that was seen since: for the top of a ladder.
+    #[must_use]
+    pub fn state_before(&self, side: Side) -> Option<TcpState> {
+        let [client, server] = &self.machine.ends;
+        if self.is_self() || self.opened() == Some(Opened::Simultaneous) {
+            return Some(TcpState::Closed);
+        }
+        let syn_seen = client.known.contains(Known::ACTIVE);
+        let answered = server.known.contains(Known::SYN);
+        match side {
+            Side::Client if syn_seen => Some(TcpState::Closed),
+            Side::Client if answered => Some(TcpState::SynSent),
+            Side::Server if syn_seen && (answered || self.opened().is_some()) => {
+                Some(TcpState::Listen)
+            }
+            Side::Server if answered => Some(TcpState::SynReceived),
+            Side::Server if self.was_refused() => Some(TcpState::Closed),
+            _ => None,
+        }
+    }
+
+    /// A refusing RST: there was no socket at the server's end.
+    pub(super) fn was_refused(&self) -> bool {
+        self.machine.over == Some(Over::Refused)
     }
 
     /// First and last frame.
@@ -160,52 +284,71 @@ impl Connection {
         self.last - self.start
     }
 
-    /// The state of one end before the first segment, as far as it is known: judged from what followed.
+    /// Payload bytes a second that `side` sent, over the connection's whole duration; `None` where that is zero.
     #[must_use]
-    pub fn state_before(&self, _side: Side) -> Option<TcpState> {
-        None
+    pub fn goodput(&self, side: Side) -> Option<f64> {
+        let seconds = self.duration().as_secs_f64();
+        (seconds > 0.0).then(|| self.peer(side).counts.bytes as f64 / seconds)
     }
 
     /// One word for it as it stands.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        Verdict::Open
+        verdict::judge(self)
     }
 
     /// How it opened; `None` if it never did.
     #[must_use]
     pub fn opened(&self) -> Option<Opened> {
-        None
+        verdict::opened(self)
     }
 
     /// How it ended; `None` if it has not.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
-        None
+        match self.machine.over? {
+            Over::Fin => Some(Ended::Fin),
+            Over::Refused | Over::Reset => self.reset.map(|_| Ended::Reset),
+        }
     }
 
     /// Sender of the first FIN or of the effective RST.
     #[must_use]
     pub fn closed_by(&self) -> Option<Side> {
-        None
+        verdict::closed_by(self)
     }
 
     /// The frames that prove the verdict, in order.
     #[must_use]
     pub fn evidence(&self) -> ArrayVec<u64, 12> {
-        ArrayVec::new()
+        verdict::evidence(self)
     }
 
     /// What an engineer should look at.
     #[must_use]
     pub fn troubles(&self) -> ArrayVec<Trouble, 8> {
-        ArrayVec::new()
+        trouble::find(self)
     }
 
     /// The longest wait, once there was one.
     #[must_use]
     pub fn longest_wait(&self) -> Option<LongestWait> {
-        None
+        self.waits.longest(self.last_frame, self.waited_until())
+    }
+
+    /// Nobody waits for anything after the end.
+    pub(super) fn waited_until(&self) -> Timestamp {
+        if self.machine.over.is_some() {
+            self.last
+        } else {
+            self.until.max(self.last)
+        }
+    }
+
+    /// The first ICMP error that quoted a segment of this connection.
+    #[must_use]
+    pub fn icmp_error(&self) -> Option<IcmpRemark> {
+        self.icmp
     }
 
     /// The end that Zeek calls originator.
@@ -236,5 +379,13 @@ impl Connection {
     #[must_use]
     pub fn evicted(&self) -> bool {
         self.evicted
+    }
+
+    /// Whether a tuple is this connection's, in either direction.
+    #[inline]
+    pub(super) fn is_of(&self, tuple: &FourTuple) -> bool {
+        let [client, server] = &self.endpoints;
+        (tuple.source == *client && tuple.destination == *server)
+            || (tuple.source == *server && tuple.destination == *client)
     }
 }

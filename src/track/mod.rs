@@ -8,12 +8,22 @@
 
 mod connection;
 mod event;
+mod hardship;
+mod machine;
+mod observe;
+mod pressure;
+mod sequence;
 mod tracker;
+mod trouble;
 mod verdict;
+mod waits;
 mod wireshark;
 mod zeek;
 
-pub use connection::{Connection, Counts, Handshake, LongestWait, Offer, Peer, Roles};
+pub use connection::{
+    Connection, Counts, Handshake, IcmpRemark, LongestWait, Negotiated, Offer, Peer, Roles,
+    RoundTrips,
+};
 pub use event::{Change, Event, RepeatCause, ResetEffect, Transition};
-pub use tracker::{ConnectionId, LabelRules, Limits, Slot, Tracker};
+pub use tracker::{ConnectionId, LabelRules, Limits, Losses, Slot, Tracker};
 pub use verdict::{Ended, Opened, Trouble, TroubleKind, Verdict};

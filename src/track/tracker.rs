@@ -1,19 +1,42 @@
 //! The table of live connections: finds the one a segment belongs to, opens new ones, and lets final ones go.
+//!
+//! Connections lie in a slab and are found by a hash table of slab indices, so a segment costs one look-up and no
+//! allocation. A connection is final when its tuple is reused by a SYN with another number, when it ended and
+//! [`LINGER`] of capture time have passed, when it is evicted, or at the end of input.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 
-use arrayvec::ArrayVec;
+use ahash::RandomState;
+use hashbrown::HashTable;
 
-use super::connection::{Connection, Handshake, Peer, Roles};
-use super::event::{Change, Transition};
-use crate::tcp::{Direction, FlowKey, IcmpError, Labels, Segment, Side};
+use super::connection::{Connection, Roles};
+use super::event::{Change, Event};
+use super::machine::Machine;
+use super::pressure::{Graves, Pressure};
+use crate::tcp::{Endpoint, FourTuple, IcmpError, Labels, Segment};
+use crate::time::{Span, Timestamp};
 
 /// A connection's number, from 1, in order of first appearance.
 pub type ConnectionId = u32;
 
+/// How long an ended connection still takes late segments: twice the maximum segment lifetime as Linux has it.
+const LINGER: Span = Span::from_secs(60);
+
+/// Ports below this are given out for services (RFC 6335 section 6).
+const WELL_KNOWN: u16 = 1024;
+
+/// What a connection costs beside its own size: table, queues, and room for the slab to grow.
+const OVERHEAD: usize = 64;
+
+/// Fewer connections than this are never kept, however little memory is allowed: less would make nonsense of the output.
+const FEWEST: usize = 64;
+
 /// Where the tracker keeps a connection. Reused once the connection is final.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Slot(pub(super) u32);
+
+/// Of a late segment whose connection was evicted.
+const SHADE: Slot = Slot(u32::MAX);
 
 /// Whose rules give a segment its labels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,96 +49,350 @@ pub enum LabelRules {
 }
 
 /// What the tracker is told before it starts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Whose rules give labels.
     pub labels: LabelRules,
     /// Ports that are servers' where no SYN tells.
     pub server_ports: Vec<u16>,
+    /// Bytes that live connections may take together; when they are used up, connections are evicted.
+    pub memory: usize,
+}
+
+impl Limits {
+    /// Holds some 300 000 connections at once, more than most captures ever have.
+    pub const DEFAULT_MEMORY: usize = 256 * 1024 * 1024;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            labels: LabelRules::default(),
+            server_ports: Vec::new(),
+            memory: Self::DEFAULT_MEMORY,
+        }
+    }
+}
+
+/// What was given up to keep memory bounded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Losses {
+    /// Connections that were evicted before they were final.
+    pub evicted: u64,
+    /// Segments of evicted connections that came later. They are counted and tracked no further.
+    pub late_segments: u64,
 }
 
 /// All connections of a capture.
 pub struct Tracker {
-    index: HashMap<FlowKey, u32>,
-    connections: Vec<Connection>,
-    ended: Vec<Connection>,
+    limits: Limits,
+    hasher: RandomState,
+    index: HashTable<u32>,
+    slab: Vec<Connection>,
+    free: Vec<u32>,
+    most: usize,
+    last_id: ConnectionId,
+    /// Capture time: the latest time stamp so far.
+    now: Timestamp,
+    /// Ended connections, in the order in which their linger time runs out.
+    lingering: VecDeque<(Timestamp, u32, ConnectionId)>,
+    pressure: Pressure,
+    graves: Graves,
+    /// Stands for an evicted connection while a late segment of it is looked at.
+    shade: Option<Box<Connection>>,
+    losses: Losses,
+    /// Final, and not taken yet.
+    ended: VecDeque<Connection>,
+    /// After the end of input: slots of what is left, by id, the first one last.
+    rest: Vec<u32>,
 }
 
 impl Tracker {
     /// An empty table.
     #[must_use]
-    pub fn new(_limits: Limits) -> Self {
+    pub fn new(limits: Limits) -> Self {
+        let most = (limits.memory / (size_of::<Connection>() + OVERHEAD)).max(FEWEST);
         Self {
-            index: HashMap::new(),
-            connections: Vec::new(),
-            ended: Vec::new(),
+            limits,
+            hasher: RandomState::new(),
+            index: HashTable::new(),
+            slab: Vec::new(),
+            free: Vec::new(),
+            most,
+            last_id: 0,
+            now: Timestamp::from_nanos(i64::MIN),
+            lingering: VecDeque::new(),
+            pressure: Pressure::default(),
+            graves: Graves::default(),
+            shade: None,
+            losses: Losses::default(),
+            ended: VecDeque::new(),
+            rest: Vec::new(),
         }
     }
 
-    /// Tracks one segment.
+    /// Tracks one segment. Call [`drain_final`](Self::drain_final) after it, so that final connections do not pile up.
+    #[inline]
     pub fn segment(&mut self, segment: &Segment) -> Change {
-        let key = segment.tuple.key();
-        let next = self.connections.len() as u32;
-        let slot = *self.index.entry(key).or_insert(next);
-        let begins = slot == next;
-        if begins {
-            self.connections.push(Connection {
-                id: slot + 1,
-                endpoints: [segment.tuple.source, segment.tuple.destination],
-                roles: Roles::Seen,
-                peers: [Peer::default(), Peer::default()],
-                handshake: Handshake::default(),
-                first_frame: segment.frame,
-                last_frame: segment.frame,
-                start: segment.time,
-                last: segment.time,
-                evicted: false,
-            });
+        self.now = self.now.max(segment.time);
+        self.release_lingering();
+        let hash = self.hash(&segment.tuple);
+        match self.find(hash, &segment.tuple) {
+            Some(slot) if !self.begins_anew(slot, segment) => self.take(slot, segment, false),
+            Some(slot) => self.renew(hash, slot, segment),
+            None => self.meet(hash, segment),
         }
-        let connection = &mut self.connections[slot as usize];
-        connection.last = segment.time;
-        connection.last_frame = segment.frame;
-        let direction = if segment.tuple.source == connection.endpoint(Side::Client) {
-            Direction::ClientToServer
-        } else {
-            Direction::ServerToClient
-        };
-        Change {
-            connection: connection.id,
-            slot: Slot(slot),
-            begins,
-            direction,
-            seq: segment.seq.0,
-            ack: segment.ack.0,
-            window: u32::from(segment.window),
-            window_scale: None,
-            labels: Labels::empty(),
-            client: Transition::default(),
-            server: Transition::default(),
-            delivered: None,
-            events: ArrayVec::new(),
+    }
+
+    fn take(&mut self, slot: u32, segment: &Segment, begins: bool) -> Change {
+        let connection = &mut self.slab[slot as usize];
+        let change = connection.take(segment, Slot(slot), begins);
+        if connection.machine.over.is_some() != connection.lingers {
+            self.linger(slot);
         }
+        change
+    }
+
+    /// A segment of no connection in the table.
+    fn meet(&mut self, hash: u64, segment: &Segment) -> Change {
+        if let Some(id) = self.graves.find(hash, segment) {
+            return self.haunt(id, segment);
+        }
+        let slot = self.open(hash, segment);
+        self.take(slot, segment, true)
+    }
+
+    /// A SYN with another number on the tuple of `slot`: that connection is final, a new one begins.
+    fn renew(&mut self, hash: u64, slot: u32, segment: &Segment) -> Change {
+        let previous = self.slab[slot as usize].id;
+        self.remove(hash, slot);
+        let slot = self.open(hash, segment);
+        let mut change = self.take(slot, segment, true);
+        change.labels |= Labels::REUSED_PORTS;
+        let _ = change.events.try_push(Event::ReusesPorts { previous });
+        change
+    }
+
+    fn begins_anew(&self, slot: u32, segment: &Segment) -> bool {
+        if !segment.flags.is_syn_only() {
+            return false;
+        }
+        let connection = &self.slab[slot as usize];
+        let from = connection.direction(segment).sender();
+        connection.machine.is_begun_anew(segment, from as usize)
     }
 
     /// Credits an ICMP error to the connection it quotes; `None` when there is no such connection.
-    pub fn icmp_error(&mut self, _error: &IcmpError) -> Option<Slot> {
-        None
+    pub fn icmp_error(&mut self, error: &IcmpError) -> Option<Slot> {
+        let slot = self.find(self.hash(&error.tuple), &error.tuple)?;
+        let connection = &mut self.slab[slot as usize];
+        connection.take_icmp(error);
+        if connection.machine.over.is_some() != connection.lingers {
+            self.linger(slot);
+        }
+        Some(Slot(slot))
     }
 
-    /// A connection that is still kept.
+    /// A connection that is still kept. For the slot of a late segment of an evicted connection, what little is still
+    /// known of it: number and ends.
+    ///
+    /// # Panics
+    /// When `slot` is from an earlier segment and its connection is final.
     #[must_use]
     pub fn connection(&self, slot: Slot) -> &Connection {
-        &self.connections[slot.0 as usize]
+        match &self.shade {
+            Some(shade) if slot == SHADE => shade,
+            _ => &self.slab[slot.0 as usize],
+        }
     }
 
-    /// Connections that became final since the last call, in the order in which they did.
+    /// Connections that became final since the last call, in the order in which they did. What is not taken from the
+    /// iterator stays for the next call.
     pub fn drain_final(&mut self) -> impl Iterator<Item = Connection> + '_ {
-        self.ended.drain(..)
+        std::iter::from_fn(|| {
+            self.ended.pop_front().or_else(|| {
+                let slot = self.rest.pop()?;
+                Some(self.slab[slot as usize].clone())
+            })
+        })
     }
 
     /// The end of input: every connection is final now, in order of first appearance.
     pub fn finish(&mut self) {
+        self.rest = self.index.iter().copied().collect();
+        self.rest
+            .sort_unstable_by_key(|slot| std::cmp::Reverse(self.slab[*slot as usize].id));
+        for slot in &self.rest {
+            let connection = &mut self.slab[*slot as usize];
+            connection.until = self.now;
+        }
         self.index.clear();
-        self.ended.append(&mut self.connections);
+        self.lingering.clear();
+    }
+
+    /// What was given up to keep memory bounded.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.losses
+    }
+
+    /// How many connections are kept now.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.index.len()
+    }
+
+    #[inline]
+    fn hash(&self, tuple: &FourTuple) -> u64 {
+        self.hasher.hash_one(tuple.key())
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, tuple: &FourTuple) -> Option<u32> {
+        self.index
+            .find(hash, |slot| self.slab[*slot as usize].is_of(tuple))
+            .copied()
+    }
+
+    /// Makes a connection for `segment`; room is made for it first.
+    fn open(&mut self, hash: u64, segment: &Segment) -> u32 {
+        if self.index.len() >= self.most {
+            self.evict_one();
+        }
+        self.last_id = self.last_id.saturating_add(1);
+        let id = self.last_id;
+        let (client, roles) = self.client_of(segment);
+        let connection = Connection::begin(id, segment, client, roles);
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slab[slot as usize] = connection;
+            slot
+        } else {
+            self.slab.push(connection);
+            (self.slab.len() - 1) as u32
+        };
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        self.index.insert_unique(hash, slot, |slot| {
+            hasher.hash_one(slab[*slot as usize].tuple().key())
+        });
+        self.pressure.opened(slot, &self.slab[slot as usize]);
+        slot
+    }
+
+    /// Which end is the client, and how that is known. Fixed at the first segment.
+    fn client_of(&self, segment: &Segment) -> (Endpoint, Roles) {
+        let FourTuple {
+            source,
+            destination,
+        } = segment.tuple;
+        if segment.flags.is_syn_only() {
+            return (source, Roles::Seen);
+        }
+        if segment.flags.is_syn_ack() {
+            return (destination, Roles::Seen);
+        }
+        // The more a port looks like a server's, the higher; of two that look alike, the lower port is the server's.
+        let rank = |port: u16| {
+            let watched = self.limits.server_ports.contains(&port);
+            (watched, port < WELL_KNOWN, u16::MAX - port)
+        };
+        let client = if rank(destination.port) >= rank(source.port) {
+            source
+        } else {
+            destination
+        };
+        (client, Roles::Assumed)
+    }
+
+    /// Queues a connection that ended, or takes one that goes on again out of the queue.
+    fn linger(&mut self, slot: u32) {
+        let connection = &mut self.slab[slot as usize];
+        connection.lingers = connection.machine.over.is_some();
+        if connection.lingers {
+            self.lingering
+                .push_back((self.now + LINGER, slot, connection.id));
+        }
+    }
+
+    #[inline]
+    fn release_lingering(&mut self) {
+        while let Some(&(due, slot, id)) = self.lingering.front() {
+            if due > self.now {
+                return;
+            }
+            self.lingering.pop_front();
+            self.release(slot, id);
+        }
+    }
+
+    /// Lets go of a queued connection, if it is still the one that was queued.
+    fn release(&mut self, slot: u32, id: ConnectionId) -> bool {
+        let connection = &self.slab[slot as usize];
+        let same = connection.id == id && connection.lingers;
+        if same {
+            let hash = self.hash(&connection.tuple());
+            self.remove(hash, slot);
+        }
+        same
+    }
+
+    /// Takes a connection out of the table; it is final.
+    fn remove(&mut self, hash: u64, slot: u32) {
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
+            entry.remove();
+            let connection = &mut self.slab[slot as usize];
+            self.ended.push_back(connection.clone());
+            // Queues still hold the slot; the number tells them that it is not theirs any more.
+            connection.id = 0;
+            self.free.push(slot);
+        }
+    }
+
+    /// Makes room: the least informative connection goes.
+    fn evict_one(&mut self) {
+        self.pressure.begin(&self.slab, &self.free);
+        let slot = self.pressure.unanswered(&self.slab).or_else(|| {
+            while let Some((_, slot, id)) = self.lingering.pop_front() {
+                let connection = &self.slab[slot as usize];
+                if connection.id == id && connection.lingers {
+                    return Some(slot);
+                }
+            }
+            self.pressure.longest_idle(&self.slab)
+        });
+        let Some(slot) = slot else {
+            return;
+        };
+        let connection = &mut self.slab[slot as usize];
+        connection.evicted = true;
+        connection.until = connection.until.max(self.now);
+        let hash = self.hash(&self.slab[slot as usize].tuple());
+        self.graves.bury(hash, &self.slab[slot as usize]);
+        self.losses.evicted += 1;
+        self.remove(hash, slot);
+    }
+
+    /// A late segment of an evicted connection: it keeps its number, and nothing more is inferred.
+    fn haunt(&mut self, grave: super::pressure::Grave, segment: &Segment) -> Change {
+        self.losses.late_segments += 1;
+        let client = grave.client(&segment.tuple);
+        let mut shade = Connection::begin(grave.id, segment, client, Roles::Seen);
+        shade.machine = Machine::joined_at(grave.bases);
+        let mut change = shade.take(segment, SHADE, false);
+        (change.client, change.server) = Default::default();
+        change.events.clear();
+        change.labels = Labels::empty();
+        shade.evicted = true;
+        self.shade = Some(Box::new(shade));
+        change
+    }
+}
+
+impl std::fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracker")
+            .field("live", &self.live())
+            .field("last_id", &self.last_id)
+            .field("losses", &self.losses)
+            .finish_non_exhaustive()
     }
 }

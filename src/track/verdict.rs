@@ -1,5 +1,10 @@
 //! How a connection opened, ended, and what was wrong with it: DESIGN's words as enums.
 
+use arrayvec::ArrayVec;
+
+use super::connection::Connection;
+use super::machine::{Crossing, Known, Over};
+use crate::tcp::Side;
 use crate::time::Span;
 
 /// One word for the whole connection; the first that applies, in this order.
@@ -189,4 +194,109 @@ impl TroubleKind {
             Self::Aborted => "aborted",
         }
     }
+}
+
+/// The first verdict that applies.
+pub(super) fn judge(connection: &Connection) -> Verdict {
+    let machine = &connection.machine;
+    let fin = machine
+        .ends
+        .iter()
+        .any(|end| end.known.contains(Known::FIN));
+    if machine.complete {
+        return match machine.over {
+            Some(Over::Fin) => Verdict::Closed,
+            Some(Over::Reset | Over::Refused) => Verdict::Reset,
+            None if fin => Verdict::HalfClosed,
+            None => Verdict::Open,
+        };
+    }
+    let syn = connection.handshake.syn.is_some();
+    let syn_ack = connection.handshake.syn_ack.is_some();
+    let both = machine
+        .ends
+        .iter()
+        .all(|end| end.known.contains(Known::SYN));
+    match machine.over {
+        Some(Over::Refused) => Verdict::Refused,
+        Some(Over::Reset) if syn_ack || both => Verdict::Aborted,
+        None if syn_ack || both => Verdict::Unfinished,
+        // A client that takes its own SYN back had no answer either; nor has one whose answers do not fit its SYN.
+        _ if syn => Verdict::NoAnswer,
+        Some(Over::Reset) => Verdict::Reset,
+        Some(Over::Fin) => Verdict::Closed,
+        None if fin => Verdict::HalfClosed,
+        None => Verdict::Open,
+    }
+}
+
+pub(super) fn opened(connection: &Connection) -> Option<Opened> {
+    let machine = &connection.machine;
+    if !machine.complete {
+        return None;
+    }
+    let syn = machine
+        .ends
+        .iter()
+        .any(|end| end.known.contains(Known::SYN));
+    Some(match machine.crossing {
+        _ if !syn => Opened::MidStream,
+        _ if connection.is_self() => Opened::SelfConnect,
+        Crossing::Simultaneous => Opened::Simultaneous,
+        Crossing::Split => Opened::Split,
+        Crossing::None if machine.fast_open => Opened::FastOpen,
+        Crossing::None => Opened::Handshake,
+    })
+}
+
+pub(super) fn closed_by(connection: &Connection) -> Option<Side> {
+    if let (Some(Over::Reset | Over::Refused), Some((_, side))) =
+        (connection.machine.over, connection.reset)
+    {
+        return Some(side);
+    }
+    let [client, server] = connection.peers.each_ref().map(|peer| peer.fin_frame);
+    match (client, server) {
+        (Some(client), Some(server)) if server < client => Some(Side::Server),
+        (Some(_), _) => Some(Side::Client),
+        (None, Some(_)) => Some(Side::Server),
+        (None, None) => None,
+    }
+}
+
+/// The opening, and what ended it; a refusal's or a reset's last frame is the RST, a half close's is the FIN.
+pub(super) fn evidence(connection: &Connection) -> ArrayVec<u64, 12> {
+    let handshake = &connection.handshake;
+    let verdict = judge(connection);
+    let mut frames = ArrayVec::new();
+    let mut add = |frame: Option<u64>| {
+        if let Some(frame) = frame {
+            let _ = frames.try_push(frame);
+        }
+    };
+    for frame in [handshake.syn, handshake.syn_ack, handshake.ack] {
+        add(frame);
+    }
+    match verdict {
+        Verdict::Refused | Verdict::Aborted | Verdict::Reset => match connection.reset {
+            Some((frame, _)) => add(Some(frame)),
+            None => add(connection.icmp.map(|icmp| icmp.frame)),
+        },
+        Verdict::Closed | Verdict::HalfClosed => {
+            for peer in &connection.peers {
+                add(peer.fin_frame);
+                if verdict == Verdict::Closed {
+                    add(peer.fin_acked_frame);
+                }
+            }
+        }
+        Verdict::NoAnswer | Verdict::Unfinished | Verdict::Open => {}
+    }
+    if frames.is_empty() {
+        frames.push(connection.first_frame);
+    }
+    frames.sort_unstable();
+    let mut last = None;
+    frames.retain(|frame| last.replace(*frame) != Some(*frame));
+    frames
 }

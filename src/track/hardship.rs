@@ -1,0 +1,143 @@
+//! What goes wrong along the way, as running measures: closed windows, repeats, idle stretches.
+//!
+//! Comes in: facts of single segments. Goes out: the worst of each kind with its frames; `trouble` decides with thresholds
+//! whether it is worth a reader's time.
+
+use crate::tcp::Side;
+use crate::time::{Span, Timestamp};
+
+/// A stretch of the capture: where it began, where it was last seen, how long it lasted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Stretch {
+    pub(super) first_frame: u64,
+    pub(super) last_frame: u64,
+    pub(super) began: Timestamp,
+    pub(super) lasted: Span,
+    pub(super) count: u32,
+}
+
+impl Stretch {
+    pub(super) fn begin(frame: u64, time: Timestamp) -> Self {
+        Self {
+            first_frame: frame,
+            last_frame: frame,
+            began: time,
+            lasted: Span::ZERO,
+            count: 0,
+        }
+    }
+
+    pub(super) fn extend(&mut self, frame: u64, time: Timestamp) {
+        self.last_frame = frame;
+        self.lasted = time - self.began;
+    }
+}
+
+/// The receive window of one end, as far as it was closed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Windows {
+    /// Per end: closed now, since then. Its count is that of the probes.
+    closed: [Option<Stretch>; 2],
+    /// The longest closed stretch of either end that is over.
+    pub(super) longest: Option<(Side, Stretch)>,
+    /// A window opened again, and no bytes have followed yet.
+    pub(super) reopened_since_speech: bool,
+}
+
+impl Windows {
+    pub(super) fn is_closed(&self, side: Side) -> bool {
+        self.closed[side as usize].is_some()
+    }
+
+    /// `side` offers a window of zero. True when it was open before.
+    pub(super) fn close(&mut self, side: Side, frame: u64, time: Timestamp) -> bool {
+        match &mut self.closed[side as usize] {
+            Some(stretch) => {
+                stretch.extend(frame, time);
+                false
+            }
+            none => {
+                *none = Some(Stretch::begin(frame, time));
+                true
+            }
+        }
+    }
+
+    /// `side` offers room. How long there was none.
+    pub(super) fn open(&mut self, side: Side, frame: u64, time: Timestamp) -> Option<Span> {
+        let mut stretch = self.closed[side as usize].take()?;
+        stretch.extend(frame, time);
+        if self
+            .longest
+            .is_none_or(|(_, longest)| stretch.lasted > longest.lasted)
+        {
+            self.longest = Some((side, stretch));
+        }
+        Some(stretch.lasted)
+    }
+
+    /// A probe into the closed window of `side`: the how-manieth.
+    pub(super) fn probe(&mut self, side: Side, frame: u64, time: Timestamp) -> u32 {
+        let Some(stretch) = &mut self.closed[side as usize] else {
+            return 0;
+        };
+        stretch.count += 1;
+        stretch.extend(frame, time);
+        stretch.count
+    }
+
+    /// The longest closed stretch, with those that last `until` the end.
+    pub(super) fn longest(&self, until: Timestamp) -> Option<Stretch> {
+        let closed = self.closed.iter().flatten().map(|stretch| Stretch {
+            lasted: until - stretch.began,
+            ..*stretch
+        });
+        closed
+            .chain(self.longest.map(|(_, stretch)| stretch))
+            .max_by_key(|stretch| stretch.lasted)
+    }
+}
+
+/// Repeated segments.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Repeats {
+    /// First and last repeat of all.
+    pub(super) all: Option<Stretch>,
+    /// Data that were repeated and are not acknowledged yet: from their first sending on, with how often they were sent.
+    pub(super) unheard: Option<(Side, Stretch)>,
+}
+
+impl Repeats {
+    /// `side` repeats something. `data`: unacknowledged payload, first sent at `first`.
+    pub(super) fn repeat(
+        &mut self,
+        side: Side,
+        frame: u64,
+        time: Timestamp,
+        data: Option<(u64, Timestamp)>,
+    ) {
+        let all = self.all.get_or_insert(Stretch::begin(frame, time));
+        all.count += 1;
+        all.extend(frame, time);
+        let Some((first_frame, first_time)) = data else {
+            return;
+        };
+        let fresh = Stretch {
+            count: 1,
+            ..Stretch::begin(first_frame, first_time)
+        };
+        let unheard = match &mut self.unheard {
+            Some((of, stretch)) if *of == side => stretch,
+            other => &mut other.insert((side, fresh)).1,
+        };
+        unheard.count += 1;
+        unheard.extend(frame, time);
+    }
+
+    /// `side`'s data were acknowledged, at least in part: the path lives.
+    pub(super) fn heard(&mut self, side: Side) {
+        if self.unheard.is_some_and(|(of, _)| of == side) {
+            self.unheard = None;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Which connection goes when there is no room for another, and what is remembered of it.
+//!
+//! Nothing is kept here before room runs out for the first time: until then opening a connection costs nothing more.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use super::connection::Connection;
+use super::machine::Known;
+use super::tracker::ConnectionId;
+use crate::tcp::{Endpoint, FourTuple, Segment, SeqNumber, Side};
+use crate::time::Timestamp;
+
+/// Evicted connections that are remembered, so that their late segments do not look like new connections. Late segments
+/// come within seconds; this many evictions take a flood longer than that.
+const GRAVES: usize = 1 << 16;
+
+/// A connection in a queue: its slot, and its number, which tells whether the slot is still its own.
+type Queued = (u32, ConnectionId);
+
+/// The order of eviction.
+#[derive(Debug, Default)]
+pub(super) struct Pressure {
+    begun: bool,
+    /// Connections that began with a SYN, the oldest first. Some have been answered since.
+    syns: VecDeque<Queued>,
+    /// Connections by the time of a segment of theirs; a later one may have come since.
+    idle: BinaryHeap<Reverse<(Timestamp, ConnectionId, u32)>>,
+}
+
+impl Pressure {
+    /// Room has run out for the first time: orders what there is.
+    pub(super) fn begin(&mut self, slab: &[Connection], free: &[u32]) {
+        if self.begun {
+            return;
+        }
+        self.begun = true;
+        let mut kept: Vec<Queued> = (0u32..)
+            .zip(slab)
+            .filter(|(_, connection)| connection.id != 0)
+            .map(|(slot, connection)| (slot, connection.id))
+            .collect();
+        debug_assert_eq!(kept.len() + free.len(), slab.len());
+        kept.sort_unstable_by_key(|(_, id)| *id);
+        for (slot, _) in kept {
+            self.opened(slot, &slab[slot as usize]);
+        }
+    }
+
+    /// A connection was opened.
+    #[inline]
+    pub(super) fn opened(&mut self, slot: u32, connection: &Connection) {
+        if !self.begun {
+            return;
+        }
+        self.syns.push_back((slot, connection.id));
+        self.idle
+            .push(Reverse((connection.last, connection.id, slot)));
+    }
+
+    /// The oldest connection that has nothing but unanswered SYNs.
+    pub(super) fn unanswered(&mut self, slab: &[Connection]) -> Option<u32> {
+        self.forget_stale(slab);
+        // Answered ones at the front are done with; an answer is never taken back.
+        while let Some((slot, id)) = self.syns.pop_front() {
+            let connection = &slab[slot as usize];
+            if connection.id == id && connection.is_unanswered() {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// The connection whose last segment is the oldest. Each look refreshes what is out of date.
+    pub(super) fn longest_idle(&mut self, slab: &[Connection]) -> Option<u32> {
+        while let Some(Reverse((time, id, slot))) = self.idle.pop() {
+            let connection = &slab[slot as usize];
+            if connection.id != id {
+                continue;
+            }
+            if connection.last <= time {
+                return Some(slot);
+            }
+            self.idle.push(Reverse((connection.last, id, slot)));
+        }
+        None
+    }
+
+    /// Both queues hold what is gone until it is looked at; they must not outgrow the slab by much.
+    fn forget_stale(&mut self, slab: &[Connection]) {
+        let room = slab.len() * 2 + 64;
+        if self.syns.len() > room {
+            self.syns
+                .retain(|(slot, id)| slab[*slot as usize].id == *id);
+        }
+        if self.idle.len() > room {
+            self.idle
+                .retain(|Reverse((_, id, slot))| slab[*slot as usize].id == *id);
+        }
+    }
+}
+
+impl Connection {
+    /// Nothing but SYNs of one end.
+    fn is_unanswered(&self) -> bool {
+        let [client, server] = &self.machine.ends;
+        let active = |end: &super::machine::End| end.known.contains(Known::ACTIVE);
+        let silent = |side: Side| self.peer(side).counts.packets == 0;
+        !self.machine.complete
+            && ((active(client) && silent(Side::Server))
+                || (active(server) && silent(Side::Client)))
+    }
+
+    /// Source is the client.
+    pub(super) fn tuple(&self) -> FourTuple {
+        FourTuple {
+            source: self.endpoint(Side::Client),
+            destination: self.endpoint(Side::Server),
+        }
+    }
+}
+
+/// What is remembered of an evicted connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grave {
+    pub(super) id: ConnectionId,
+    /// What the numbers of both ends are relative to.
+    pub(super) bases: [Option<SeqNumber>; 2],
+    /// The client is the end with the smaller address and port.
+    client_is_low: bool,
+}
+
+impl Grave {
+    /// Which end of a late segment is the client.
+    pub(super) fn client(&self, tuple: &FourTuple) -> Endpoint {
+        let (low, high) = if tuple.source <= tuple.destination {
+            (tuple.source, tuple.destination)
+        } else {
+            (tuple.destination, tuple.source)
+        };
+        if self.client_is_low { low } else { high }
+    }
+}
+
+/// Evicted connections by the hash of their tuple, the oldest forgotten first. The hash is seeded and 64 bits wide, so
+/// that two tuples share one neither by accident nor by somebody's will.
+#[derive(Debug, Default)]
+pub(super) struct Graves {
+    by_hash: HashMap<u64, Grave, ahash::RandomState>,
+    order: VecDeque<(u64, ConnectionId)>,
+}
+
+impl Graves {
+    pub(super) fn bury(&mut self, hash: u64, connection: &Connection) {
+        if self.order.len() >= GRAVES
+            && let Some((oldest, id)) = self.order.pop_front()
+            && self
+                .by_hash
+                .get(&oldest)
+                .is_some_and(|grave| grave.id == id)
+        {
+            self.by_hash.remove(&oldest);
+        }
+        let base = |side: Side| {
+            let end = &connection.machine.ends[side as usize];
+            end.known.contains(Known::BASE).then_some(end.base)
+        };
+        let client = connection.endpoint(Side::Client);
+        let grave = Grave {
+            id: connection.id,
+            bases: [base(Side::Client), base(Side::Server)],
+            client_is_low: client <= connection.endpoint(Side::Server),
+        };
+        self.by_hash.insert(hash, grave);
+        self.order.push_back((hash, connection.id));
+    }
+
+    /// The evicted connection that a segment is late for. A SYN with another number begins a new one instead.
+    pub(super) fn find(&mut self, hash: u64, segment: &Segment) -> Option<Grave> {
+        let grave = *self.by_hash.get(&hash)?;
+        if segment.flags.is_syn_only() {
+            let client = grave.client(&segment.tuple) == segment.tuple.source;
+            let base = grave.bases[usize::from(!client)];
+            if base != Some(segment.seq) {
+                self.by_hash.remove(&hash);
+                return None;
+            }
+        }
+        Some(grave)
+    }
+}

@@ -1,0 +1,215 @@
+//! What an engineer should look at: thresholds over the measures of one connection. Every number here has its reason.
+
+use arrayvec::ArrayVec;
+
+use super::connection::Connection;
+use super::verdict::{Trouble, TroubleKind, Verdict};
+use super::waits::{EndedBy, Wait};
+use crate::tcp::Side;
+use crate::time::Span;
+
+/// A reply that never came within this is a silence: people notice a second, and no retransmission timer is longer at
+/// first (RFC 6298 section 2).
+pub(super) const SILENT_AFTER: Span = Span::from_secs(1);
+
+/// A reply that did come is trouble only when it took this long: slow programs are common, and a table that lists each
+/// of them hides the ones that hang.
+pub(super) const SLOW_REPLY: Span = Span::from_secs(5);
+
+/// A window closed for this long made the sender probe: no retransmission timer on Linux is shorter.
+pub(super) const FULL_AFTER: Span = Span::from_millis(200);
+
+/// A path is taken for dead when the same data were sent this often: the first time and three repeats, as many as
+/// RFC 9293 section 3.8.3 (R1) asks for before the network layer is told of trouble.
+pub(super) const DEAD_AFTER_SENDS: u32 = 4;
+
+/// A handshake this many times slower than the fastest later round trip waited for something else than the path.
+pub(super) const SLOW_OPEN_FACTOR: i64 = 10;
+
+/// A handshake quicker than this disturbs nobody, whatever the later round trips are.
+pub(super) const SLOW_OPEN_AT_LEAST: Span = Span::from_millis(200);
+
+/// Fewer repeats than this are ordinary life on any path.
+pub(super) const HEAVY_LOSS_REPEATS: u64 = 5;
+
+/// From this share of repeated segments on, per cent, throughput collapses (RFC 5681's congestion window stays small).
+pub(super) const HEAVY_LOSS_PERCENT: u64 = 5;
+
+/// Idle for this long, a middlebox or a server's time-out may have forgotten the connection.
+pub(super) const IDLE_BEFORE_RESET: Span = Span::from_secs(10);
+
+/// An RST this soon after the silence ended is the answer to what ended it.
+pub(super) const RESET_FOLLOWS_WITHIN: Span = Span::from_secs(5);
+
+/// The troubles of a connection, in the order in which a table lists them.
+pub(super) fn find(connection: &Connection) -> ArrayVec<Trouble, 8> {
+    let verdict = connection.verdict();
+    let all = [
+        silent(connection, Side::Server),
+        silent(connection, Side::Client).or_else(|| never_spoke(connection, verdict)),
+        no_answer(connection, verdict),
+        reset_after_idle(connection, verdict),
+        receiver_full(connection),
+        path_dead(connection),
+        slow_open(connection, verdict),
+        heavy_loss(connection),
+        failed_opening(connection, verdict),
+    ];
+    all.into_iter().flatten().take(8).collect()
+}
+
+fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
+    let (_, last_frame) = connection.frames();
+    let wait = connection
+        .waits
+        .silence(side, last_frame, connection.waited_until())?;
+    let enough = match wait.ended_by {
+        EndedBy::Reply => SLOW_REPLY,
+        EndedBy::GaveUp | EndedBy::Nothing => SILENT_AFTER,
+    };
+    let kind = match side {
+        Side::Server => TroubleKind::ServerSilent,
+        Side::Client => TroubleKind::ClientSilent,
+    };
+    (wait.lasted >= enough && acknowledged_early(&wait) && !connection.is_self()).then_some(
+        Trouble {
+            kind,
+            first_frame: wait.from_frame,
+            last_frame: wait.to_frame,
+            lasted: wait.lasted,
+            count: 0,
+        },
+    )
+}
+
+/// The request had arrived long before the reply came: the program was slow, not the path.
+fn acknowledged_early(wait: &Wait) -> bool {
+    wait.acknowledged
+        .is_some_and(|after| after.as_nanos() <= wait.lasted.as_nanos() / 2)
+}
+
+/// The connection opened, and neither end ever sent a byte.
+fn never_spoke(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
+    let silent = |side| connection.peer(side).counts.bytes == 0;
+    let opened = connection.handshake().ack?;
+    if !matches!(
+        verdict,
+        Verdict::Open | Verdict::HalfClosed | Verdict::Closed | Verdict::Reset
+    ) || !silent(Side::Client)
+        || !silent(Side::Server)
+    {
+        return None;
+    }
+    let lasted = connection.waited_until() - connection.start();
+    (lasted >= SLOW_REPLY).then_some(Trouble {
+        kind: TroubleKind::ClientSilent,
+        first_frame: opened,
+        last_frame: connection.frames().1,
+        lasted,
+        count: 0,
+    })
+}
+
+fn no_answer(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
+    (verdict == Verdict::NoAnswer).then(|| Trouble {
+        count: connection.handshake().syns,
+        ..whole(connection, TroubleKind::NoAnswer)
+    })
+}
+
+fn reset_after_idle(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
+    let idle = connection.idle?;
+    let (reset, _) = connection.reset?;
+    (verdict == Verdict::Reset).then_some(Trouble {
+        kind: TroubleKind::ResetAfterIdle,
+        first_frame: idle.first_frame,
+        last_frame: reset,
+        lasted: idle.lasted,
+        count: 0,
+    })
+}
+
+fn receiver_full(connection: &Connection) -> Option<Trouble> {
+    let closed = connection.windows.longest(connection.waited_until())?;
+    (closed.lasted >= FULL_AFTER).then_some(Trouble {
+        kind: TroubleKind::ReceiverFull,
+        first_frame: closed.first_frame,
+        last_frame: closed.last_frame,
+        lasted: closed.lasted,
+        count: closed.count,
+    })
+}
+
+fn path_dead(connection: &Connection) -> Option<Trouble> {
+    let (_, sent) = connection.repeats.unheard?;
+    (sent.count >= DEAD_AFTER_SENDS).then_some(Trouble {
+        kind: TroubleKind::PathDead,
+        first_frame: sent.first_frame,
+        last_frame: sent.last_frame,
+        lasted: sent.lasted,
+        count: sent.count,
+    })
+}
+
+fn slow_open(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
+    let handshake = connection.handshake();
+    let (syn, ack) = (handshake.syn?, handshake.ack?);
+    if verdict < Verdict::Reset {
+        return None;
+    }
+    let took = connection.opening_took?;
+    let fastest = [Side::Client, Side::Server]
+        .into_iter()
+        .map(|side| connection.peer(side).round_trips)
+        .filter(|trips| trips.count > 1)
+        .map(|trips| trips.min)
+        .min();
+    let slow = took >= SLOW_OPEN_AT_LEAST
+        && fastest.is_some_and(|fastest| took.as_nanos() / SLOW_OPEN_FACTOR >= fastest.as_nanos());
+    (handshake.syns > 1 || slow).then_some(Trouble {
+        kind: TroubleKind::SlowOpen,
+        first_frame: syn,
+        last_frame: ack,
+        lasted: took,
+        count: handshake.syns,
+    })
+}
+
+fn heavy_loss(connection: &Connection) -> Option<Trouble> {
+    let repeats = connection.repeats.all?;
+    let count = |of: fn(&super::Counts) -> u64| {
+        let [client, server] = [Side::Client, Side::Server].map(|side| connection.peer(side));
+        of(&client.counts) + of(&server.counts)
+    };
+    let repeated = count(|counts| counts.retransmissions);
+    let packets = count(|counts| counts.packets);
+    let heavy = repeated >= HEAVY_LOSS_REPEATS && repeated * 100 >= packets * HEAVY_LOSS_PERCENT;
+    (heavy && connection.opened().is_some()).then_some(Trouble {
+        kind: TroubleKind::HeavyLoss,
+        first_frame: repeats.first_frame,
+        last_frame: repeats.last_frame,
+        lasted: repeats.lasted,
+        count: repeated.try_into().unwrap_or(u32::MAX),
+    })
+}
+
+fn failed_opening(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
+    let kind = match verdict {
+        Verdict::Refused => TroubleKind::Refused,
+        Verdict::Unfinished => TroubleKind::Unfinished,
+        Verdict::Aborted => TroubleKind::Aborted,
+        _ => return None,
+    };
+    Some(whole(connection, kind))
+}
+
+fn whole(connection: &Connection, kind: TroubleKind) -> Trouble {
+    let (first_frame, last_frame) = connection.frames();
+    Trouble {
+        kind,
+        first_frame,
+        last_frame,
+        lasted: connection.duration(),
+        count: 0,
+    }
+}
