@@ -1,4 +1,5 @@
 //! The built-in server and client against each other and against peers of other makes, without capturing.
+#![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -31,27 +32,27 @@ fn any_server() -> (Server, Receiver<Report>) {
 }
 
 /// The first report that `wanted` picks.
-fn wait_for<T>(reports: &Receiver<Report>, mut wanted: impl FnMut(Report) -> Option<T>) -> T {
+fn wait_for<T>(reports: &Receiver<Report>, mut wanted: impl FnMut(&Report) -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let report = reports.recv_timeout(left).expect("the server reports it");
-        if let Some(found) = wanted(report) {
+        if let Some(found) = wanted(&report) {
             return found;
         }
     }
 }
 
-fn message(report: Report) -> Option<Vec<u8>> {
+fn message(report: &Report) -> Option<Vec<u8>> {
     match report {
-        Report::Message(_, bytes) => Some(bytes),
+        Report::Message(_, bytes) => Some(bytes.clone()),
         _ => None,
     }
 }
 
-fn closed(report: Report) -> Option<SocketAddr> {
+fn closed(report: &Report) -> Option<SocketAddr> {
     match report {
-        Report::Closed(peer) => Some(peer),
+        Report::Closed(peer) => Some(*peer),
         _ => None,
     }
 }
@@ -103,21 +104,17 @@ fn the_server_tells_what_the_client_said_and_that_it_closed() {
 fn the_server_reports_its_calls_in_order() {
     let (server, reports) = any_server();
     run(&errand(server.port())).0.expect("the server accepts");
-    wait_for(&reports, closed);
-    server.stop();
-    // Both addresses are bound before the first accept; leave out how many there are.
-    let (server, reports) = any_server();
     let both = server.addresses().len();
-    run(&errand(server.port())).0.expect("the server accepts");
     let mut names = Vec::new();
     wait_for(&reports, |report| {
-        if let Report::Call(call) = &report {
+        if let Report::Call(call) = report {
             names.push(call.call);
         }
         closed(report)
     });
-    let opening = [CallName::Socket, CallName::Bind, CallName::Listen];
-    assert_eq!(names[..3 * both], opening.repeat(both));
+    let opening = [CallName::Socket, CallName::Bind].repeat(both);
+    let opening = [opening, [CallName::Listen].repeat(both)].concat();
+    assert_eq!(names[..3 * both], opening);
     assert_eq!(
         names[3 * both..],
         [
@@ -139,7 +136,7 @@ fn a_long_message_is_read_in_pieces_of_at_most_1024_bytes() {
     run(&long).0.expect("the server accepts");
     let mut total = 0;
     wait_for(&reports, |report| {
-        if let Report::Message(_, bytes) = &report {
+        if let Report::Message(_, bytes) = report {
             assert!(bytes.len() <= 1024);
             total += bytes.len();
         }
@@ -254,9 +251,8 @@ fn both_scenarios_play_within_their_time() {
         let Origin::Sockets(play) = scenario.origin else {
             panic!("{name} is made of sockets");
         };
-        let free = any_server().0;
-        let port = free.port();
-        free.stop();
+        // Below the ports that this system hands out by itself, so that no other test can be given it meanwhile.
+        let port = 21_712;
         let begin = Instant::now();
         let stage = Stage {
             port,

@@ -1,17 +1,23 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
+mod demo;
+mod ends;
+mod exchange;
 mod exit;
 mod expect;
 mod failure;
 mod json;
 mod keep;
 mod ladders;
+mod live;
 mod output;
 mod pipeline;
 mod replay;
 mod say;
 mod select;
 mod stream;
+mod signals;
+mod watch;
 
 pub use exit::ExitCode;
 
@@ -42,8 +48,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(command: &Command) -> Result<ExitCode, failure::Failure> {
     match command {
         Command::Replay(command) => replay::replay(command),
-        Command::Live(_) | Command::Demo(_) | Command::Serve(_) | Command::Connect(_) => {
-            Err(failure::Failure::new(ExitCode::Lab, "not built yet"))
-        }
+        Command::Live(command) => live::live(command),
+        Command::Demo(command) => demo::demo(command),
+        Command::Serve(command) => ends::serve(command),
+        Command::Connect(command) => ends::connect(command),
     }
 }

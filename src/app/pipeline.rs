@@ -142,6 +142,8 @@ pub(crate) enum Quiet {
 pub(crate) struct Reader {
     pub(crate) source: Box<dyn Source + Send>,
     pub(crate) keep_frames: bool,
+    /// The input counts as ended after so many segments.
+    pub(crate) limit: Option<u64>,
     counts: Counts,
 }
 
@@ -151,6 +153,8 @@ struct Counts {
     frames: u64,
     segments: u64,
     skipped: [u64; Skip::ALL.len()],
+    /// What the capture lost before it could be read.
+    dropped: u64,
 }
 
 /// What a batch holds for one frame.
@@ -188,6 +192,7 @@ impl Reader {
         Self {
             source,
             keep_frames: false,
+            limit: None,
             counts: Counts::default(),
         }
     }
@@ -196,11 +201,14 @@ impl Reader {
     fn fill(&mut self, batch: &mut Batch) -> Status {
         batch.clear();
         while batch.items.len() < BATCH {
+            if self.limit == Some(self.counts.segments) {
+                return self.end(None);
+            }
             let frame = match self.source.next() {
                 Ok(Next::Frame(frame)) => frame,
                 Ok(Next::Pause) => return Status::Pause(self.counts),
-                Ok(Next::End) => return Status::End(self.counts, None),
-                Err(error) => return Status::End(self.counts, Some(error)),
+                Ok(Next::End) => return self.end(None),
+                Err(error) => return self.end(Some(error)),
             };
             self.counts.frames += 1;
             match decode::frame(&frame) {
@@ -220,6 +228,11 @@ impl Reader {
             }
         }
         Status::Full(self.counts)
+    }
+
+    fn end(&mut self, unreadable: Option<ReadError>) -> Status {
+        self.counts.dropped = self.source.dropped();
+        Status::End(self.counts, unreadable)
     }
 }
 
@@ -417,7 +430,7 @@ impl Analysis<'_> {
             connections: self.connections,
             by_verdict: occurred(Verdict::ALL.map(Verdict::name), &self.verdicts),
             evicted: 0,
-            capture_dropped: 0,
+            capture_dropped: counts.dropped,
         };
         self.sink.finish(&totals)?;
         Ok(Outcome { totals, unreadable })

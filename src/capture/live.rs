@@ -9,7 +9,7 @@
 use std::io::{self, PipeReader, PipeWriter, Write as _};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -114,20 +114,6 @@ fn list_of(available: &[String]) -> String {
     }
 }
 
-/// How many packets the kernel has seen and dropped for a capture; shared with whoever reports it.
-#[derive(Debug, Default)]
-pub struct Losses {
-    dropped: AtomicU64,
-}
-
-impl Losses {
-    /// Packets that matched the filter and found no room in the ring, so far.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-}
-
 /// Ends a capture from another thread, at once: what the ring holds by then is still delivered.
 #[derive(Clone, Debug)]
 pub struct Stopper {
@@ -149,13 +135,14 @@ impl Stopper {
 pub struct LiveSource {
     capture: Capture<Active>,
     interfaces: [Interface; 1],
+    loopback: bool,
     batch: Batch,
     number: u64,
     phase: Phase,
     deadline: Option<Instant>,
     stop: Arc<AtomicBool>,
     pipe: (PipeReader, Arc<PipeWriter>),
-    losses: Arc<Losses>,
+    dropped: u64,
 }
 
 /// What the next call has to do when the batch is used up.
@@ -196,7 +183,11 @@ impl LiveSource {
         let devices = Device::list().unwrap_or_default();
         let device = choose(&devices, settings.interface.as_deref())?;
         let interface = device.name.clone();
-        let mut capture = activate(device, settings)?;
+        let loopback = device.flags.is_loopback();
+        let mut capture = activate(device, settings).map_err(|refused| {
+            // Being allowed would not help with a filter that is wrong; whether it is can be found out without.
+            wrong_filter(settings.filter.as_deref()).unwrap_or(refused)
+        })?;
         if let Some(expression) = &settings.filter {
             capture
                 .filter(expression, true)
@@ -215,13 +206,14 @@ impl LiveSource {
                 digits: if NANOSECONDS { 9 } else { 6 },
                 snaplen: settings.snaplen,
             }],
+            loopback,
             batch: Batch::default(),
             number: 0,
             phase: Phase::Reading,
             deadline: None,
             stop: Arc::default(),
             pipe: (reader, Arc::new(writer)),
-            losses: Arc::default(),
+            dropped: 0,
         })
     }
 
@@ -229,6 +221,12 @@ impl LiveSource {
     #[must_use]
     pub fn interface(&self) -> &Interface {
         &self.interfaces[0]
+    }
+
+    /// Whether it is the loopback device: only packets of this machine with itself.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
     }
 
     /// A handle that ends this capture from another thread.
@@ -243,12 +241,6 @@ impl LiveSource {
     /// Ends the capture by itself after `duration`.
     pub fn stop_after(&mut self, duration: Duration) {
         self.deadline = Some(Instant::now() + duration);
-    }
-
-    /// The counter of dropped packets, which outlives this source.
-    #[must_use]
-    pub fn losses(&self) -> Arc<Losses> {
-        Arc::clone(&self.losses)
     }
 
     /// Makes sure that there is a packet in the batch, or says why there is none.
@@ -362,9 +354,7 @@ impl LiveSource {
     /// and what the interface dropped need not have matched the filter.
     fn count_losses(&mut self) {
         if let Ok(stats) = self.capture.stats() {
-            self.losses
-                .dropped
-                .store(u64::from(stats.dropped), Ordering::Relaxed);
+            self.dropped = u64::from(stats.dropped);
         }
     }
 }
@@ -391,6 +381,10 @@ impl Source for LiveSource {
     fn interfaces(&self) -> &[Interface] {
         &self.interfaces
     }
+
+    fn dropped(&self) -> u64 {
+        self.dropped
+    }
 }
 
 impl Batch {
@@ -405,11 +399,18 @@ impl Batch {
     }
 
     fn push(&mut self, packet: &pcap::Packet<'_>) {
-        let (seconds, fraction) = (packet.header.ts.tv_sec, packet.header.ts.tv_usec);
+        #[cfg_attr(
+            target_pointer_width = "64",
+            expect(
+                clippy::useless_conversion,
+                reason = "seconds have 32 bits on some systems"
+            )
+        )]
+        let (seconds, fraction) = (i64::from(packet.header.ts.tv_sec), packet.header.ts.tv_usec);
         // With nanosecond precision libpcap keeps nanoseconds where the field's name says microseconds.
         let nanos = fraction as u32 * if NANOSECONDS { 1 } else { 1_000 };
         self.packets.push(Packet {
-            time: Timestamp::new(i64::from(seconds), nanos),
+            time: Timestamp::new(seconds, nanos),
             start: self.bytes.len(),
             len: packet.data.len(),
             original_len: packet.header.len,
@@ -436,9 +437,16 @@ fn choose(devices: &[Device], name: Option<&str>) -> Result<Device, LiveError> {
     };
     found.cloned().ok_or_else(|| LiveError::NoSuchInterface {
         name: name.map(ToOwned::to_owned),
-        available: devices.iter().map(|device| device.name.clone()).collect(),
+        available: devices
+            .iter()
+            .map(|device| device.name.clone())
+            .filter(|name| !NOT_NETWORKS.iter().any(|prefix| name.starts_with(prefix)))
+            .collect(),
     })
 }
+
+/// Devices that libpcap lists and that never carry TCP.
+const NOT_NETWORKS: [&str; 5] = ["bluetooth", "dbus-", "nflog", "nfqueue", "usbmon"];
 
 fn activate(device: Device, settings: &Settings) -> Result<Capture<Active>, LiveError> {
     let interface = device.name.clone();
@@ -461,6 +469,19 @@ fn activate(device: Device, settings: &Settings) -> Result<Capture<Active>, Live
         } else {
             LiveError::Failed { interface, words }
         }
+    })
+}
+
+/// What is wrong with a filter as far as it can be told without an interface.
+fn wrong_filter(expression: Option<&str>) -> Option<LiveError> {
+    let expression = expression?;
+    let error = Capture::dead(pcap::Linktype::ETHERNET)
+        .ok()?
+        .compile(expression, true)
+        .err()?;
+    Some(LiveError::Filter {
+        expression: expression.to_owned(),
+        words: words(&error),
     })
 }
 

@@ -10,7 +10,7 @@ pub mod live;
 mod save;
 
 pub use error::ReadError;
-pub use file::open;
+pub use file::{open, recorded};
 pub use link::LinkType;
 pub use save::{SaveError, Saver};
 
@@ -67,6 +67,11 @@ pub trait Source {
     /// Bytes read so far and in all, for a progress display; `None` where the total is unknown.
     fn progress(&self) -> Option<(u64, u64)> {
         None
+    }
+
+    /// Packets that the capture itself lost so far because nobody took them in time. Files do not know.
+    fn dropped(&self) -> u64 {
+        0
     }
 }
 

@@ -154,13 +154,14 @@ impl Shared {
 
 type Bound = (Socket, SocketAddr);
 
+/// Binds both addresses before it listens on either: where one of them is taken, nobody was ever accepted on the other.
 fn bind_both(port: u16, listener: &Listener) -> Result<Vec<Bound>, LabError> {
     let mut tries = 0;
-    loop {
+    let bound = loop {
         tries += 1;
         let first = bind((Ipv4Addr::LOCALHOST, port).into(), listener)?;
         match bind((Ipv6Addr::LOCALHOST, first.1.port()).into(), listener) {
-            Ok(second) => return Ok(vec![first, second]),
+            Ok(second) => break vec![first, second],
             // IPv6 is switched off here.
             Err(LabError::System { error, .. })
                 if matches!(
@@ -168,25 +169,27 @@ fn bind_both(port: u16, listener: &Listener) -> Result<Vec<Bound>, LabError> {
                     Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
                 ) =>
             {
-                return Ok(vec![first]);
+                break vec![first];
             }
             Err(LabError::PortBusy { .. }) if port == 0 && tries < PORT_TRIES => {}
             Err(error) => return Err(error),
         }
+    };
+    for (socket, address) in &bound {
+        let entered = Entered::now(Side::Server, CallName::Listen);
+        let listening = socket.listen(BACKLOG);
+        listener(Report::Call(
+            entered.returned(listening.as_ref().map(|()| 0), None),
+        ));
+        listening.map_err(refused("listen", *address))?;
     }
+    Ok(bound)
 }
 
-/// `socket()`, `bind()`, `listen()`.
+/// `socket()` and `bind()`.
 fn bind(address: SocketAddr, listener: &Listener) -> Result<Bound, LabError> {
     let say = |entered: Entered, result: Result<i64, &io::Error>| {
         listener(Report::Call(entered.returned(result, None)));
-    };
-    let refused = |call| {
-        move |error: io::Error| match error.raw_os_error() {
-            Some(libc::EADDRINUSE) => LabError::PortBusy { address },
-            Some(libc::EACCES) => LabError::PortForbidden { address },
-            _ => LabError::System { call, error },
-        }
     };
 
     let entered = Entered::now(Side::Server, CallName::Socket);
@@ -195,25 +198,22 @@ fn bind(address: SocketAddr, listener: &Listener) -> Result<Bound, LabError> {
         entered,
         socket.as_ref().map(|socket| i64::from(socket.as_raw_fd())),
     );
-    let socket = socket.map_err(refused("socket"))?;
+    let socket = socket.map_err(refused("socket", address))?;
     // Without this a port with a connection in TIME-WAIT could not be used for a minute. Two listeners on one port
     // are still refused.
     socket
         .set_reuse_address(true)
-        .map_err(refused("setsockopt"))?;
+        .map_err(refused("setsockopt", address))?;
     if address.is_ipv6() {
-        socket.set_only_v6(true).map_err(refused("setsockopt"))?;
+        socket
+            .set_only_v6(true)
+            .map_err(refused("setsockopt", address))?;
     }
 
     let entered = Entered::now(Side::Server, CallName::Bind);
     let bound = socket.bind(&address.into());
     say(entered, bound.as_ref().map(|()| 0));
-    bound.map_err(refused("bind"))?;
-
-    let entered = Entered::now(Side::Server, CallName::Listen);
-    let listening = socket.listen(BACKLOG);
-    say(entered, listening.as_ref().map(|()| 0));
-    listening.map_err(refused("listen"))?;
+    bound.map_err(refused("bind", address))?;
 
     let address = socket
         .local_addr()
@@ -221,6 +221,15 @@ fn bind(address: SocketAddr, listener: &Listener) -> Result<Bound, LabError> {
         .and_then(|address| address.as_socket())
         .unwrap_or(address);
     Ok((socket, address))
+}
+
+/// Tells a taken port and a forbidden one from other failures.
+fn refused(call: &'static str, address: SocketAddr) -> impl Fn(io::Error) -> LabError {
+    move |error| match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => LabError::PortBusy { address },
+        Some(libc::EACCES) => LabError::PortForbidden { address },
+        _ => LabError::System { call, error },
+    }
 }
 
 /// The accepting thread: one more thread for each client. Returns when stopped and every client's thread has ended.

@@ -42,7 +42,7 @@ impl Remedy {
                 "for every user of this file, until it is rebuilt",
             ),
             (
-                format!("{binary} demo"),
+                format!("{binary} demo handshake"),
                 "without root: a private network, or a recording",
             ),
         ]

@@ -60,6 +60,18 @@ pub fn open(path: &Path) -> Result<Box<dyn Source + Send>, ReadError> {
     from_reader(Counted::new(file, read), !facts.is_file(), progress)
 }
 
+/// Opens a capture that is part of the program.
+///
+/// # Errors
+/// When it does not begin like a capture.
+pub fn recorded(bytes: &'static [u8]) -> Result<Box<dyn Source + Send>, ReadError> {
+    let progress = Progress {
+        read: Arc::default(),
+        total: None,
+    };
+    from_reader(bytes, false, progress)
+}
+
 /// A capture from any reader; `may_block` says that its reads wait for somebody else to write.
 fn from_reader(
     reader: impl io::Read + Send + 'static,

@@ -1,0 +1,269 @@
+//! `demo`: plays a scenario and shows what it puts on the wire: in a private network where that is possible, else on the
+//! loopback of this machine, else from its recording.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::thread;
+
+use super::exchange;
+use super::exit::ExitCode;
+use super::failure::Failure;
+use super::json::JsonSink;
+use super::live;
+use super::output::Output;
+use super::pipeline::{self, Reader, Sink};
+use super::say;
+use super::signals;
+use crate::capture::live::{LiveSource, Settings};
+use crate::capture::{self, Source};
+use crate::cli::{DemoCommand, DemoTask, Format, Only, OutputChoice};
+use crate::lab::scenario::{Group, Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
+use crate::privilege;
+use crate::render::escape;
+use crate::track::{LabelRules, Limits, Tracker};
+
+/// Plays a scenario, or lists all.
+pub(crate) fn demo(command: &DemoCommand) -> Result<ExitCode, Failure> {
+    match &command.task {
+        DemoTask::List => list(&command.output),
+        DemoTask::Play { scenario, port, .. } => {
+            let found = Scenario::named(scenario).ok_or_else(|| no_such(scenario))?;
+            play(found, *port, &command.output)
+        }
+    }
+}
+
+fn no_such(name: &str) -> Failure {
+    let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    Failure::new(
+        ExitCode::Usage,
+        format_args!("there is no scenario \"{}\"", escape::terminal(name)),
+    )
+    .hint(format_args!("there are: {}", names.join(", ")))
+}
+
+/// Where a scenario plays.
+enum Place {
+    /// In a network of its own; this process is inside already.
+    #[cfg(target_os = "linux")]
+    Private,
+    /// On the loopback of this machine.
+    Host,
+    /// Nowhere: its recording is shown, for this reason.
+    Recorded(String),
+}
+
+impl Place {
+    /// Finds the best one, and goes there. Must come before any thread is started.
+    #[cfg(target_os = "linux")]
+    fn find(scenario: &Scenario) -> Self {
+        use crate::lab::namespace;
+        if scenario.constructed() {
+            return Self::Recorded("constructed: no kernel would send these packets".to_owned());
+        }
+        // Tried in a child process first: a half-made private network could not be left again.
+        match namespace::probe().and_then(|()| namespace::enter()) {
+            Ok(()) => Self::Private,
+            Err(refused) => Self::without_private(&refused.to_string()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn find(scenario: &Scenario) -> Self {
+        if scenario.constructed() {
+            return Self::Recorded("constructed: no kernel would send these packets".to_owned());
+        }
+        Self::without_private("a private network needs Linux")
+    }
+
+    fn without_private(why: &str) -> Self {
+        if privilege::packet_socket().is_ok() {
+            Self::Host
+        } else {
+            Self::Recorded(format!(
+                "recorded earlier and played back: capturing is not permitted here, and {why}"
+            ))
+        }
+    }
+
+    /// What people are told about it.
+    fn describe(&self) -> &str {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Private => "live, in a private network of this process",
+            Self::Host => "live, on the loopback of this machine",
+            Self::Recorded(why) => why,
+        }
+    }
+}
+
+fn play(
+    scenario: &'static Scenario,
+    port: u16,
+    choice: &OutputChoice,
+) -> Result<ExitCode, Failure> {
+    let place = Place::find(scenario);
+    let output = Output::open(choice.file.as_deref())?;
+    say::note(format_args!(
+        "{}: {} ({})\nwatch for {}",
+        scenario.name,
+        scenario.title,
+        place.describe(),
+        scenario.watch_for
+    ));
+    let Origin::Sockets(run) = scenario.origin else {
+        return recorded(scenario, choice, output);
+    };
+    if matches!(place, Place::Recorded(_)) {
+        return recorded(scenario, choice, output);
+    }
+    let mut source = live::open(&Settings {
+        filter: Some(format!("tcp port {port}")),
+        ..Settings::default()
+    })?;
+    source.stop_after(TIME_LIMIT);
+    let stopper = source.stopper();
+    let at_signal = stopper.clone();
+    signals::at_end(move || at_signal.stop()).map_err(|error| {
+        Failure::new(
+            ExitCode::Lab,
+            format_args!("cannot watch for signals: {error}"),
+        )
+    })?;
+    let stage = Stage {
+        port,
+        listener: Arc::new(|_| ()),
+    };
+    let player = thread::Builder::new()
+        .name("scenario".to_owned())
+        .spawn(move || {
+            let result = run(&stage);
+            stopper.stop();
+            result
+        })
+        .map_err(|error| {
+            Failure::new(
+                ExitCode::Lab,
+                format_args!("cannot start a thread: {error}"),
+            )
+        })?;
+    let code = show(scenario, port, choice, output, Input::Live(source))?;
+    // A player that a signal overtook is left alone; each of its waits has a limit.
+    if !player.is_finished() {
+        return Ok(code.or(ExitCode::Lab));
+    }
+    match player.join() {
+        Ok(Ok(())) => Ok(code),
+        Ok(Err(error)) => Err(exchange::failure(error)),
+        Err(_) => Err(Failure::new(ExitCode::Lab, "the scenario failed")),
+    }
+}
+
+fn recorded(
+    scenario: &Scenario,
+    choice: &OutputChoice,
+    output: Output,
+) -> Result<ExitCode, Failure> {
+    let source = capture::recorded(scenario.recording)?;
+    show(
+        scenario,
+        crate::cli::DEFAULT_PORT,
+        choice,
+        output,
+        Input::Recorded(source),
+    )
+}
+
+enum Input {
+    Live(LiveSource),
+    Recorded(Box<dyn Source + Send>),
+}
+
+fn show(
+    scenario: &Scenario,
+    port: u16,
+    choice: &OutputChoice,
+    output: Output,
+    input: Input,
+) -> Result<ExitCode, Failure> {
+    let mut sink = sink(choice, output, scenario.name);
+    let source: Box<dyn Source + Send> = match input {
+        Input::Live(source) => Box::new(source),
+        Input::Recorded(source) => source,
+    };
+    let tracker = Tracker::new(Limits {
+        labels: LabelRules::Own,
+        server_ports: vec![port],
+    });
+    match pipeline::run(Reader::new(source), tracker, &mut *sink, 2) {
+        Ok(outcome) => match outcome.unreadable {
+            Some(error) => Err(error.into()),
+            None => Ok(ExitCode::Fine),
+        },
+        Err(error) => Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
+    }
+}
+
+/// What shows the packets.
+fn sink(choice: &OutputChoice, output: Output, name: &str) -> Box<dyn Sink> {
+    Box::new(JsonSink::new(
+        output,
+        &format!("demo {name}"),
+        choice.only != Some(Only::Connections),
+        choice.only != Some(Only::Segments),
+    ))
+}
+
+/// All scenarios, by group.
+fn list(choice: &OutputChoice) -> Result<ExitCode, Failure> {
+    let mut output = Output::open(choice.file.as_deref())?;
+    let written = if choice.format == Some(Format::Json) {
+        list_json(&mut output)
+    } else {
+        list_text(&mut output)
+    };
+    match written.and_then(|()| output.flush()) {
+        Ok(()) => Ok(ExitCode::Fine),
+        Err(error) => Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
+    }
+}
+
+fn list_text(out: &mut Output) -> io::Result<()> {
+    let width = SCENARIOS.iter().map(|s| s.name.len()).max().unwrap_or(0);
+    for group in Group::ALL {
+        let mut members = SCENARIOS.iter().filter(|s| s.group == group).peekable();
+        if members.peek().is_none() {
+            continue;
+        }
+        writeln!(out, "{}", group.name())?;
+        for scenario in members {
+            writeln!(out, "  {:width$}  {}", scenario.name, scenario.title)?;
+        }
+    }
+    Ok(())
+}
+
+fn list_json(out: &mut Output) -> io::Result<()> {
+    for scenario in SCENARIOS {
+        let mut line = Vec::new();
+        for (i, (key, value)) in [
+            ("name", scenario.name),
+            ("title", scenario.title),
+            ("group", scenario.group.name()),
+            ("teaches", scenario.teaches),
+            ("verdict", scenario.verdict),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            line.extend_from_slice(if i == 0 { b"{\"" } else { b",\"" });
+            line.extend_from_slice(key.as_bytes());
+            line.extend_from_slice(b"\":\"");
+            escape::json(&mut line, value.as_bytes());
+            line.push(b'"');
+        }
+        writeln!(line, ",\"constructed\":{}}}", scenario.constructed())?;
+        out.write_all(&line)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! The traffic that `live` makes itself: the built-in server, then the built-in client, then the port is free again.
+
+use std::fmt::Display;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::exit::ExitCode;
+use super::failure::Failure;
+use crate::capture::live::Stopper;
+use crate::lab::LabError;
+use crate::lab::client::{self, Ending, Errand, Outcome};
+use crate::lab::server::{Listener, Server};
+
+/// What is to be exchanged.
+pub(crate) struct Exchange {
+    /// The port, for the messages.
+    pub(crate) port: u16,
+    /// Our server; `None` when we talk to one that is there already.
+    pub(crate) server: Option<Server>,
+    /// What the client says.
+    pub(crate) message: String,
+    /// How long it waits.
+    pub(crate) timeout: Duration,
+    /// The capture to end afterwards; `None`: it goes on.
+    pub(crate) ends: Option<Stopper>,
+    /// What people are told afterwards goes there.
+    pub(crate) words: Sender<String>,
+}
+
+/// A server whose calls nobody listens to.
+pub(crate) fn server(port: u16) -> Result<Server, LabError> {
+    let listener: Listener = Arc::new(|_| ());
+    Server::start(port, listener)
+}
+
+impl Exchange {
+    /// Begins, on a thread of its own. The capture must be open.
+    pub(crate) fn begin(self) -> io::Result<JoinHandle<Result<(), Failure>>> {
+        thread::Builder::new()
+            .name("exchange".to_owned())
+            .spawn(move || self.run())
+    }
+
+    fn run(mut self) -> Result<(), Failure> {
+        let local: SocketAddr = (Ipv4Addr::LOCALHOST, self.port).into();
+        let mut errand = Errand {
+            message: self.message.clone().into_bytes(),
+            timeout: self.timeout,
+            ..Errand::local(self.port)
+        };
+        let own = self.server.is_some();
+        if own {
+            errand.addresses = vec![local];
+        }
+        let outcome = client::run(&errand, &mut |_| ());
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+        let result = judge(outcome);
+        if let Some(capture) = self.ends {
+            capture.stop();
+            return result;
+        }
+        // Nobody listens any more when the watch has ended meanwhile.
+        let _ = match &result {
+            Err(failure) => self.words.send(failure.to_string()),
+            Ok(()) if own => self.words.send(free_again(self.port)),
+            Ok(()) => self.words.send("watching on; Ctrl-C ends".to_owned()),
+        };
+        result
+    }
+}
+
+/// Whether the exchange did what it was meant to.
+pub(crate) fn judge(outcome: Result<Outcome, LabError>) -> Result<(), Failure> {
+    let outcome = outcome.map_err(failure)?;
+    match outcome.ending {
+        Ending::Closed => Ok(()),
+        Ending::GivenUp => Err(failed(format_args!(
+            "the server on {} did not close in time; our client let go (--timeout gives it longer)",
+            outcome.server
+        ))),
+        Ending::Broke(kind) => Err(failed(format_args!(
+            "the connection to {} broke: {kind}",
+            outcome.server
+        ))),
+    }
+}
+
+/// A failure of the lab with what helps against it.
+pub(crate) fn failure(error: LabError) -> Failure {
+    let hint = match &error {
+        LabError::PortBusy { address } => Some(format!(
+            "ss -ltnp 'sport = :{}' names it; -p takes another port",
+            address.port()
+        )),
+        LabError::PortForbidden { .. } => Some("-p takes another port, 1024 or above".to_owned()),
+        LabError::NotConnected { address, error }
+            if error.kind() == io::ErrorKind::ConnectionRefused =>
+        {
+            Some(format!(
+                "nobody listens there; start a server: handshake-watch serve -p {}",
+                address.port()
+            ))
+        }
+        _ => None,
+    };
+    match hint {
+        Some(hint) => failed(error).hint(hint),
+        None => failed(error),
+    }
+}
+
+fn failed(message: impl Display) -> Failure {
+    Failure::new(ExitCode::Lab, message)
+}
+
+fn free_again(port: u16) -> String {
+    format!(
+        "the built-in server is stopped and port {port} is free: start your own server and client now,\n\
+         or `handshake-watch serve{0}` and `handshake-watch connect{0}` in other terminals. Ctrl-C ends.",
+        port_option(port)
+    )
+}
+
+/// ` -p N`, where N is not what the commands take anyway.
+pub(crate) fn port_option(port: u16) -> String {
+    if port == crate::cli::DEFAULT_PORT {
+        String::new()
+    } else {
+        format!(" -p {port}")
+    }
+}

@@ -1,0 +1,263 @@
+//! `live`: captures an interface, makes traffic of its own where that surprises nobody, and watches on.
+
+use std::io;
+use std::sync::mpsc;
+
+use super::exchange::{self, Exchange, port_option};
+use super::exit::ExitCode;
+use super::expect::ExpectSink;
+use super::failure::Failure;
+use super::json::JsonSink;
+use super::output::Output;
+use super::pipeline::{self, Both, Reader, Sink};
+use super::say;
+use super::signals;
+use super::watch::Watch;
+use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
+use crate::cli::{LiveCommand, Only, OutputChoice, Traffic};
+use crate::lab::LabError;
+use crate::lab::server::Server;
+use crate::privilege::Remedy;
+use crate::track::{Limits, Tracker};
+
+/// Captures, and shows what is captured.
+pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
+    if command.traffic == Traffic::Private {
+        enter_private()?;
+    }
+    let mut source = open(&Settings {
+        interface: command.interface.clone(),
+        filter: Some(command.capture_filter.clone()),
+        snaplen: command.snaplen,
+        buffer_size: command.buffer_size,
+    })?;
+    let plan = Plan::new(command, &source)?;
+    let output = Output::open(command.output.file.as_deref())?;
+    if let Some(duration) = command.duration {
+        source.stop_after(duration);
+    }
+    let stopper = source.stopper();
+    let at_signal = stopper.clone();
+    signals::at_end(move || at_signal.stop()).map_err(|error| {
+        Failure::new(
+            ExitCode::Lab,
+            format_args!("cannot watch for signals: {error}"),
+        )
+    })?;
+    watch(command, source, plan, output, &stopper)
+}
+
+/// Runs the pipeline until the capture ends.
+fn watch(
+    command: &LiveCommand,
+    source: LiveSource,
+    plan: Plan,
+    output: Output,
+    stopper: &Stopper,
+) -> Result<ExitCode, Failure> {
+    let shown = sink(&command.output, output, &source);
+    let (words, queue) = mpsc::channel();
+    let idle = plan.hint_when_idle(command, &source);
+    let mut sink = Both {
+        first: Watch::new(shown, queue, idle),
+        second: ExpectSink::new(command.expect.clone()),
+    };
+    let tracker = Tracker::new(Limits {
+        labels: command.labels,
+        server_ports: command.ports.clone(),
+    });
+    let mut reader = Reader::new(Box::new(source));
+    reader.limit = command.count;
+
+    let exchange = plan.exchange(command, stopper, words)?;
+    let outcome = match pipeline::run(reader, tracker, &mut sink, 2) {
+        Ok(outcome) => outcome,
+        // Nobody reads any more, and that is a fine end of a watch.
+        Err(error) => return Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
+    };
+    let mut code = ExitCode::Fine;
+    if let Some(error) = outcome.unreadable {
+        let failure = Failure::from(error);
+        code = code.or(failure.code);
+        say::problem(failure);
+    }
+    // An exchange that a signal overtook is left alone: it has its own time limits, and nothing that must be saved.
+    if let Some(thread) = exchange.filter(|thread| command.once || thread.is_finished())
+        && let Ok(Err(failure)) = thread.join()
+        && command.once
+    {
+        code = code.or(failure.code);
+        say::problem(failure);
+    }
+    for line in sink.second.failures() {
+        say::problem(format_args!("not as expected: {line}"));
+        code = code.or(ExitCode::NotAsExpected);
+    }
+    Ok(code)
+}
+
+/// What traffic there will be.
+enum Plan {
+    /// None of ours.
+    WatchOnly,
+    /// None of ours, because there is a server already.
+    Occupied,
+    /// Our server and client.
+    BuiltIn(Server),
+    /// Our client, and a server that is there already.
+    ClientOnly,
+}
+
+impl Plan {
+    /// Decides, and starts the server. The capture is open already, so that nothing is missed.
+    fn new(command: &LiveCommand, source: &LiveSource) -> Result<Self, Failure> {
+        let port = command
+            .ports
+            .first()
+            .copied()
+            .unwrap_or(crate::cli::DEFAULT_PORT);
+        let demanded = command.once || command.traffic == Traffic::Always;
+        if !source.is_loopback() && demanded {
+            return Err(Failure::new(
+                ExitCode::Usage,
+                format_args!(
+                    "traffic of our own stays on the loopback interface, and {} is another",
+                    name_of(source)
+                ),
+            )
+            .hint("leave out --once and --make-traffic, or -i"));
+        }
+        if command.traffic == Traffic::Never || !source.is_loopback() {
+            say::note(format_args!(
+                "watching {} for {}; Ctrl-C ends",
+                name_of(source),
+                command.capture_filter
+            ));
+            return Ok(Self::WatchOnly);
+        }
+        match exchange::server(port) {
+            Ok(server) => Ok(Self::BuiltIn(server)),
+            Err(LabError::PortBusy { .. }) if command.traffic == Traffic::Always => {
+                Ok(Self::ClientOnly)
+            }
+            Err(LabError::PortBusy { .. }) if !command.once => {
+                say::note(format_args!(
+                    "a server already listens on {port}: watching it; run your client now, or `handshake-watch connect{}`",
+                    port_option(port)
+                ));
+                Ok(Self::Occupied)
+            }
+            Err(error @ LabError::PortBusy { .. }) => Err(exchange::failure(error)
+                .hint("--make-traffic lets our client talk to that server; -p takes another port")),
+            Err(error) => Err(exchange::failure(error)),
+        }
+    }
+
+    /// What to say when nothing is seen for a while.
+    fn hint_when_idle(&self, command: &LiveCommand, source: &LiveSource) -> Option<String> {
+        let port = command
+            .ports
+            .first()
+            .copied()
+            .unwrap_or(crate::cli::DEFAULT_PORT);
+        let seen = format!(
+            "nothing seen yet on {} that matches \"{}\"",
+            name_of(source),
+            command.capture_filter
+        );
+        match self {
+            Self::WatchOnly if source.is_loopback() => Some(format!(
+                "{seen}. Try `handshake-watch serve{0}` and `handshake-watch connect{0}` in other terminals;\n\
+                 another port: -p; packets that leave this machine: -i",
+                port_option(port)
+            )),
+            Self::WatchOnly => Some(format!(
+                "{seen}. Is it the right interface? Connections of this machine with itself are on the loopback \
+                 interface: leave out -i"
+            )),
+            Self::Occupied => Some(format!("{seen}: run your client now")),
+            Self::BuiltIn(_) | Self::ClientOnly => None,
+        }
+    }
+
+    /// Begins the exchange, if there is to be one.
+    fn exchange(
+        self,
+        command: &LiveCommand,
+        stopper: &Stopper,
+        words: mpsc::Sender<String>,
+    ) -> Result<Option<std::thread::JoinHandle<Result<(), Failure>>>, Failure> {
+        let server = match self {
+            Self::WatchOnly | Self::Occupied => return Ok(None),
+            Self::BuiltIn(server) => Some(server),
+            Self::ClientOnly => None,
+        };
+        let exchange = Exchange {
+            port: command
+                .ports
+                .first()
+                .copied()
+                .unwrap_or(crate::cli::DEFAULT_PORT),
+            server,
+            message: command.message.clone(),
+            timeout: command.timeout,
+            ends: command.once.then(|| stopper.clone()),
+            words,
+        };
+        exchange.begin().map(Some).map_err(|error: io::Error| {
+            Failure::new(
+                ExitCode::Lab,
+                format_args!("cannot start a thread: {error}"),
+            )
+        })
+    }
+}
+
+/// Opens a capture, or says what to do so that it can be opened.
+pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
+    LiveSource::open(settings).map_err(|error| match error {
+        LiveError::NotPermitted { .. } => Failure::new(ExitCode::NotPermitted, error)
+            .hint(format_args!("any of these helps:\n{}", Remedy::here())),
+        LiveError::Filter { .. } => Failure::new(ExitCode::Interface, error).hint(
+            "man pcap-filter describes the language; for example: tcp port 1712 and host 127.0.0.1",
+        ),
+        LiveError::NoSuchInterface { .. } | LiveError::Failed { .. } | LiveError::Pipe(_) => {
+            Failure::new(ExitCode::Interface, error)
+        }
+    })
+}
+
+/// Moves this process into a network of its own.
+#[cfg(target_os = "linux")]
+fn enter_private() -> Result<(), Failure> {
+    crate::lab::namespace::enter().map_err(|refused| {
+        Failure::new(ExitCode::NotPermitted, refused)
+            .hint("sudo handshake-watch live --once    # on this machine's own loopback\nhandshake-watch demo handshake    # plays a recording where nothing else works")
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn enter_private() -> Result<(), Failure> {
+    Err(
+        Failure::new(ExitCode::NotPermitted, "a private network needs Linux")
+            .hint("sudo handshake-watch live --once"),
+    )
+}
+
+fn name_of(source: &LiveSource) -> &str {
+    source
+        .interface()
+        .name
+        .as_deref()
+        .unwrap_or("the interface")
+}
+
+/// What shows the capture.
+fn sink(choice: &OutputChoice, output: Output, source: &LiveSource) -> Box<dyn Sink> {
+    Box::new(JsonSink::new(
+        output,
+        name_of(source),
+        choice.only != Some(Only::Connections),
+        choice.only != Some(Only::Segments),
+    ))
+}

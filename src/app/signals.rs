@@ -1,0 +1,31 @@
+//! Ctrl-C, SIGTERM and SIGHUP: the first one ends a watch in order, a second Ctrl-C ends the process at once.
+
+use std::io;
+use std::process;
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::exit::ExitCode;
+
+/// Calls `end` at the first signal, from a thread of its own. Must come after everything that wants a single thread.
+pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let mut end = Some(end);
+            for signal in signals.forever() {
+                match end.take() {
+                    Some(end) => end(),
+                    // Whoever asks twice does not want to wait for the verdicts.
+                    None if signal == SIGINT => {
+                        process::exit(i32::from(ExitCode::Interrupted.number()));
+                    }
+                    None => {}
+                }
+            }
+        })?;
+    Ok(())
+}

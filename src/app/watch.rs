@@ -1,0 +1,141 @@
+//! The sink of a live watch: passes everything on, and tells people what a capture cannot show.
+//!
+//! What other threads have to say is kept back until the packets that came before it have been shown.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use super::pipeline::{Quiet, Sink, Tracked};
+use super::say;
+use crate::explain::Totals;
+use crate::tcp::{Endpoint, IcmpError, Side};
+use crate::time::{Span, Timestamp};
+use crate::track::{Connection, Verdict};
+
+/// How long nothing may arrive before a person is told what to try.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// A client that tries both addresses of `localhost` tries the second one well within this.
+const SECOND_TRY: Span = Span::from_secs(1);
+
+/// Wraps the sink that shows.
+pub(crate) struct Watch<S> {
+    inner: S,
+    /// What other threads want to tell people.
+    words: Receiver<String>,
+    /// What to say when nothing arrives.
+    idle: Option<String>,
+    since: Instant,
+    /// The latest refusal on a loopback address.
+    refused: Option<(Endpoint, Timestamp)>,
+    /// `localhost` was explained.
+    explained: bool,
+    shown: u64,
+}
+
+impl<S: Sink> Watch<S> {
+    /// `idle` is said once, if nothing arrives for a few seconds.
+    pub(crate) fn new(inner: S, words: Receiver<String>, idle: Option<String>) -> Self {
+        Self {
+            inner,
+            words,
+            idle,
+            since: Instant::now(),
+            refused: None,
+            explained: false,
+            shown: 0,
+        }
+    }
+
+    fn say_words(&mut self) {
+        for words in self.words.try_iter() {
+            say::note(words);
+        }
+    }
+
+    /// Refused on one loopback address and accepted on the other soon after: a client that was told `localhost`.
+    fn notice_localhost(&mut self, tracked: &Tracked<'_>) -> Option<String> {
+        let connection = tracked.connection;
+        let server = connection.endpoint(Side::Server);
+        if self.explained || !server.address.is_loopback() {
+            return None;
+        }
+        if connection.verdict() == Verdict::Refused {
+            self.refused = Some((server, tracked.segment.time));
+            return None;
+        }
+        let (refused, when) = self.refused?;
+        let accepted = connection.handshake().ack == Some(tracked.segment.frame);
+        let other_family = is_v6(refused.address) != is_v6(server.address);
+        if !accepted
+            || !other_family
+            || refused.port != server.port
+            || tracked.segment.time - when > SECOND_TRY
+        {
+            return None;
+        }
+        self.explained = true;
+        Some(format!(
+            "refused on {refused}, then accepted on {server}: `localhost` is two addresses, and a client tries one \
+             after the other. This server listens on {} only.",
+            server.address
+        ))
+    }
+}
+
+fn is_v6(address: IpAddr) -> bool {
+    address.is_ipv6()
+}
+
+impl<S: Sink> Sink for Watch<S> {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        self.shown += 1;
+        self.inner.segment(tracked)?;
+        if let Some(remark) = self.notice_localhost(tracked) {
+            self.inner.pause(Quiet::Moment)?;
+            say::note(remark);
+        }
+        Ok(())
+    }
+
+    fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
+        self.inner.icmp_error(error, connection)
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        self.inner.connection(connection)
+    }
+
+    fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
+        self.inner.pause(quiet)?;
+        // The packets that a message speaks of may still be on their way while it is quiet for a moment only.
+        if quiet == Quiet::While {
+            self.say_words();
+        }
+        if self.shown == 0
+            && self.since.elapsed() >= PATIENCE
+            && let Some(idle) = self.idle.take()
+        {
+            say::note(idle);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        self.inner.finish(totals)?;
+        self.say_words();
+        if totals.capture_dropped > 0 {
+            say::note(format_args!(
+                "the capture missed {} packets: the network did not lose them, they came faster than they were taken. \
+                 A larger --buffer-size or a smaller --snaplen helps.",
+                totals.capture_dropped
+            ));
+        }
+        Ok(())
+    }
+
+    fn satisfied(&self) -> bool {
+        self.inner.satisfied()
+    }
+}
