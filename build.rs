@@ -3,11 +3,6 @@
 //! Nothing is downloaded or compiled here. The crate `pcap` looks for libpcap by itself; this only finds out beforehand
 //! whether that will succeed. Builds for another machine are not judged: their libraries are not where ours are.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a build script talks to cargo on standard output"
-)]
-
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -276,27 +276,27 @@ impl Source {
                 }
                 let line = self.code[..at].matches('\n').count() + 1;
                 for path in paths(&self.code[at..]) {
-                    found.push((line, self.from_root(&path)));
+                    found.push((line, self.absolute(&path)));
                 }
             }
         }
         found
     }
 
-    fn from_root(&self, path: &[String]) -> Vec<String> {
-        let mut from_root = self.module.clone();
+    fn absolute(&self, path: &[String]) -> Vec<String> {
+        let mut absolute = self.module.clone();
         let mut rest = path;
         while let Some((first, tail)) = rest.split_first() {
             match first.as_str() {
-                "crate" => from_root.clear(),
-                "super" => drop(from_root.pop()),
+                "crate" => absolute.clear(),
+                "super" => drop(absolute.pop()),
                 "self" => {}
                 _ => break,
             }
             rest = tail;
         }
-        from_root.extend(rest.iter().filter(|part| *part != "self").cloned());
-        from_root
+        absolute.extend(rest.iter().filter(|part| *part != "self").cloned());
+        absolute
     }
 }
 
