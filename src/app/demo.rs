@@ -194,6 +194,7 @@ fn show(
     let tracker = Tracker::new(Limits {
         labels: LabelRules::Own,
         server_ports: vec![port],
+        ..Limits::default()
     });
     match pipeline::run(Reader::new(source), tracker, &mut *sink, 2) {
         Ok(outcome) => match outcome.unreadable {

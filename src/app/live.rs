@@ -65,6 +65,7 @@ fn watch(
     let tracker = Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
+        ..Limits::default()
     });
     let mut reader = Reader::new(Box::new(source));
     reader.limit = command.count;

@@ -15,8 +15,8 @@ mod pipeline;
 mod replay;
 mod say;
 mod select;
-mod stream;
 mod signals;
+mod stream;
 mod watch;
 
 pub use exit::ExitCode;

@@ -122,6 +122,7 @@ fn tracker(command: &ReplayCommand) -> Tracker {
     Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
+        ..Limits::default()
     })
 }
 

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use super::brief::{brief, find};
 use super::full::full;
 use super::story::{Arrow, Line, Step, Weight};
+use super::verdict::closing_packets;
 use super::words::{Range, the};
 use crate::tcp::{Flags, Labels, OptionsSeen, Segment, TcpState};
 use crate::time::{Span, Timestamp};
-use crate::track::{Change, Connection, Event, Opened, RepeatCause};
+use crate::track::{Change, Connection, Event, Opened, RepeatCause, Verdict};
 
 /// How much is to be said, and in which numbers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,7 +74,7 @@ impl Narrator {
             flags: segment.flags,
             arrow: arrow(segment, change, self.wording.raw_seq),
             client: change.client.after.filter(|_| change.client.changed()),
-            server: change.server.after.filter(|_| change.server.changed()),
+            server: self.server_state(change, connection),
             heading: self.heading(segment, change, connection),
             routine: routine(segment, change),
             brief: clause,
@@ -87,6 +88,15 @@ impl Narrator {
             preview: segment.preview,
             len: segment.len,
         }
+    }
+
+    /// The server's state, when it changed. Where it is known that nobody listened there was none to change.
+    fn server_state(&self, change: &Change, connection: &Connection) -> Option<TcpState> {
+        let nobody = self.known && connection.verdict() == Verdict::Refused;
+        change
+            .server
+            .after
+            .filter(|_| change.server.changed() && !nobody)
     }
 
     /// The heading, when a phase begins with this packet.
@@ -158,7 +168,12 @@ impl Narrator {
             format!("close: by {}", the(side))
         };
         if self.known && segment.flags.contains(Flags::FIN) {
-            let _ = write!(heading, ", {}", connection.end() - segment.time);
+            let packets = match closing_packets(connection) {
+                Some(3) => ", three packets",
+                Some(4) => ", four packets",
+                _ => "",
+            };
+            let _ = write!(heading, "{packets}, {}", connection.end() - segment.time);
         }
         heading
     }

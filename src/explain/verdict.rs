@@ -189,24 +189,22 @@ fn closed(out: &mut String, connection: &Connection, carried: &str) -> fmt::Resu
     Ok(())
 }
 
-/// `, in FIN-ACK, FIN-ACK, ACK` when three packets did it, in so many words otherwise.
+/// `, in FIN-ACK, FIN-ACK, ACK` when three packets did it, `, in FIN-ACK, ACK, FIN-ACK, ACK` when four.
 fn how_closed(connection: &Connection) -> &'static str {
-    let (Some(client), Some(server)) = (
-        connection.peer(Side::Client).fin_frame,
-        connection.peer(Side::Server).fin_frame,
-    ) else {
-        return "";
-    };
-    let evidence = connection.evidence();
-    let closing = evidence
-        .iter()
-        .filter(|frame| **frame >= client.min(server))
-        .count();
-    match closing {
-        3 => ", in FIN-ACK, FIN-ACK, ACK",
-        4 => ", in FIN-ACK, ACK, FIN-ACK, ACK",
+    match closing_packets(connection) {
+        Some(3) => ", in FIN-ACK, FIN-ACK, ACK",
+        Some(4) => ", in FIN-ACK, ACK, FIN-ACK, ACK",
         _ => "",
     }
+}
+
+/// How many packets prove that both directions were closed, from the first FIN on.
+pub(super) fn closing_packets(connection: &Connection) -> Option<usize> {
+    let client = connection.peer(Side::Client).fin_frame?;
+    let server = connection.peer(Side::Server).fin_frame?;
+    let first = client.min(server);
+    let evidence = connection.evidence();
+    Some(evidence.iter().filter(|frame| **frame >= first).count())
 }
 
 /// What to check next.
