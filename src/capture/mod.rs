@@ -5,12 +5,15 @@
 
 mod error;
 mod file;
+mod filter;
 mod link;
 pub mod live;
 mod save;
 
 pub use error::ReadError;
 pub use file::{open, recorded};
+pub use file::open;
+pub use filter::{Filter, FilterError, FilterSet};
 pub use link::LinkType;
 pub use save::{SaveError, Saver};
 
