@@ -120,6 +120,7 @@ pub struct FilterSet {
     programs: Vec<(LinkType, Result<Filter, FilterError>)>,
     /// Where the latest frame's link type is in `programs`.
     latest: usize,
+    inapplicable: Option<FilterError>,
     names_encapsulation: bool,
     unmatched_encapsulated: u64,
 }
@@ -156,6 +157,7 @@ impl FilterSet {
             expression: expression.to_owned(),
             programs,
             latest: 0,
+            inapplicable: None,
             names_encapsulation: names_encapsulation(expression),
             unmatched_encapsulated: 0,
         })
@@ -168,12 +170,21 @@ impl FilterSet {
         }
         let matches = match &self.programs[self.latest].1 {
             Ok(filter) => filter.matches(frame),
-            Err(_) => false,
+            Err(error) => {
+                self.inapplicable.get_or_insert_with(|| error.clone());
+                false
+            }
         };
         if !matches && !self.names_encapsulation && is_encapsulated(frame) {
             self.unmatched_encapsulated += 1;
         }
         matches
+    }
+
+    /// Why some frames could not match at all: the first link type seen for which the expression does not compile.
+    #[must_use]
+    pub fn inapplicable(&self) -> Option<&FilterError> {
+        self.inapplicable.as_ref()
     }
 
     /// Whether frames may have been missed that the user meant: the expression does not speak of VLANs or tunnels, and
@@ -293,9 +304,10 @@ mod tests {
         assert!(filter.matches(&frame(LinkType::RAW, &SEGMENT[14..])));
         assert!(filter.matches(&frame(LinkType::IPV4, &SEGMENT[14..])));
         assert!(filter.matches(&frame(LinkType::LINUX_SLL2, &sll2)));
-        // DOCSIS frames can be filtered too, but this is none; the last type is nobody's.
-        assert!(!filter.matches(&frame(LinkType(143), &SEGMENT[14..])));
+        assert!(filter.inapplicable().is_none());
         assert!(!filter.matches(&frame(LinkType(65_535), &SEGMENT)));
+        let why = filter.inapplicable().map(|error| error.link);
+        assert_eq!(why, Some(LinkType(65_535)));
         let mut other = FilterSet::compile("tcp port 1713").unwrap();
         assert!(!other.matches(&frame(LinkType::ETHERNET, &SEGMENT)));
         assert!(!other.misses_encapsulated());
