@@ -75,3 +75,5 @@ fn tuple(socket: &Socket) -> Option<FourTuple> {
         destination: end(socket.peer_addr().ok()?)?,
     })
 }
+
+pub mod script;
