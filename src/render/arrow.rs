@@ -96,18 +96,10 @@ impl Label {
 
     /// The first payload bytes in quotation marks: ` "Hello server!"`, cut between characters.
     fn preview(&mut self, step: &Step, glyphs: Glyphs, line: &Line, room: usize) {
-        let mut bytes = step.preview.bytes();
-        let captured = bytes.len();
-        if captured == 0 {
+        if step.preview.bytes().is_empty() {
             return;
         }
-        if (captured as u64) < u64::from(step.len) {
-            bytes = escape::without_cut_character(bytes);
-        }
-        if !is_mostly_text(bytes) {
-            bytes = &bytes[..bytes.len().min(BINARY_SHOWN)];
-        }
-        let goes_on = (bytes.len() as u64) < u64::from(step.len);
+        let (bytes, goes_on) = shown_payload(step);
         let ellipsis = line.glyphs().ellipsis;
         self.preview.push_str(" \"");
         let reserve = if goes_on { width(ellipsis) } else { 0 };
@@ -267,6 +259,29 @@ fn push_payload(
         }
     }
     true
+}
+
+/// Appends what a step knows of its payload, in quotation marks, with a space before it.
+pub(super) fn push_quotation(text: &mut String, step: &Step, glyphs: Glyphs) {
+    let (bytes, goes_on) = shown_payload(step);
+    text.push_str(" \"");
+    push_payload(text, bytes, glyphs, usize::MAX, 0, 0);
+    if goes_on {
+        text.push_str(glyphs.set().ellipsis);
+    }
+    text.push('"');
+}
+
+/// The payload bytes that are worth showing, and whether more followed them.
+fn shown_payload(step: &Step) -> (&[u8], bool) {
+    let mut bytes = step.preview.bytes();
+    if (bytes.len() as u64) < u64::from(step.len) {
+        bytes = escape::without_cut_character(bytes);
+    }
+    if !is_mostly_text(bytes) {
+        bytes = &bytes[..bytes.len().min(BINARY_SHOWN)];
+    }
+    (bytes, (bytes.len() as u64) < u64::from(step.len))
 }
 
 /// Appends one character or one invalid byte of a payload. Payload is never spelled otherwise in ASCII, only escaped.

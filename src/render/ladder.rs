@@ -444,6 +444,8 @@ impl LadderWriter {
             match self.style.time {
                 TimeColumn::Relative => self.span(step.after, layout.time_end()),
                 TimeColumn::Delta => self.span(step.delta, layout.time_end()),
+                // A list has no room for a time of day, but for the time since the packet before.
+                TimeColumn::Absolute if layout.list => self.span(step.delta, layout.time_end()),
                 TimeColumn::Absolute => {
                     self.text.clear();
                     // Writing to a string cannot fail.
@@ -481,12 +483,23 @@ impl LadderWriter {
             Direction::ServerToClient => ('S', 'C'),
         };
         let set = self.line.glyphs();
-        self.numbers(step);
-        self.line.pad_to(self.layout.text_start());
-        let room = self.layout.total.saturating_sub(self.line.width());
+        let begin = if self.layout.is_cramped() {
+            0
+        } else {
+            self.numbers(step);
+            self.layout.text_start().max(self.line.width() + 1)
+        };
+        self.line.pad_to(begin);
         self.text.clear();
         // Writing to a string cannot fail.
+        if self.layout.is_cramped() {
+            let _ = match self.layout.tag {
+                0 => write!(self.text, "{} ", step.frame),
+                _ => write!(self.text, "#{} {} ", step.connection, step.frame),
+            };
+        }
         let _ = write!(self.text, "{from}{}{to} ", set.arrow);
+        let room = self.layout.total.saturating_sub(begin);
         let arrow_width = width(&self.text);
         let glyphs = self.style.glyphs;
         self.label
@@ -537,8 +550,10 @@ impl LadderWriter {
     /// Writes `self.text`, broken between words, in the column of sentences. It may begin on a line that is begun.
     fn wrapped_text(&mut self, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
         let start = self.layout.text_start();
-        let room = self.layout.text_end().saturating_sub(start);
-        for part in wrap(&self.text, room, room) {
+        let end = self.layout.text_end();
+        // A line that is begun has less room.
+        let first = end.saturating_sub(self.line.width().max(start));
+        for part in wrap(&self.text, first, end - start) {
             self.line.pad_to(start);
             self.line.put_clean(part, ink);
             self.line.finish(out)?;

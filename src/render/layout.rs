@@ -40,6 +40,10 @@ const DETAILS_MAX: usize = 60;
 const DETAILS_MIN: usize = 22;
 /// Below this many columns there is a list.
 const LIST_BELOW: usize = 56;
+/// From this many columns on a list has times.
+const LIST_TIME_FROM: usize = 44;
+/// A list whose numbers leave less than this has them among its words.
+const LIST_TEXT_MIN: usize = 12;
 /// From this many columns on there is a Δ column.
 const DELTA_FROM: usize = 96;
 /// From this many columns on there are details.
@@ -100,6 +104,8 @@ impl Layout {
         if width < LIST_BELOW || room < ARROW_MIN {
             layout.list = true;
             layout.state = 0;
+            layout.delta = 0;
+            layout.time = if width < LIST_TIME_FROM { 0 } else { SPAN };
             return layout;
         }
         let (arrow, details) = share(width, room);
@@ -157,10 +163,18 @@ impl Layout {
         self.right_start() + self.state + 2
     }
 
+    /// Not even a list has room for a column of numbers: they are written among the words.
+    #[must_use]
+    pub fn is_cramped(&self) -> bool {
+        self.list && self.time_end() + LIST_TEXT_MIN > self.total
+    }
+
     /// Where sentences under a row begin: under the space before the client's lane.
     #[must_use]
     pub fn text_start(&self) -> usize {
-        if self.list {
+        if self.is_cramped() {
+            2
+        } else if self.list {
             self.number_end() + 1
         } else {
             self.time_end() + 2

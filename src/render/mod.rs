@@ -12,10 +12,14 @@ pub mod json;
 pub mod ladder;
 pub mod layout;
 pub mod payload;
+pub mod plain;
 pub mod style;
+pub mod summary;
+pub mod table;
 
 pub use fold::NotKept;
 pub use ladder::{Extras, LadderWriter, ladder, ladder_with};
 pub use line::Line;
+pub use plain::{PlainWriter, plain};
 pub use quantity::{Bytes, Count, Plural};
 pub use style::{Explain, Glyphs, Ink, Style, TimeColumn, Width};

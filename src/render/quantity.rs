@@ -6,7 +6,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug)]
 pub struct Count(pub u64);
 
-/// A number of bytes in decimal units with about two significant digits: `13 bytes`, `5.2 MB`, `901 MB`.
+/// A number of bytes in decimal units with about two significant digits: `13 bytes`, `5.2 MB`, `901 MB`;
+/// with `{:#}` the unit is short everywhere: `13 B`.
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes(pub u64);
 
@@ -41,6 +42,7 @@ impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
         match self.0 {
+            count @ 0..1000 if f.alternate() => return write!(f, "{count} B"),
             1 => return f.write_str("1 byte"),
             count @ 0..1000 => return write!(f, "{count} bytes"),
             _ => {}

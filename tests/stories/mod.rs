@@ -1,6 +1,7 @@
 //! Stories made by hand, as `explain` would tell them.
 
 use handshake_watch::explain::{Arrow, Conclusion, Line, Step, Story, Title, Tone, Weight};
+use handshake_watch::render::Plural;
 use handshake_watch::tcp::{Direction, Endpoint, Flags, Preview, TcpState};
 use handshake_watch::time::{Span, Timestamp};
 
@@ -8,7 +9,7 @@ use handshake_watch::time::{Span, Timestamp};
 const BEGIN: Timestamp = Timestamp::new(1_795_316_223, 238_266_000);
 
 /// An endpoint on this host.
-pub fn local(port: u16) -> Endpoint {
+pub(crate) fn local(port: u16) -> Endpoint {
     Endpoint {
         address: "127.0.0.1".parse().expect("a literal address"),
         port,
@@ -16,7 +17,13 @@ pub fn local(port: u16) -> Endpoint {
 }
 
 /// An ordinary step at the beginning of a connection.
-pub fn step(frame: u64, direction: Direction, flags: Flags, name: &str, numbers: &str) -> Step {
+pub(crate) fn step(
+    frame: u64,
+    direction: Direction,
+    flags: Flags,
+    name: &str,
+    numbers: &str,
+) -> Step {
     Step {
         frame,
         connection: 1,
@@ -43,26 +50,8 @@ pub fn step(frame: u64, direction: Direction, flags: Flags, name: &str, numbers:
     }
 }
 
-/// One of many packets that carry data from the server.
-pub fn bulk(frame: u64) -> Step {
-    let numbers = format!("{}–{}", frame * 1400, frame * 1400 + 1399);
-    let mut step = step(
-        frame,
-        Direction::ServerToClient,
-        Flags::ACK,
-        "ACK",
-        &numbers,
-    );
-    step.weight = Weight::Bulk;
-    step.len = 1400;
-    step.after = Span::from_micros(frame as i64 * 550);
-    step.delta = Span::from_micros(550);
-    step.time = BEGIN + step.after;
-    step
-}
-
 /// A story of these steps.
-pub fn story(steps: Vec<Step>) -> Story {
+pub(crate) fn story(steps: Vec<Step>) -> Story {
     Story {
         title: Title {
             id: 1,
@@ -70,7 +59,7 @@ pub fn story(steps: Vec<Step>) -> Story {
             client_role: "client",
             server: local(1712),
             server_role: "server",
-            remark: format!("on lo, {} packets", steps.len()),
+            remark: format!("on lo, {}", Plural(steps.len() as u64, "packet")),
         },
         client_before: Some(TcpState::Closed),
         server_before: Some(TcpState::Listen),
@@ -97,7 +86,7 @@ fn timed(mut steps: Vec<Step>, micros: &[i64]) -> Vec<Step> {
 }
 
 /// The first drawing: a handshake, 13 bytes, three packets to close.
-pub fn plain_exchange() -> Story {
+pub(crate) fn plain_exchange() -> Story {
     use Direction::{ClientToServer as C, ServerToClient as S};
     use TcpState::{
         CloseWait, Closed, Established, FinWait1, LastAck, SynReceived, SynSent, TimeWait,
@@ -187,7 +176,7 @@ pub fn plain_exchange() -> Story {
 }
 
 /// The second drawing: a connection that is refused.
-pub fn refused() -> Story {
+pub(crate) fn refused() -> Story {
     use Direction::{ClientToServer as C, ServerToClient as S};
     let mut syn = step(1, C, Flags::SYN, "SYN", "seq 0");
     syn.client = Some(TcpState::SynSent);

@@ -1,0 +1,186 @@
+//! One sentence a packet, one line each, for logs and for screen readers: nothing is drawn, nothing is aligned.
+//!
+//! Comes in: a story, or its parts while they happen. Goes out: lines. They are as long as they are: who reads them
+//! searches them or listens to them, and a broken line would hinder both.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::arrow;
+use super::line::Line;
+use super::quantity::Plural;
+use super::style::{Explain, Ink, Style, TimeColumn};
+use crate::explain::{Conclusion, Line as Stroke, Step, Story, Title, Weight};
+
+/// Writes a whole story.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn plain(story: &Story, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut writer = PlainWriter::new(style.clone());
+    writer.begin(&story.title, out)?;
+    for step in &story.steps {
+        writer.step(step, out)?;
+    }
+    writer.conclude(&story.title, &story.conclusion, out)
+}
+
+/// Sentences that are written while it happens.
+#[derive(Debug)]
+pub struct PlainWriter {
+    style: Style,
+    line: Line,
+    text: String,
+}
+
+impl PlainWriter {
+    /// A writer in this style; of it the characters, the time and the amount of explanation matter.
+    #[must_use]
+    pub fn new(style: Style) -> Self {
+        // Colour would be noise in a log and is nothing to a screen reader.
+        let style = Style {
+            color: false,
+            ..style
+        };
+        Self {
+            line: Line::new(&style),
+            text: String::new(),
+            style,
+        }
+    }
+
+    /// Writes who a connection is between.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn begin(&mut self, title: &Title, out: &mut dyn Write) -> io::Result<()> {
+        let remark = self.line.clean(&title.remark).into_owned();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            self.text,
+            "#{}: {} {}, {} {}",
+            title.id, title.client_role, title.client, title.server_role, title.server
+        );
+        self.sentence(", ", &remark);
+        self.finish(out)
+    }
+
+    /// Writes what a packet was and what it means.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn step(&mut self, step: &Step, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(heading) = &step.heading {
+            let heading = self.line.clean(heading).into_owned();
+            let _ = write!(self.text, "#{} ", step.connection);
+            self.sentence("", &heading);
+            self.finish(out)?;
+        }
+        self.packet(step);
+        self.states(step);
+        let wanted = match self.style.explain {
+            Explain::None => false,
+            Explain::AtTrouble => step.weight == Weight::Trouble,
+            Explain::Brief | Explain::Full => true,
+        };
+        if wanted {
+            let brief = self.line.clean(&step.brief).into_owned();
+            self.sentence(" ", &brief);
+        }
+        if self.style.explain == Explain::Full {
+            let full = self.line.clean(&step.full).into_owned();
+            self.sentence(" ", &full);
+        }
+        self.finish(out)
+    }
+
+    /// Writes how a connection ended.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn conclude(
+        &mut self,
+        title: &Title,
+        conclusion: &Conclusion,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let _ = write!(self.text, "#{} {}", title.id, conclusion.word);
+        let text = self.line.clean(&conclusion.text).into_owned();
+        self.sentence(": ", &text);
+        if let Some(advice) = &conclusion.advice {
+            let advice = self.line.clean(advice).into_owned();
+            self.sentence(" ", &advice);
+        }
+        self.finish(out)
+    }
+
+    /// `#1 packet 4 at 46 µs: client to server, PSH-ACK 1–13 "Hello server!" (13 bytes).`
+    fn packet(&mut self, step: &Step) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.text, "#{} packet {} ", step.connection, step.frame);
+        let _ = match self.style.time {
+            TimeColumn::Relative => write!(self.text, "at {}", step.after),
+            TimeColumn::Delta => write!(self.text, "{} later", step.delta),
+            TimeColumn::Absolute => write!(self.text, "at {:.6} UTC", step.time.utc()),
+        };
+        let (from, to) = (step.direction.sender(), step.direction.receiver());
+        let _ = write!(self.text, ": {} to {}, ", from.name(), to.name());
+        self.text.push_str(&self.line.clean(&step.arrow.name));
+        if !step.arrow.numbers.is_empty() {
+            self.text.push(' ');
+            self.text.push_str(&self.line.clean(&step.arrow.numbers));
+        }
+        if !step.preview.bytes().is_empty() {
+            arrow::push_quotation(&mut self.text, step, self.style.glyphs);
+        }
+        if step.len > 0 {
+            let _ = write!(self.text, " ({})", Plural(u64::from(step.len), "byte"));
+        }
+        for tag in &step.arrow.tags {
+            self.text.push_str(", ");
+            self.text.push_str(&self.line.clean(tag));
+        }
+        if step.arrow.line == Stroke::Lost {
+            self.text.push_str(", LOST");
+        }
+        self.text.push('.');
+    }
+
+    /// ` Client ESTABLISHED, server SYN-RECEIVED.`
+    fn states(&mut self, step: &Step) {
+        let _ = match (step.client, step.server) {
+            (Some(client), Some(server)) => {
+                write!(self.text, " Client {client}, server {server}.")
+            }
+            (Some(client), None) => write!(self.text, " Client {client}."),
+            (None, Some(server)) => write!(self.text, " Server {server}."),
+            (None, None) => Ok(()),
+        };
+    }
+
+    /// Adds a separator and clean words, and the period that they may lack.
+    fn sentence(&mut self, separator: &str, words: &str) {
+        let words = words.trim();
+        if !words.is_empty() {
+            self.text.push_str(separator);
+            let mut letters = words.chars();
+            match letters.next().filter(|_| self.text.ends_with(". ")) {
+                Some(first) => {
+                    self.text.extend(first.to_uppercase());
+                    self.text.push_str(letters.as_str());
+                }
+                None => self.text.push_str(words),
+            }
+        }
+        if !self.text.ends_with(['.', '!', '?', ':']) {
+            self.text.push('.');
+        }
+    }
+
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        // All pieces are clean already; this spells what the numbers' units have outside ASCII.
+        self.line.put(&self.text, Ink::Plain);
+        self.text.clear();
+        self.line.finish(out)
+    }
+}
