@@ -8,15 +8,15 @@ use std::thread;
 use super::exchange;
 use super::exit::ExitCode;
 use super::failure::Failure;
-use super::json::JsonSink;
 use super::live;
 use super::output::Output;
 use super::pipeline::{self, Reader, Sink};
 use super::say;
+use super::show::{self, What};
 use super::signals;
 use crate::capture::live::{LiveSource, Settings};
 use crate::capture::{self, Source};
-use crate::cli::{DemoCommand, DemoTask, Format, Only, OutputChoice};
+use crate::cli::{DemoCommand, DemoTask, Format, OutputChoice, TableChoice};
 use crate::lab::scenario::{Group, Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
 use crate::privilege;
 use crate::render::escape;
@@ -205,14 +205,16 @@ fn show(
     }
 }
 
-/// What shows the packets.
+/// What shows the packets: a scenario is over soon, and the whole of it can be told better than its parts.
 fn sink(choice: &OutputChoice, output: Output, name: &str) -> Box<dyn Sink> {
-    Box::new(JsonSink::new(
-        output,
-        &format!("demo {name}"),
-        choice.only != Some(Only::Connections),
-        choice.only != Some(Only::Segments),
-    ))
+    let what = What {
+        source: &format!("demo {name}"),
+        interface: Some("lo".to_owned()),
+        growing: false,
+        rows: TableChoice::default(),
+        chosen: true,
+    };
+    show::whole(choice, output, &what)
 }
 
 /// All scenarios, by group.

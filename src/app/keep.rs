@@ -127,6 +127,11 @@ impl Keeper {
         self.kept = 0;
     }
 
+    /// Of how many connections something is kept.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
     /// How many segments are kept.
     pub(crate) fn len(&self) -> usize {
         self.kept

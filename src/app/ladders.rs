@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use super::keep::{Keeper, Kept};
 use super::pipeline::{Quiet, Sink, Tracked};
+use super::show::Manner;
 use crate::decode;
-use crate::explain::{self, Totals, Wording};
-use crate::render::{Extras, NotKept, Style, ladder_with};
+use crate::explain::{self, Totals};
+use crate::render::{Extras, NotKept, ladder_with};
 use crate::track::Connection;
 
 /// Ladders that are shown when nothing says which: a table finds the one that matters sooner than scrolling.
@@ -15,42 +16,41 @@ pub(crate) const LADDERS: u64 = 10;
 /// Writes a ladder for each connection when it is final.
 pub(crate) struct LadderSink<W> {
     out: W,
-    style: Style,
-    wording: Wording,
-    interface: Option<String>,
+    manner: Manner,
     keeper: Keeper,
-    /// How many ladders are still to be written; `None`: all.
-    left: Option<u64>,
+    /// How many ladders there may be; `None`: any number.
+    most: Option<u64>,
     written: u64,
     untold: u64,
 }
 
 impl<W: Write> LadderSink<W> {
     /// `most`: how many ladders; `None`: one for each connection.
-    pub(crate) fn new(out: W, style: Style, wording: Wording, most: Option<u64>) -> Self {
+    pub(crate) fn new(out: W, manner: Manner, most: Option<u64>) -> Self {
         Self {
             out,
-            keeper: Keeper::new(style.payload),
-            style,
-            wording,
-            interface: None,
-            left: most,
+            keeper: Keeper::new(manner.style.payload),
+            manner,
+            most,
             written: 0,
             untold: 0,
         }
     }
 }
 
-/// Writes the ladder of one connection from its kept segments; an empty line parts it from one before.
+/// Writes the ladder of one connection from its kept segments.
 pub(crate) fn write_ladder(
     out: &mut dyn Write,
     connection: &Connection,
     kept: &Kept,
-    interface: Option<&str>,
-    wording: Wording,
-    style: &Style,
+    manner: &Manner,
 ) -> io::Result<()> {
-    let story = explain::story(connection, interface, kept.segments(), wording);
+    let story = explain::story(
+        connection,
+        manner.interface.as_deref(),
+        kept.segments(),
+        manner.wording,
+    );
     let payload = |frame| kept.payload(frame);
     let extras = Extras {
         not_kept: kept
@@ -58,13 +58,14 @@ pub(crate) fn write_ladder(
             .map(|(before, packets)| NotKept { before, packets }),
         payload: Some(&payload),
     };
-    ladder_with(&story, style, extras, out)
+    ladder_with(&story, &manner.style, extras, out)
 }
 
 impl<W: Write> Sink for LadderSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
-        let id = u64::from(tracked.change.connection);
-        if self.left.is_none_or(|left| id <= left) || self.keeper.has(tracked.change.connection) {
+        let started = self.keeper.connections() as u64 + self.written;
+        let id = tracked.change.connection;
+        if self.most.is_none_or(|most| started < most) || self.keeper.has(id) {
             self.keeper.keep(tracked);
         }
         Ok(())
@@ -79,15 +80,8 @@ impl<W: Write> Sink for LadderSink<W> {
             writeln!(self.out)?;
         }
         self.written += 1;
-        write_ladder(
-            &mut self.out,
-            connection,
-            &kept,
-            self.interface.as_deref(),
-            self.wording,
-            &self.style,
-        )?;
-        self.style.legend = false;
+        write_ladder(&mut self.out, connection, &kept, &self.manner)?;
+        self.manner.style.legend = false;
         Ok(())
     }
 

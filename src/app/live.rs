@@ -7,14 +7,14 @@ use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
-use super::json::JsonSink;
 use super::output::Output;
-use super::pipeline::{self, Both, Reader, Sink};
+use super::pipeline::{self, Both, Reader};
 use super::say;
+use super::show;
 use super::signals;
 use super::watch::Watch;
 use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
-use crate::cli::{LiveCommand, Only, OutputChoice, Traffic};
+use crate::cli::{LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Server;
 use crate::privilege::Remedy;
@@ -55,7 +55,8 @@ fn watch(
     output: Output,
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
-    let shown = sink(&command.output, output, &source);
+    let name = name_of(&source).to_owned();
+    let shown = show::happening(&command.output, output, &name, Some(name.clone()));
     let (words, queue) = mpsc::channel();
     let idle = plan.hint_when_idle(command, &source);
     let mut sink = Both {
@@ -251,14 +252,4 @@ fn name_of(source: &LiveSource) -> &str {
         .name
         .as_deref()
         .unwrap_or("the interface")
-}
-
-/// What shows the capture.
-fn sink(choice: &OutputChoice, output: Output, source: &LiveSource) -> Box<dyn Sink> {
-    Box::new(JsonSink::new(
-        output,
-        name_of(source),
-        choice.only != Some(Only::Connections),
-        choice.only != Some(Only::Segments),
-    ))
 }

@@ -15,8 +15,10 @@ mod pipeline;
 mod replay;
 mod say;
 mod select;
+mod show;
 mod signals;
 mod stream;
+mod table;
 mod watch;
 
 pub use exit::ExitCode;

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use crate::capture::{Frame, LinkType, Next, ReadError, Source};
 use crate::decode::{self, Decoded, Skip};
-use crate::explain::Totals;
-use crate::tcp::{IcmpError, Segment};
+use crate::explain::{Totals, occurred};
+use crate::tcp::{IcmpError, Labels, Segment};
+use crate::time::Timestamp;
 use crate::track::{Change, Connection, Tracker, Verdict};
 
 /// Segments in a batch: large enough that a hand-over costs little a segment, small enough to stay in the second-level cache.
@@ -155,6 +156,10 @@ struct Counts {
     skipped: [u64; Skip::ALL.len()],
     /// What the capture lost before it could be read.
     dropped: u64,
+    /// Bytes on the wire.
+    bytes: u64,
+    /// Times of the earliest and the latest packet.
+    period: Option<(Timestamp, Timestamp)>,
 }
 
 /// What a batch holds for one frame.
@@ -211,6 +216,11 @@ impl Reader {
                 Err(error) => return self.end(Some(error)),
             };
             self.counts.frames += 1;
+            self.counts.bytes += u64::from(frame.original_len);
+            self.counts.period = Some(match self.counts.period {
+                Some((first, last)) => (first.min(frame.time), last.max(frame.time)),
+                None => (frame.time, frame.time),
+            });
             match decode::frame(&frame) {
                 Decoded::Segment(segment) => {
                     self.counts.segments += 1;
@@ -289,6 +299,7 @@ pub(crate) fn run(
         sink,
         verdicts: [0; Verdict::ALL.len()],
         connections: 0,
+        gaps: 0,
     };
     if threads < 2 {
         let mut batch = Batch::default();
@@ -335,6 +346,7 @@ struct Analysis<'a> {
     sink: &'a mut dyn Sink,
     verdicts: [u64; Verdict::ALL.len()],
     connections: u64,
+    gaps: u64,
 }
 
 impl Analysis<'_> {
@@ -401,6 +413,7 @@ impl Analysis<'_> {
 
     fn segment(&mut self, segment: &Segment, frame: Option<Frame<'_>>) -> io::Result<()> {
         let change = self.tracker.segment(segment);
+        self.gaps += u64::from(change.labels.contains(Labels::CAPTURE_GAP));
         self.finals()?;
         self.sink.segment(&Tracked {
             segment,
@@ -429,19 +442,13 @@ impl Analysis<'_> {
             skipped: occurred(Skip::ALL.map(Skip::name), &counts.skipped),
             connections: self.connections,
             by_verdict: occurred(Verdict::ALL.map(Verdict::name), &self.verdicts),
-            evicted: 0,
+            evicted: self.tracker.losses().evicted,
             capture_dropped: counts.dropped,
+            bytes: counts.bytes,
+            period: counts.period,
+            gaps: self.gaps,
         };
         self.sink.finish(&totals)?;
         Ok(Outcome { totals, unreadable })
     }
-}
-
-/// Names with their counts, without those that never occurred.
-fn occurred<const N: usize>(
-    names: [&'static str; N],
-    counts: &[u64; N],
-) -> Vec<(&'static str, u64)> {
-    let all = names.into_iter().zip(counts.iter().copied());
-    all.filter(|(_, count)| *count > 0).collect()
 }

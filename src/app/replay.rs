@@ -6,17 +6,13 @@ use std::path::Path;
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
-use super::json::JsonSink;
-use super::ladders::{LADDERS, LadderSink};
-use super::output::{self, Output};
+use super::output::Output;
 use super::pipeline::{self, Both, Outcome, Reader, Sink};
 use super::say;
 use super::select::{Scout, Selected, Stretch, Surroundings};
-use super::stream::StreamSink;
+use super::show::{self, What};
 use crate::capture;
-use crate::cli::{Format, Only, ReplayCommand, Rows};
-use crate::explain::Wording;
-use crate::render::Explain;
+use crate::cli::ReplayCommand;
 use crate::track::{ConnectionId, Limits, Tracker};
 
 /// Reads the capture and shows it.
@@ -24,7 +20,17 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let source = capture::open(&command.file)?;
     let chosen = resolve(command)?;
     let output = Output::open(command.output.file.as_deref())?;
-    let shown = sink(command, output);
+    let shown = show::whole(
+        &command.output,
+        output,
+        &What {
+            source: &command.file.display().to_string(),
+            interface: None,
+            growing: command.file == Path::new("-"),
+            rows: command.table,
+            chosen: !command.selection.is_everything(),
+        },
+    );
     let expectations = ExpectSink::new(command.expect.clone());
     let mut selected = Selected::new(
         Both {
@@ -124,39 +130,6 @@ fn tracker(command: &ReplayCommand) -> Tracker {
         server_ports: command.ports.clone(),
         ..Limits::default()
     })
-}
-
-/// What shows the capture.
-fn sink(command: &ReplayCommand, output: Output) -> Box<dyn Sink> {
-    let name = command.file.display().to_string();
-    let choice = &command.output;
-    let wording = |explain| Wording {
-        full: explain == Explain::Full,
-        raw_seq: choice.raw_seq,
-    };
-    let style = output::style(choice, &output, Explain::Brief);
-    let wording = wording(style.explain);
-    match choice.format {
-        Some(Format::Json) => Box::new(JsonSink::new(
-            output,
-            &name,
-            choice.only != Some(Only::Connections),
-            choice.only != Some(Only::Segments),
-        )),
-        Some(Format::Timeline) if command.file == Path::new("-") => {
-            Box::new(StreamSink::new(output, style, wording, None))
-        }
-        Some(Format::Timeline) => {
-            let selected = !command.selection.connections.is_empty();
-            let most = match command.table.rows {
-                Rows::All => None,
-                Rows::Top(most) => Some(most as u64),
-                Rows::Screenful => (!selected).then_some(LADDERS),
-            };
-            Box::new(LadderSink::new(output, style, wording, most))
-        }
-        _ => Box::new(LadderSink::new(output, style, wording, None)),
-    }
 }
 
 /// What is to be said about a finished run, and its exit code.

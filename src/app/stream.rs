@@ -5,9 +5,11 @@ use std::io::{self, Write};
 
 use super::ladders::payload;
 use super::pipeline::{Quiet, Sink, Tracked};
-use crate::explain::{self, Narrator, Totals, Wording};
-use crate::render::{LadderWriter, Style};
-use crate::tcp::Side;
+use super::show::Manner;
+use crate::cli::Format;
+use crate::explain::{self, Conclusion, Narrator, Step, Title, Totals, Wording};
+use crate::render::{LadderWriter, PlainWriter};
+use crate::tcp::{Side, TcpState};
 use crate::track::{Connection, ConnectionId, Verdict};
 
 /// Written out when this much has gathered without a pause.
@@ -17,11 +19,59 @@ const FLUSH_AT: usize = 64 * 1024;
 /// title and without last words before the end.
 const TOLD_AT_ONCE: usize = 4096;
 
+/// How packets are told.
+pub(crate) enum Telling {
+    /// As rows of a ladder.
+    Ladder(Box<LadderWriter>),
+    /// As sentences.
+    Plain(Box<PlainWriter>),
+}
+
+impl Telling {
+    fn begin(
+        &mut self,
+        title: &Title,
+        before: [Option<TcpState>; 2],
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        match self {
+            Self::Ladder(writer) => writer.begin(title, before, out),
+            Self::Plain(writer) => writer.begin(title, out),
+        }
+    }
+
+    fn step(&mut self, step: &Step, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Ladder(writer) => writer.step(step, out),
+            Self::Plain(writer) => writer.step(step, out),
+        }
+    }
+
+    fn payload(&mut self, captured: &[u8], len: u32, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Ladder(writer) => writer.payload(captured, len, out),
+            Self::Plain(writer) => writer.payload(captured, len, out),
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        title: &Title,
+        conclusion: &Conclusion,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        match self {
+            Self::Ladder(writer) => writer.conclude(title, conclusion, out),
+            Self::Plain(writer) => writer.conclude(title, conclusion, out),
+        }
+    }
+}
+
 /// Writes each packet's row at once, and a connection's last words as soon as it has ended.
 pub(crate) struct StreamSink<W> {
     out: W,
     buffer: Vec<u8>,
-    ladder: LadderWriter,
+    telling: Telling,
     payload: bool,
     wording: Wording,
     interface: Option<String>,
@@ -37,20 +87,23 @@ struct Told {
 
 impl<W: Write> StreamSink<W> {
     /// Nothing is written before the first packet.
-    pub(crate) fn new(out: W, style: Style, wording: Wording, interface: Option<String>) -> Self {
+    pub(crate) fn new(out: W, format: Format, manner: &Manner) -> Self {
         Self {
             out,
             buffer: Vec::with_capacity(FLUSH_AT + 4096),
-            payload: style.payload,
-            ladder: LadderWriter::new(style),
-            wording,
-            interface,
+            payload: manner.style.payload,
+            telling: match format {
+                Format::Plain => Telling::Plain(Box::new(PlainWriter::new(manner.style.clone()))),
+                _ => Telling::Ladder(Box::new(LadderWriter::new(manner.style.clone()))),
+            },
+            wording: manner.wording,
+            interface: manner.interface.clone(),
             told: HashMap::new(),
         }
     }
 
     fn conclude(&mut self, connection: &Connection, over: bool) -> io::Result<()> {
-        self.ladder.conclude(
+        self.telling.conclude(
             &explain::title(connection, self.interface.as_deref(), over),
             &explain::conclusion(connection),
             &mut self.buffer,
@@ -61,6 +114,24 @@ impl<W: Write> StreamSink<W> {
         self.out.write_all(&self.buffer)?;
         self.buffer.clear();
         self.out.flush()
+    }
+}
+
+impl StreamSink<Vec<u8>> {
+    /// Writes what was told so far to `out`, and tells the rest there.
+    pub(crate) fn continue_on<W: Write>(mut self, out: W) -> io::Result<StreamSink<W>> {
+        self.write()?;
+        let mut onward = StreamSink {
+            out,
+            buffer: self.out,
+            telling: self.telling,
+            payload: self.payload,
+            wording: self.wording,
+            interface: self.interface,
+            told: self.told,
+        };
+        onward.write()?;
+        Ok(onward)
     }
 }
 
@@ -79,7 +150,7 @@ impl<W: Write> Sink for StreamSink<W> {
         if !known && self.told.len() < TOLD_AT_ONCE {
             let before = [Side::Client, Side::Server].map(|side| connection.state_before(side));
             let title = explain::title(connection, self.interface.as_deref(), false);
-            self.ladder.begin(&title, before, &mut self.buffer)?;
+            self.telling.begin(&title, before, &mut self.buffer)?;
             let told = Told {
                 narrator: Narrator::live(self.wording),
                 concluded: false,
@@ -94,11 +165,11 @@ impl<W: Write> Sink for StreamSink<W> {
         let step = told.narrator.step(segment, change, connection);
         let concludes = !told.concluded && is_over(connection);
         told.concluded |= concludes;
-        self.ladder.step(&step, &mut self.buffer)?;
+        self.telling.step(&step, &mut self.buffer)?;
         if self.payload
             && let Some(payload) = payload(tracked)
         {
-            self.ladder
+            self.telling
                 .payload(payload, segment.len, &mut self.buffer)?;
         }
         if concludes {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::choice::{ColorChoice, Format, Only, Sort};
+use super::choice::{ColorChoice, Format, Only};
 use super::expect::Expectation;
 use super::value::{Moment, parse_duration, parse_moment, parse_size};
+use crate::explain::Sort;
 use crate::render::{Explain, TimeColumn};
 use crate::track::Verdict;
 

@@ -37,21 +37,3 @@ pub enum ColorChoice {
     /// Not at all
     Never,
 }
-
-/// The order of a table's rows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
-pub enum Sort {
-    /// Those in trouble first, grouped by cause
-    #[default]
-    Trouble,
-    /// By the first packet
-    Start,
-    /// The longest first
-    Duration,
-    /// The most payload bytes first
-    Bytes,
-    /// The longest wait for the other end first
-    Wait,
-    /// The most retransmissions first
-    Retransmissions,
-}

@@ -12,9 +12,10 @@ use super::DEFAULT_PORT;
 use super::args::{
     Cli, Compat, ConnectArgs, DemoArgs, ExchangeArgs, LiveArgs, OutputArgs, ReplayArgs, Subcommands,
 };
-use super::choice::{ColorChoice, Format, Only, Sort};
+use super::choice::{ColorChoice, Format, Only};
 use super::expect::Expectation;
 use super::value::Moment;
+use crate::explain::Sort;
 use crate::render::{Explain, TimeColumn};
 use crate::track::{LabelRules, Verdict};
 
@@ -128,7 +129,7 @@ impl Selection {
 }
 
 /// Which rows a table has, and in which order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TableChoice {
     /// Their order.
     pub sort: Sort,
@@ -137,9 +138,10 @@ pub struct TableChoice {
 }
 
 /// How many rows a table has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Rows {
     /// About as many as a screen holds; a line says how many more there are.
+    #[default]
     Screenful,
     /// The first so many.
     Top(usize),

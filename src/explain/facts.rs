@@ -146,4 +146,20 @@ pub struct Totals {
     pub evicted: u64,
     /// Packets that the capture itself lost, where it says.
     pub capture_dropped: u64,
+    /// Bytes that the packets had on the wire.
+    pub bytes: u64,
+    /// Times of the earliest and the latest packet.
+    pub period: Option<(Timestamp, Timestamp)>,
+    /// Segments which show that the capture missed something that was delivered.
+    pub gaps: u64,
+}
+
+/// Names with their counts, without those that never occurred.
+#[must_use]
+pub fn occurred<const N: usize>(
+    names: [&'static str; N],
+    counts: &[u64; N],
+) -> Vec<(&'static str, u64)> {
+    let all = names.into_iter().zip(counts.iter().copied());
+    all.filter(|(_, count)| *count > 0).collect()
 }

@@ -4,10 +4,11 @@
 //! format, width or colour. What was inferred and not seen is worded as inferred.
 
 mod brief;
+mod digest;
 mod facts;
 mod full;
-mod step;
 mod overview;
+mod step;
 mod story;
 mod tell;
 mod trouble;
@@ -15,9 +16,10 @@ mod verdict;
 mod words;
 
 pub use brief::brief;
-pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts};
-pub use step::{Narrator, Wording};
+pub use digest::{Digest, Sort};
+pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts, occurred};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
+pub use step::{Narrator, Wording};
 pub use story::{Arrow, Conclusion, Line, Step, Story, Title, Tone, Weight};
 pub use tell::{story, title};
 pub use trouble::{advice, heading, meaning, what_happened};

@@ -528,7 +528,8 @@ impl LadderWriter {
         let wanted = match self.style.explain {
             Explain::None => false,
             Explain::AtTrouble => step.weight == Weight::Trouble,
-            Explain::Brief | Explain::Full => true,
+            Explain::Brief => !step.routine,
+            Explain::Full => true,
         };
         self.text.clear();
         self.text.push_str(&self.label.below);

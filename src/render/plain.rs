@@ -12,6 +12,9 @@ use super::quantity::Plural;
 use super::style::{Explain, Ink, Style, TimeColumn};
 use crate::explain::{Conclusion, Line as Stroke, Step, Story, Title, Weight};
 
+/// Columns before the bytes of a payload, which belong to the sentence above them.
+const PAYLOAD_INDENT: usize = 2;
+
 /// Writes a whole story.
 ///
 /// # Errors
@@ -92,6 +95,14 @@ impl PlainWriter {
             self.sentence(" ", &full);
         }
         self.finish(out)
+    }
+
+    /// Writes captured payload under its packet's sentence.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn payload(&mut self, captured: &[u8], len: u32, out: &mut dyn Write) -> io::Result<()> {
+        super::payload::payload(captured, len, PAYLOAD_INDENT, &self.style, out)
     }
 
     /// Writes how a connection ended.

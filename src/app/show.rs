@@ -1,0 +1,243 @@
+//! Which sink shows a run: by the format that was asked for, else by what suits the input.
+
+use std::io::{self, Write};
+
+use super::json::JsonSink;
+use super::keep::Keeper;
+use super::ladders::{LADDERS, LadderSink, write_ladder};
+use super::output::{self, Output};
+use super::pipeline::{Quiet, Sink, Tracked};
+use super::stream::StreamSink;
+use super::table::{SummarySink, TableSink};
+use crate::cli::{Format, Only, OutputChoice, Rows, TableChoice};
+use crate::explain::{Totals, Wording};
+use crate::render::{Explain, Style};
+use crate::track::Connection;
+
+/// A capture of at most so many connections and segments is shown whole: about what a reader takes in at one sitting.
+const FEW_CONNECTIONS: u64 = 3;
+const FEW_SEGMENTS: usize = 200;
+
+/// How ladders and sentences look, and where their packets were captured.
+#[derive(Clone, Debug)]
+pub(crate) struct Manner {
+    pub(crate) style: Style,
+    pub(crate) wording: Wording,
+    pub(crate) interface: Option<String>,
+}
+
+impl Manner {
+    fn new(choice: &OutputChoice, output: &Output, interface: Option<String>) -> Self {
+        let style = output::style(choice, output, Explain::Brief);
+        Self {
+            wording: Wording {
+                full: style.explain == Explain::Full,
+                raw_seq: choice.raw_seq,
+            },
+            style,
+            interface,
+        }
+    }
+}
+
+/// What is shown.
+pub(crate) struct What<'a> {
+    /// The capture's name.
+    pub(crate) source: &'a str,
+    /// Where its packets were captured, when that is known.
+    pub(crate) interface: Option<String>,
+    /// It may still be written while it is read.
+    pub(crate) growing: bool,
+    /// How a table is laid out.
+    pub(crate) rows: TableChoice,
+    /// A part was selected, so all of that part is wanted.
+    pub(crate) chosen: bool,
+}
+
+/// For packets as they happen.
+pub(crate) fn happening(
+    choice: &OutputChoice,
+    output: Output,
+    source: &str,
+    interface: Option<String>,
+) -> Box<dyn Sink> {
+    let manner = Manner::new(choice, &output, interface);
+    match choice.format {
+        Some(Format::Json) => json(choice, output, source),
+        Some(Format::Summary) => Box::new(SummarySink::new(output, manner.style, source)),
+        Some(Format::Table) => Box::new(TableSink::new(
+            output,
+            manner.style,
+            source,
+            TableChoice::default(),
+        )),
+        Some(Format::Plain) => Box::new(StreamSink::new(output, Format::Plain, &manner)),
+        Some(Format::Timeline) | None => {
+            Box::new(StreamSink::new(output, Format::Timeline, &manner))
+        }
+    }
+}
+
+/// For a capture that has an end.
+pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> Box<dyn Sink> {
+    let manner = Manner::new(choice, &output, what.interface.clone());
+    match choice.format {
+        Some(Format::Timeline) if what.growing => {
+            Box::new(StreamSink::new(output, Format::Timeline, &manner))
+        }
+        Some(Format::Timeline) => {
+            let most = match what.rows.rows {
+                Rows::All => None,
+                Rows::Top(most) => Some(most as u64),
+                Rows::Screenful => (!what.chosen).then_some(LADDERS),
+            };
+            Box::new(LadderSink::new(output, manner, most))
+        }
+        None if what.chosen => Box::new(LadderSink::new(output, manner, Some(LADDERS))),
+        None => Box::new(AutoSink::new(output, manner, what)),
+        Some(Format::Table) => {
+            Box::new(TableSink::new(output, manner.style, what.source, what.rows))
+        }
+        Some(_) => happening(choice, output, what.source, what.interface.clone()),
+    }
+}
+
+fn json(choice: &OutputChoice, output: Output, source: &str) -> Box<dyn Sink> {
+    Box::new(JsonSink::new(
+        output,
+        source,
+        choice.only != Some(Only::Connections),
+        choice.only != Some(Only::Segments),
+    ))
+}
+
+/// Decides by what comes: a few connections get a table and their ladders, many only the table, and an input that pauses
+/// while it is still short gets its rows as they come.
+struct AutoSink {
+    state: State,
+    manner: Manner,
+    growing: bool,
+    keeper: Keeper,
+    /// Final connections, in the order in which they became final.
+    ended: Vec<Connection>,
+}
+
+/// What has been decided.
+enum State {
+    /// Nothing: both are prepared, and nothing is written.
+    Undecided {
+        table: TableSink<Output>,
+        rows: StreamSink<Vec<u8>>,
+    },
+    /// Too many for ladders.
+    Table(TableSink<Output>),
+    /// Rows as they come.
+    Rows(StreamSink<Output>),
+    /// Between two of the others.
+    Moving,
+}
+
+impl AutoSink {
+    fn new(output: Output, manner: Manner, what: &What<'_>) -> Self {
+        let rows = StreamSink::new(Vec::new(), Format::Timeline, &manner);
+        let table = TableSink::new(output, manner.style.clone(), what.source, what.rows);
+        Self {
+            state: State::Undecided { table, rows },
+            keeper: Keeper::new(manner.style.payload),
+            growing: what.growing,
+            manner,
+            ended: Vec::new(),
+        }
+    }
+
+    /// Too many connections or segments have come for ladders.
+    fn give_up_ladders(&mut self) {
+        self.keeper.clear();
+        self.ended.clear();
+        self.state = match std::mem::replace(&mut self.state, State::Moving) {
+            State::Undecided { table, .. } => State::Table(table),
+            other => other,
+        };
+    }
+
+    /// The input pauses: what has come so far is shown, and the rest as it comes.
+    fn go_on_by_rows(&mut self) -> io::Result<()> {
+        self.state = match std::mem::replace(&mut self.state, State::Moving) {
+            State::Undecided { table, rows } => State::Rows(rows.continue_on(table.into_output())?),
+            other => other,
+        };
+        Ok(())
+    }
+
+    fn ladders(&mut self, out: &mut Output) -> io::Result<()> {
+        self.ended.sort_by_key(Connection::id);
+        for connection in &self.ended {
+            let Some(kept) = self.keeper.take(connection.id()) else {
+                continue;
+            };
+            writeln!(out)?;
+            write_ladder(out, connection, &kept, &self.manner)?;
+            self.manner.style.legend = false;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for AutoSink {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        match &mut self.state {
+            State::Undecided { table, rows } => {
+                table.segment(tracked)?;
+                rows.segment(tracked)?;
+                self.keeper.keep(tracked);
+                let many = u64::from(tracked.change.connection) > FEW_CONNECTIONS;
+                if many || self.keeper.len() > FEW_SEGMENTS {
+                    self.give_up_ladders();
+                }
+                Ok(())
+            }
+            State::Table(table) => table.segment(tracked),
+            State::Rows(rows) => rows.segment(tracked),
+            State::Moving => Ok(()),
+        }
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        match &mut self.state {
+            State::Undecided { table, rows } => {
+                table.connection(connection)?;
+                rows.connection(connection)?;
+                self.ended.push(connection.clone());
+                Ok(())
+            }
+            State::Table(table) => table.connection(connection),
+            State::Rows(rows) => rows.connection(connection),
+            State::Moving => Ok(()),
+        }
+    }
+
+    fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
+        match &mut self.state {
+            State::Undecided { .. } if self.growing && quiet == Quiet::While => {
+                self.go_on_by_rows()
+            }
+            State::Rows(rows) => rows.pause(quiet),
+            State::Undecided { .. } | State::Table(_) | State::Moving => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        match std::mem::replace(&mut self.state, State::Moving) {
+            // Without a connection there is nothing but the page to show.
+            State::Undecided { mut table, .. } if self.ended.is_empty() => table.finish(totals),
+            State::Undecided { table, .. } => {
+                let mut out = table.finish_before_ladders(totals)?;
+                self.ladders(&mut out)?;
+                out.flush()
+            }
+            State::Table(mut table) => table.finish(totals),
+            State::Rows(mut rows) => rows.finish(totals),
+            State::Moving => Ok(()),
+        }
+    }
+}

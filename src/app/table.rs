@@ -1,0 +1,124 @@
+//! The sinks behind `--format table` and `--format summary`: connections are digested as they become final.
+
+use std::io::{self, Write};
+
+use super::output::terminal_height;
+use super::pipeline::{Sink, Tracked};
+use crate::cli::{Rows, TableChoice};
+use crate::explain::{Digest, Sort, Totals};
+use crate::render::{Style, summary, table};
+use crate::track::Connection;
+
+/// Rows of a table where there is no terminal to measure.
+const SCREENFUL: usize = 20;
+/// Lines of the page that are no rows: heading, counts, hints, the prompt.
+const FURNITURE: usize = 10;
+
+/// Collects a page about many connections and writes it at the end.
+pub(crate) struct TableSink<W> {
+    out: W,
+    style: Style,
+    source: String,
+    choice: TableChoice,
+    digest: Option<Digest>,
+}
+
+impl<W: Write> TableSink<W> {
+    pub(crate) fn new(out: W, style: Style, source: &str, choice: TableChoice) -> Self {
+        let most = match choice.rows {
+            Rows::All => usize::MAX,
+            Rows::Top(most) => most,
+            Rows::Screenful => terminal_height().map_or(SCREENFUL, |height| {
+                height.saturating_sub(FURNITURE).max(SCREENFUL / 2)
+            }),
+        };
+        Self {
+            out,
+            style,
+            source: source.to_owned(),
+            digest: Some(Digest::new(choice.sort, most)),
+            choice,
+        }
+    }
+
+    /// Writes the table of connections alone, where ladders follow that say the rest, and gives up the output.
+    pub(crate) fn finish_before_ladders(mut self, totals: &Totals) -> io::Result<W> {
+        if let Some(digest) = self.digest.take() {
+            let (_, rows) = digest.overview(&self.source, totals);
+            if !rows.is_empty() {
+                table::connections(&rows, &self.style, &mut self.out)?;
+            }
+        }
+        Ok(self.out)
+    }
+
+    /// Gives up the output, for whoever continues on it.
+    pub(crate) fn into_output(self) -> W {
+        self.out
+    }
+}
+
+impl<W: Write> Sink for TableSink<W> {
+    fn segment(&mut self, _tracked: &Tracked<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        if let Some(digest) = &mut self.digest {
+            digest.add(connection);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        let Some(digest) = self.digest.take() else {
+            return Ok(());
+        };
+        let (overview, rows) = digest.overview(&self.source, totals);
+        let all_fit = rows.len() as u64 == overview.connections;
+        table::overview(&overview, &self.style, &mut self.out)?;
+        // Many connections are best met by their troubles; their rows are shown when somebody asks.
+        let asked = self.choice.sort != Sort::Trouble || self.choice.rows != Rows::Screenful;
+        if !rows.is_empty() && (all_fit || asked) {
+            writeln!(self.out)?;
+            table::connections(&rows, &self.style, &mut self.out)?;
+        }
+        self.out.flush()
+    }
+}
+
+/// Counts, and writes the counts at the end.
+pub(crate) struct SummarySink<W> {
+    out: W,
+    style: Style,
+    source: String,
+    digest: Digest,
+}
+
+impl<W: Write> SummarySink<W> {
+    pub(crate) fn new(out: W, style: Style, source: &str) -> Self {
+        Self {
+            out,
+            style,
+            source: source.to_owned(),
+            digest: Digest::new(Sort::default(), 0),
+        }
+    }
+}
+
+impl<W: Write> Sink for SummarySink<W> {
+    fn segment(&mut self, _tracked: &Tracked<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        self.digest.add(connection);
+        Ok(())
+    }
+
+    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        let counts = self.digest.summary(&self.source, totals);
+        summary::summary(&counts, &self.style, &mut self.out)?;
+        self.out.flush()
+    }
+}
