@@ -25,7 +25,7 @@ pub(super) fn error(
     version: Version,
     part: Part<'_>,
 ) -> Result<IcmpError, Skip> {
-    let header: &[u8; HEADER_LEN] = part.head(Skip::Icmp)?;
+    let header: [u8; HEADER_LEN] = *part.head(Skip::Icmp)?;
     let kind = match version {
         Version::V4 => kind_v4(header),
         Version::V6 => kind_v6(header),
@@ -37,7 +37,8 @@ pub(super) fn error(
         return Err(Skip::Icmp);
     }
     // RFC 792 promises eight bytes of the transport header: the ports and the sequence number.
-    let [a, b, c, d, e, f, g, h] = *quoted.payload.head(Skip::Icmp).map_err(|_| Skip::Icmp)?;
+    let start = *quoted.payload.head(Skip::Icmp).map_err(|_| Skip::Icmp)?;
+    let start = u64::from_be_bytes(start);
     Ok(IcmpError {
         frame: frame.number,
         time: frame.time,
@@ -45,20 +46,20 @@ pub(super) fn error(
         tuple: FourTuple {
             source: Endpoint {
                 address: quoted.envelope.source,
-                port: u16::from_be_bytes([a, b]),
+                port: (start >> 48) as u16,
             },
             destination: Endpoint {
                 address: quoted.envelope.destination,
-                port: u16::from_be_bytes([c, d]),
+                port: (start >> 32) as u16,
             },
         },
-        seq: SeqNumber(u32::from_be_bytes([e, f, g, h])),
+        seq: SeqNumber(start as u32),
         kind,
     })
 }
 
-fn kind_v4(header: &[u8; HEADER_LEN]) -> Option<IcmpKind> {
-    let [kind, code, _, _, _, _, mtu_high, mtu_low] = *header;
+fn kind_v4(header: [u8; HEADER_LEN]) -> Option<IcmpKind> {
+    let [kind, code, _, _, _, _, mtu_high, mtu_low] = header;
     Some(match (kind, code) {
         // Fragmentation needed; the MTU is there since RFC 1191.
         (3, 4) => IcmpKind::TooBig {
@@ -72,8 +73,8 @@ fn kind_v4(header: &[u8; HEADER_LEN]) -> Option<IcmpKind> {
     })
 }
 
-fn kind_v6(header: &[u8; HEADER_LEN]) -> Option<IcmpKind> {
-    let [kind, code, _, _, mtu @ ..] = *header;
+fn kind_v6(header: [u8; HEADER_LEN]) -> Option<IcmpKind> {
+    let [kind, code, _, _, mtu @ ..] = header;
     Some(match kind {
         1 => IcmpKind::Unreachable { code, v6: true },
         2 => IcmpKind::TooBig {

@@ -127,16 +127,21 @@ pub(super) fn llc(part: Part<'_>) -> Step<'_> {
     }
 }
 
-/// The address family in four bytes. NULL has them in the capturing machine's byte order, and families above 255 do not
-/// exist, so one of the two readings is small.
 fn loopback(part: Part<'_>) -> Step<'_> {
-    let family = *part.head(Skip::MalformedLink)?;
-    let family = u32::from_be_bytes(family).min(u32::from_le_bytes(family));
-    match family {
-        // AF_INET, then AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, Darwin.
-        2 | 10 | 24 | 28 | 30 => Ok((Layer::Ip, part.after(4))),
-        _ => Err(Skip::NotIp),
+    if is_ip_family(*part.head(Skip::MalformedLink)?) {
+        Ok((Layer::Ip, part.after(4)))
+    } else {
+        Err(Skip::NotIp)
     }
+}
+
+/// Whether an address family in four bytes is one of IP's. NULL has it in the capturing machine's byte order, and
+/// families above 255 do not exist, so one of the two readings is small.
+#[inline]
+pub(super) fn is_ip_family(family: [u8; 4]) -> bool {
+    let family = u32::from_be_bytes(family).min(u32::from_le_bytes(family));
+    // AF_INET, then AF_INET6 of Linux, of NetBSD and OpenBSD, of FreeBSD, of Darwin.
+    matches!(family, 2 | 10 | 24 | 28 | 30)
 }
 
 /// Linux cooked capture: the protocol is the last field of 16 bytes.
@@ -162,22 +167,26 @@ fn cooked_v2(part: Part<'_>) -> Step<'_> {
 }
 
 fn cooked_protocol(device: u16, protocol: u16, part: Part<'_>) -> Step<'_> {
-    /// Netlink messages: the protocol field is a netlink family there.
+    /// Netlink messages: the protocol field is a netlink family there, a small number.
     const ARPHRD_NETLINK: u16 = 824;
     /// Linux's number for a frame that begins with LLC.
     const ETH_P_802_2: u16 = 4;
     match (device, protocol) {
+        (_, MIN_ETHER_TYPE..) => Ok((Layer::EtherType(protocol), part)),
         (ARPHRD_NETLINK, _) => Err(Skip::NotIp),
         (_, ETH_P_802_2) => Ok((Layer::Llc, part)),
-        (_, MIN_ETHER_TYPE..) => Ok((Layer::EtherType(protocol), part)),
         _ => Err(Skip::NotIp),
     }
 }
 
 /// PPP (RFC 1661): address and control bytes are often left out, and so is the protocol's high byte.
 pub(super) fn ppp(part: Part<'_>) -> Step<'_> {
-    let part = match part.data() {
-        [0xff, 0x03, ..] => part.after(2),
+    // 0xff begins no protocol number (RFC 1661 section 2), so it is the address.
+    let part = match *part.head(Skip::MalformedLink)? {
+        [0xff] => {
+            part.need(2, Skip::MalformedLink)?;
+            part.after(2)
+        }
         _ => part,
     };
     let [first] = *part.head(Skip::MalformedLink)?;
@@ -197,7 +206,7 @@ pub(super) fn ppp(part: Part<'_>) -> Step<'_> {
 /// PPP in HDLC-like framing; some devices that are captured so speak Cisco's HDLC instead.
 fn hdlc(part: Part<'_>) -> Step<'_> {
     match part.data() {
-        [0x0f | 0x8f, 0x00, ..] => cisco_hdlc(part),
+        [0x0f | 0x8f, ..] => cisco_hdlc(part),
         _ => Ok((Layer::Ppp, part)),
     }
 }

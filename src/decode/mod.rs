@@ -77,7 +77,7 @@ pub struct Fragment<'a> {
     pub more: bool,
     /// The IP header facts of this fragment.
     pub ip: crate::tcp::IpFacts,
-    /// The fragment's bytes of the datagram's payload.
+    /// The fragment's bytes of the datagram's payload, all of them.
     pub payload: &'a [u8],
 }
 
@@ -97,7 +97,7 @@ pub enum Skip {
     IcmpError,
     /// A fragment that waits for the others of its datagram, or waits in vain.
     Fragment,
-    /// The snaplen cut the packet before the TCP header's fixed part ended.
+    /// The snaplen cut the packet before the TCP header's fixed part ended, or cut a fragment, which is then no use.
     Cut,
     /// A link-layer header that contradicts itself.
     MalformedLink,
@@ -107,7 +107,7 @@ pub enum Skip {
     MalformedTcp,
     /// More headers inside each other than anyone sends.
     TooDeep,
-    /// Encrypted (ESP): what is inside cannot be known.
+    /// Encrypted (ESP, protected 802.11): what is inside cannot be known.
     Encrypted,
 }
 

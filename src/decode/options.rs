@@ -16,11 +16,12 @@ const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
 pub(super) fn parse(bytes: &[u8], area: usize) -> Options {
     let mut options = Options::default();
     // Nearly every segment of a connection that uses timestamps has just these twelve bytes (RFC 7323 appendix A).
-    if let &[NO_OPERATION, NO_OPERATION, 8, 10, a, b, c, d, e, f, g, h] = bytes
+    if let [NO_OPERATION, NO_OPERATION, 8, 10, value @ ..] = bytes
+        && let Ok(value) = value.try_into()
         && area == bytes.len()
     {
         options.seen = OptionsSeen::TIMESTAMPS;
-        options.timestamps = Some(timestamps([a, b, c, d, e, f, g, h]));
+        options.timestamps = Some(two_words(value));
         return options;
     }
     if bytes.len() < area {
@@ -77,7 +78,7 @@ fn read(kind: u8, value: &[u8], options: &mut Options) -> Option<OptionsSeen> {
             OptionsSeen::SACK
         }
         8 => {
-            options.timestamps = Some(timestamps(value.try_into().ok()?));
+            options.timestamps = Some(two_words(value.try_into().ok()?));
             OptionsSeen::TIMESTAMPS
         }
         19 if value.len() == 16 => OptionsSeen::MD5,
@@ -104,11 +105,10 @@ fn read(kind: u8, value: &[u8], options: &mut Options) -> Option<OptionsSeen> {
     })
 }
 
-fn timestamps([a, b, c, d, e, f, g, h]: [u8; 8]) -> (u32, u32) {
-    (
-        u32::from_be_bytes([a, b, c, d]),
-        u32::from_be_bytes([e, f, g, h]),
-    )
+/// Two numbers of 32 bits, as timestamps and SACK blocks have them.
+fn two_words(value: [u8; 8]) -> (u32, u32) {
+    let both = u64::from_be_bytes(value);
+    ((both >> 32) as u32, both as u32)
 }
 
 fn fast_open(cookie: &[u8]) -> FastOpen {
@@ -124,10 +124,11 @@ fn sack(value: &[u8], options: &mut Options) -> Option<()> {
         return None;
     }
     options.sack.clear();
-    for &[a, b, c, d, e, f, g, h] in blocks {
+    for block in blocks {
+        let (left, right) = two_words(*block);
         let block = SackBlock {
-            left: SeqNumber(u32::from_be_bytes([a, b, c, d])),
-            right: SeqNumber(u32::from_be_bytes([e, f, g, h])),
+            left: SeqNumber(left),
+            right: SeqNumber(right),
         };
         // An option area of 40 bytes has room for four blocks, so this never refuses one.
         options.sack.try_push(block).ok()?;

@@ -257,7 +257,7 @@ fn has_control_word(part: Part<'_>) -> bool {
     let known = |at: usize| {
         matches!(
             part.data().get(at..at + 2),
-            Some([0x08, 0x00] | [0x86, 0xdd] | [0x81, 0x00] | [0x88, 0xa8 | 0x47 | 0x64])
+            Some([0x08 | 0x81, 0x00] | [0x86, 0xdd] | [0x88, 0xa8 | 0x47 | 0x64])
         )
     };
     known(16) || !known(12)

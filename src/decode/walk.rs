@@ -80,7 +80,7 @@ pub(super) fn payload<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
     }
 }
 
-fn descend<'a>(mut layer: Layer, mut part: Part<'a>) -> Result<Found<'a>, Skip> {
+fn descend(mut layer: Layer, mut part: Part<'_>) -> Result<Found<'_>, Skip> {
     let mut envelope: Option<ip::Envelope> = None;
     let mut tunnelled = false;
     let mut guessed = false;

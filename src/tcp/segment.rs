@@ -30,7 +30,7 @@ pub struct Segment {
     pub ip: IpFacts,
     /// The capture interface's number in the file; 0 where there is only one.
     pub interface: u16,
-    /// The TCP header did not fit in the captured bytes: only its fixed 20 bytes are known.
+    /// The capture cut the TCP header after its fixed 20 bytes: only the options before the cut are known.
     pub header_cut: bool,
     /// Header options.
     pub options: Options,
