@@ -13,6 +13,9 @@ mod machine;
 mod observe;
 mod pressure;
 mod sequence;
+mod labels;
+#[cfg(test)]
+mod script;
 mod tracker;
 mod trouble;
 mod verdict;

@@ -1,0 +1,77 @@
+//! Packets that the capture recorded twice: on both sides of a switch, or on two interfaces.
+
+use crate::tcp::{Segment, SeqNumber};
+use crate::time::{Span, Timestamp};
+
+/// A copy follows its original within this; nothing is sent twice so fast.
+const WINDOW: Span = Span::from_micros(50);
+
+/// Segments of one direction that a copy may be of. Copies can trail by one segment when two capture points interleave.
+const DEPTH: usize = 2;
+
+/// What must be the same in a copy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Print {
+    frame: u64,
+    time: Timestamp,
+    numbers: (SeqNumber, SeqNumber),
+    /// Length, window, flags and identification, mixed with the timestamps; not collision-free, and need not be.
+    rest: u64,
+}
+
+/// The latest segments of one direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Copies {
+    prints: [Print; DEPTH],
+    next: u8,
+}
+
+impl Copies {
+    /// The frame of the original, if this segment is a copy. `alone` tells that the other end was silent since; only then
+    /// a segment without IP identification can be recognised.
+    pub(super) fn original(&self, segment: &Segment, alone: bool) -> Option<u64> {
+        let latest = &self.prints[usize::from(self.next ^ 1)];
+        if latest.frame == 0 || segment.time - latest.time >= WINDOW {
+            return None;
+        }
+        let counted = segment.ip.id.is_some_and(|id| id != 0);
+        let distinct = segment.len > 0 && segment.options.timestamps.is_some() && alone;
+        if !counted && !distinct {
+            return None;
+        }
+        let print = Print::of(segment);
+        self.prints
+            .iter()
+            .find(|earlier| {
+                earlier.frame != 0
+                    && earlier.numbers == print.numbers
+                    && earlier.rest == print.rest
+                    && (segment.time - earlier.time).abs() < WINDOW
+            })
+            .map(|earlier| earlier.frame)
+    }
+
+    /// Remembers a segment that is no copy.
+    pub(super) fn remember(&mut self, segment: &Segment) {
+        self.prints[usize::from(self.next)] = Print::of(segment);
+        self.next ^= 1;
+    }
+}
+
+impl Print {
+    fn of(segment: &Segment) -> Self {
+        let (value, echo) = segment.options.timestamps.unwrap_or_default();
+        let clock = u64::from(value) << 32 | u64::from(echo);
+        let id = segment.ip.id.map_or(0, |id| u64::from(id) | 1 << 16);
+        let head = u64::from(segment.len) << 44
+            ^ u64::from(segment.window) << 28
+            ^ u64::from(segment.flags.bits()) << 17
+            ^ id;
+        Self {
+            frame: segment.frame,
+            time: segment.time,
+            numbers: (segment.seq, segment.ack),
+            rest: head ^ clock.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        }
+    }
+}

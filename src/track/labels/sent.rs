@@ -1,0 +1,74 @@
+//! The latest segments of one direction that took up sequence numbers: what a repeat repeats, what an ACK acknowledges.
+
+use crate::tcp::{Segment, SeqNumber};
+use crate::time::Timestamp;
+
+/// Segments that are remembered in each direction. Enough for the flights of ordinary exchanges; in a bulk transfer an
+/// older one is simply not named.
+const CAPACITY: usize = 16;
+
+/// One segment that was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) frame: u64,
+    pub(super) time: Timestamp,
+    pub(super) seq: SeqNumber,
+    pub(super) end: SeqNumber,
+    /// How often the timer made the sender send it.
+    pub(super) timeouts: u16,
+    /// How often it was sent before.
+    pub(super) repeats: u16,
+}
+
+/// A ring of them. It grows on the heap as needed: most connections never send sixteen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ring {
+    entries: Vec<Sent>,
+    oldest: usize,
+}
+
+impl Ring {
+    /// Adds a segment; the oldest one gives way.
+    pub(super) fn push(&mut self, segment: &Segment, repeats: u16, timeouts: u16) {
+        let sent = Sent {
+            frame: segment.frame,
+            time: segment.time,
+            seq: segment.seq,
+            end: segment.seq_end(),
+            timeouts,
+            repeats,
+        };
+        if self.entries.len() < CAPACITY {
+            self.entries.push(sent);
+        } else {
+            self.entries[self.oldest] = sent;
+            self.oldest = (self.oldest + 1) % CAPACITY;
+        }
+    }
+
+    /// The latest segment that carried any of `seq` up to `end`.
+    pub(super) fn carrying(&self, seq: SeqNumber, end: SeqNumber) -> Option<&Sent> {
+        self.latest()
+            .find(|sent| sent.seq.before(end) && sent.end.after(seq))
+    }
+
+    /// The latest segment that ends at `end`.
+    pub(super) fn ending_at(&self, end: SeqNumber) -> Option<&Sent> {
+        self.latest().find(|sent| sent.end == end)
+    }
+
+    /// The latest segment of all.
+    pub(super) fn last(&self) -> Option<&Sent> {
+        self.latest().next()
+    }
+
+    /// Bytes it takes up on the heap.
+    pub(super) fn heap(&self) -> usize {
+        self.entries.capacity() * size_of::<Sent>()
+    }
+
+    fn latest(&self) -> impl Iterator<Item = &Sent> {
+        let (newer, older) = self.entries.split_at(self.oldest);
+        newer.iter().rev().chain(older.iter().rev())
+    }
+}
