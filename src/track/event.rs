@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{ConnectionId, Slot};
+use super::{Connection, ConnectionId, Slot, Verdict};
 use crate::tcp::{Direction, Labels, Side, TcpState};
 use crate::time::Span;
 
@@ -62,6 +62,20 @@ impl Change {
             Side::Client => self.client,
             Side::Server => self.server,
         }
+    }
+
+    /// Corrects the server's states by what the whole connection showed later: where a SYN was refused or never
+    /// answered, no socket received it, though it had to be assumed that one did when it was sent.
+    pub fn in_hindsight(&mut self, connection: &Connection) {
+        let known = match connection.verdict() {
+            Verdict::Refused => Some(TcpState::Closed),
+            Verdict::NoAnswer => None,
+            _ => return,
+        };
+        self.server = Transition {
+            before: known,
+            after: known,
+        };
     }
 }
 

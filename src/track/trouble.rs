@@ -100,7 +100,8 @@ fn never_spoke(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
     {
         return None;
     }
-    let lasted = connection.waited_until() - connection.start();
+    let took = connection.opening_took.unwrap_or_default();
+    let lasted = connection.waited_until() - (connection.start() + took);
     (lasted >= SLOW_REPLY).then_some(Trouble {
         kind: TroubleKind::ClientSilent,
         first_frame: opened,
