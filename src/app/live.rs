@@ -7,14 +7,15 @@ use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
-use super::json::JsonSink;
 use super::output::Output;
-use super::pipeline::{self, Both, Reader, Sink};
+use super::pipeline::{self, Both, Reader};
+use super::saving::saving;
 use super::say;
+use super::show;
 use super::signals;
 use super::watch::Watch;
 use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
-use crate::cli::{LiveCommand, Only, OutputChoice, Traffic};
+use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Server;
 use crate::privilege::Remedy;
@@ -37,13 +38,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         source.stop_after(duration);
     }
     let stopper = source.stopper();
-    let at_signal = stopper.clone();
-    signals::at_end(move || at_signal.stop()).map_err(|error| {
-        Failure::new(
-            ExitCode::Lab,
-            format_args!("cannot watch for signals: {error}"),
-        )
-    })?;
+    stop_at_signal(&stopper)?;
     watch(command, source, plan, output, &stopper)
 }
 
@@ -55,11 +50,17 @@ fn watch(
     output: Output,
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
-    let shown = sink(&command.output, output, &source);
+    let on_terminal = output.is_terminal() && command.output.format != Some(Format::Json);
+    let shown = show::as_it_happens(
+        &command.output,
+        output,
+        name_of(&source),
+        Some(name_of(&source)),
+    );
     let (words, queue) = mpsc::channel();
     let idle = plan.hint_when_idle(command, &source);
     let mut sink = Both {
-        first: Watch::new(shown, queue, idle),
+        first: Watch::new(shown, queue, idle, on_terminal),
         second: ExpectSink::new(command.expect.clone()),
     };
     let tracker = Tracker::new(Limits {
@@ -67,8 +68,10 @@ fn watch(
         server_ports: command.ports.clone(),
         ..Limits::default()
     });
-    let mut reader = Reader::new(Box::new(source));
+    let (source, problem) = saving(Box::new(source), command.write.as_deref())?;
+    let mut reader = Reader::new(source);
     reader.limit = command.count;
+    reader.keep_frames = command.output.payload;
 
     let exchange = plan.exchange(command, stopper, words)?;
     let outcome = match pipeline::run(reader, tracker, &mut sink, 2) {
@@ -79,6 +82,10 @@ fn watch(
     let mut code = ExitCode::Fine;
     if let Some(error) = outcome.unreadable {
         let failure = Failure::from(error);
+        code = code.or(failure.code);
+        say::problem(failure);
+    }
+    if let Some(failure) = problem.take() {
         code = code.or(failure.code);
         say::problem(failure);
     }
@@ -214,6 +221,17 @@ impl Plan {
     }
 }
 
+/// The first Ctrl-C ends the capture, and with it the watch.
+pub(crate) fn stop_at_signal(stopper: &Stopper) -> Result<(), Failure> {
+    let stopper = stopper.clone();
+    signals::at_end(move || stopper.stop()).map_err(|error| {
+        Failure::new(
+            ExitCode::Lab,
+            format_args!("cannot watch for signals: {error}"),
+        )
+    })
+}
+
 /// Opens a capture, or says what to do so that it can be opened.
 pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
     LiveSource::open(settings).map_err(|error| match error {
@@ -251,14 +269,4 @@ fn name_of(source: &LiveSource) -> &str {
         .name
         .as_deref()
         .unwrap_or("the interface")
-}
-
-/// What shows the capture.
-fn sink(choice: &OutputChoice, output: Output, source: &LiveSource) -> Box<dyn Sink> {
-    Box::new(JsonSink::new(
-        output,
-        name_of(source),
-        choice.only != Some(Only::Connections),
-        choice.only != Some(Only::Segments),
-    ))
 }
