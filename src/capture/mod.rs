@@ -12,7 +12,6 @@ mod save;
 
 pub use error::ReadError;
 pub use file::{open, recorded};
-pub use file::open;
 pub use filter::{Filter, FilterError, FilterSet};
 pub use link::LinkType;
 pub use save::{SaveError, Saver};
