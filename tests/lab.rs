@@ -162,10 +162,15 @@ fn several_clients_are_served_at_once() {
 
 #[test]
 fn stopping_frees_the_port_at_once_even_with_clients_and_time_wait() {
-    let (server, _reports) = any_server();
+    let (server, reports) = any_server();
     let port = server.port();
     run(&errand(port)).0.expect("the server accepts");
     let mut idle = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("accepted");
+    let own = idle.local_addr().expect("connected");
+    // One that the server has not accepted yet would be reset by its kernel instead.
+    wait_for(&reports, |report| {
+        (*report == Report::Connected(own)).then_some(())
+    });
     server.stop();
     assert_eq!(idle.read(&mut [0; 8]).expect("closed in order"), 0);
     let (again, _reports) = server_on(port).expect("the port is free again");

@@ -2,6 +2,7 @@
 //! loopback of this machine, else from its recording.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -10,26 +11,33 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::live;
 use super::output::Output;
-use super::pipeline::{self, Reader, Sink};
+use super::pipeline::{self, Reader};
+use super::saving::saving;
 use super::say;
-use super::show::{self, What};
-use super::signals;
-use crate::capture::live::{LiveSource, Settings};
+use super::show;
+use crate::capture::live::Settings;
 use crate::capture::{self, Source};
-use crate::cli::{DemoCommand, DemoTask, Format, OutputChoice, TableChoice};
-use crate::lab::scenario::{Group, Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
+use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
+use crate::lab::scenario::{Group, Origin, Play, SCENARIOS, Scenario, Stage, TIME_LIMIT};
 use crate::privilege;
 use crate::render::escape;
-use crate::track::{LabelRules, Limits, Tracker};
+use crate::track::{Limits, Tracker};
 
 /// Plays a scenario, or lists all.
 pub(crate) fn demo(command: &DemoCommand) -> Result<ExitCode, Failure> {
     match &command.task {
         DemoTask::List => list(&command.output),
-        DemoTask::Play { scenario, port, .. } => {
-            let found = Scenario::named(scenario).ok_or_else(|| no_such(scenario))?;
-            play(found, *port, &command.output)
+        DemoTask::Play {
+            scenario,
+            port,
+            write,
+        } => Performance {
+            scenario: Scenario::named(scenario).ok_or_else(|| no_such(scenario))?,
+            port: *port,
+            write: write.as_deref(),
+            choice: &command.output,
         }
+        .play(),
     }
 }
 
@@ -97,124 +105,101 @@ impl Place {
     }
 }
 
-fn play(
+/// What is played and how it is shown.
+struct Performance<'a> {
     scenario: &'static Scenario,
     port: u16,
-    choice: &OutputChoice,
-) -> Result<ExitCode, Failure> {
-    let place = Place::find(scenario);
-    let output = Output::open(choice.file.as_deref())?;
-    say::note(format_args!(
-        "{}: {} ({})\nwatch for {}",
-        scenario.name,
-        scenario.title,
-        place.describe(),
-        scenario.watch_for
-    ));
-    let Origin::Sockets(run) = scenario.origin else {
-        return recorded(scenario, choice, output);
-    };
-    if matches!(place, Place::Recorded(_)) {
-        return recorded(scenario, choice, output);
+    write: Option<&'a Path>,
+    choice: &'a OutputChoice,
+}
+
+impl Performance<'_> {
+    fn play(&self) -> Result<ExitCode, Failure> {
+        let place = Place::find(self.scenario);
+        let output = Output::open(self.choice.file.as_deref())?;
+        say::note(format_args!(
+            "{}: {} ({})\nwatch for {}\n",
+            self.scenario.name,
+            self.scenario.title,
+            place.describe(),
+            self.scenario.watch_for
+        ));
+        match (self.scenario.origin, place) {
+            (Origin::Constructed, _) | (_, Place::Recorded(_)) => {
+                let source = capture::recorded(self.scenario.recording)?;
+                self.show(source, output, DEFAULT_PORT)
+            }
+            (Origin::Sockets(run), _) => self.capture(run, output),
+        }
     }
-    let mut source = live::open(&Settings {
-        filter: Some(format!("tcp port {port}")),
-        ..Settings::default()
-    })?;
-    source.stop_after(TIME_LIMIT);
-    let stopper = source.stopper();
-    let at_signal = stopper.clone();
-    signals::at_end(move || at_signal.stop()).map_err(|error| {
-        Failure::new(
-            ExitCode::Lab,
-            format_args!("cannot watch for signals: {error}"),
-        )
-    })?;
-    let stage = Stage {
-        port,
-        listener: Arc::new(|_| ()),
-    };
-    let player = thread::Builder::new()
-        .name("scenario".to_owned())
-        .spawn(move || {
-            let result = run(&stage);
-            stopper.stop();
-            result
-        })
-        .map_err(|error| {
-            Failure::new(
-                ExitCode::Lab,
-                format_args!("cannot start a thread: {error}"),
-            )
+
+    /// Lets the scenario run, and captures it.
+    fn capture(&self, run: Play, output: Output) -> Result<ExitCode, Failure> {
+        let mut source = live::open(&Settings {
+            filter: Some(format!("tcp port {}", self.port)),
+            ..Settings::default()
         })?;
-    let code = show(scenario, port, choice, output, Input::Live(source))?;
-    // A player that a signal overtook is left alone; each of its waits has a limit.
-    if !player.is_finished() {
-        return Ok(code.or(ExitCode::Lab));
+        source.stop_after(TIME_LIMIT);
+        let stopper = source.stopper();
+        live::stop_at_signal(&stopper)?;
+        let stage = Stage {
+            port: self.port,
+            listener: Arc::new(|_| ()),
+        };
+        let player = thread::Builder::new()
+            .name("scenario".to_owned())
+            .spawn(move || {
+                let result = run(&stage);
+                stopper.stop();
+                result
+            })
+            .map_err(|error| {
+                Failure::new(
+                    ExitCode::Lab,
+                    format_args!("cannot start a thread: {error}"),
+                )
+            })?;
+        let code = self.show(Box::new(source), output, self.port)?;
+        // A player that a signal overtook is left alone; each of its waits has a limit.
+        if !player.is_finished() && code != ExitCode::Fine {
+            return Ok(code);
+        }
+        match player.join() {
+            Ok(Ok(())) => Ok(code),
+            Ok(Err(error)) => Err(exchange::failure(error)),
+            Err(_) => Err(Failure::new(ExitCode::Lab, "the scenario failed")),
+        }
     }
-    match player.join() {
-        Ok(Ok(())) => Ok(code),
-        Ok(Err(error)) => Err(exchange::failure(error)),
-        Err(_) => Err(Failure::new(ExitCode::Lab, "the scenario failed")),
+
+    fn show(
+        &self,
+        source: Box<dyn Source + Send>,
+        output: Output,
+        port: u16,
+    ) -> Result<ExitCode, Failure> {
+        let interface = source.interfaces().first();
+        let interface = interface.and_then(|interface| interface.name.clone());
+        let (source, problem) = saving(source, self.write)?;
+        let mut sink = show::scenario(
+            self.choice,
+            output,
+            &format!("demo {}", self.scenario.name),
+            interface.as_deref(),
+        );
+        let tracker = Tracker::new(Limits {
+            server_ports: vec![port],
+            ..Limits::default()
+        });
+        let mut reader = Reader::new(source);
+        reader.keep_frames = self.choice.payload;
+        match pipeline::run(reader, tracker, &mut *sink, 2) {
+            Ok(outcome) => match outcome.unreadable {
+                Some(error) => Err(error.into()),
+                None => problem.take().map_or(Ok(ExitCode::Fine), Err),
+            },
+            Err(error) => Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
+        }
     }
-}
-
-fn recorded(
-    scenario: &Scenario,
-    choice: &OutputChoice,
-    output: Output,
-) -> Result<ExitCode, Failure> {
-    let source = capture::recorded(scenario.recording)?;
-    show(
-        scenario,
-        crate::cli::DEFAULT_PORT,
-        choice,
-        output,
-        Input::Recorded(source),
-    )
-}
-
-enum Input {
-    Live(LiveSource),
-    Recorded(Box<dyn Source + Send>),
-}
-
-fn show(
-    scenario: &Scenario,
-    port: u16,
-    choice: &OutputChoice,
-    output: Output,
-    input: Input,
-) -> Result<ExitCode, Failure> {
-    let mut sink = sink(choice, output, scenario.name);
-    let source: Box<dyn Source + Send> = match input {
-        Input::Live(source) => Box::new(source),
-        Input::Recorded(source) => source,
-    };
-    let tracker = Tracker::new(Limits {
-        labels: LabelRules::Own,
-        server_ports: vec![port],
-        ..Limits::default()
-    });
-    match pipeline::run(Reader::new(source), tracker, &mut *sink, 2) {
-        Ok(outcome) => match outcome.unreadable {
-            Some(error) => Err(error.into()),
-            None => Ok(ExitCode::Fine),
-        },
-        Err(error) => Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
-    }
-}
-
-/// What shows the packets: a scenario is over soon, and the whole of it can be told better than its parts.
-fn sink(choice: &OutputChoice, output: Output, name: &str) -> Box<dyn Sink> {
-    let what = What {
-        source: &format!("demo {name}"),
-        interface: Some("lo".to_owned()),
-        growing: false,
-        rows: TableChoice::default(),
-        chosen: true,
-    };
-    show::whole(choice, output, &what)
 }
 
 /// All scenarios, by group.

@@ -9,12 +9,13 @@ use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
 use super::pipeline::{self, Both, Reader};
+use super::saving::saving;
 use super::say;
 use super::show;
 use super::signals;
 use super::watch::Watch;
 use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
-use crate::cli::{LiveCommand, Traffic};
+use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Server;
 use crate::privilege::Remedy;
@@ -37,13 +38,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         source.stop_after(duration);
     }
     let stopper = source.stopper();
-    let at_signal = stopper.clone();
-    signals::at_end(move || at_signal.stop()).map_err(|error| {
-        Failure::new(
-            ExitCode::Lab,
-            format_args!("cannot watch for signals: {error}"),
-        )
-    })?;
+    stop_at_signal(&stopper)?;
     watch(command, source, plan, output, &stopper)
 }
 
@@ -55,12 +50,17 @@ fn watch(
     output: Output,
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
-    let name = name_of(&source).to_owned();
-    let shown = show::happening(&command.output, output, &name, Some(name.clone()));
+    let on_terminal = output.is_terminal() && command.output.format != Some(Format::Json);
+    let shown = show::happening(
+        &command.output,
+        output,
+        name_of(&source),
+        Some(name_of(&source)),
+    );
     let (words, queue) = mpsc::channel();
     let idle = plan.hint_when_idle(command, &source);
     let mut sink = Both {
-        first: Watch::new(shown, queue, idle),
+        first: Watch::new(shown, queue, idle, on_terminal),
         second: ExpectSink::new(command.expect.clone()),
     };
     let tracker = Tracker::new(Limits {
@@ -68,8 +68,10 @@ fn watch(
         server_ports: command.ports.clone(),
         ..Limits::default()
     });
-    let mut reader = Reader::new(Box::new(source));
+    let (source, problem) = saving(Box::new(source), command.write.as_deref())?;
+    let mut reader = Reader::new(source);
     reader.limit = command.count;
+    reader.keep_frames = command.output.payload;
 
     let exchange = plan.exchange(command, stopper, words)?;
     let outcome = match pipeline::run(reader, tracker, &mut sink, 2) {
@@ -80,6 +82,10 @@ fn watch(
     let mut code = ExitCode::Fine;
     if let Some(error) = outcome.unreadable {
         let failure = Failure::from(error);
+        code = code.or(failure.code);
+        say::problem(failure);
+    }
+    if let Some(failure) = problem.take() {
         code = code.or(failure.code);
         say::problem(failure);
     }
@@ -213,6 +219,17 @@ impl Plan {
             )
         })
     }
+}
+
+/// The first Ctrl-C ends the capture, and with it the watch.
+pub(crate) fn stop_at_signal(stopper: &Stopper) -> Result<(), Failure> {
+    let stopper = stopper.clone();
+    signals::at_end(move || stopper.stop()).map_err(|error| {
+        Failure::new(
+            ExitCode::Lab,
+            format_args!("cannot watch for signals: {error}"),
+        )
+    })
 }
 
 /// Opens a capture, or says what to do so that it can be opened.

@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use crate::capture::{Frame, LinkType, Next, ReadError, Source};
+use crate::capture::{Frame, Interface, LinkType, Next, ReadError, Source};
 use crate::decode::{self, Decoded, Skip};
 use crate::explain::{Totals, occurred};
 use crate::tcp::{IcmpError, Labels, Segment};
@@ -192,6 +192,19 @@ enum Status {
     End(Counts, Option<ReadError>),
 }
 
+/// A source that has ended.
+struct Nothing;
+
+impl Source for Nothing {
+    fn next(&mut self) -> Result<Next<'_>, ReadError> {
+        Ok(Next::End)
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &[]
+    }
+}
+
 impl Reader {
     pub(crate) fn new(source: Box<dyn Source + Send>) -> Self {
         Self {
@@ -242,6 +255,8 @@ impl Reader {
 
     fn end(&mut self, unreadable: Option<ReadError>) -> Status {
         self.counts.dropped = self.source.dropped();
+        // What a source holds, such as a file that it saves to, is complete before anyone hears of the end.
+        self.source = Box::new(Nothing);
         Status::End(self.counts, unreadable)
     }
 }

@@ -59,9 +59,9 @@ pub(crate) fn happening(
     choice: &OutputChoice,
     output: Output,
     source: &str,
-    interface: Option<String>,
+    interface: Option<&str>,
 ) -> Box<dyn Sink> {
-    let manner = Manner::new(choice, &output, interface);
+    let manner = Manner::new(choice, &output, interface.map(ToOwned::to_owned));
     match choice.format {
         Some(Format::Json) => json(choice, output, source),
         Some(Format::Summary) => Box::new(SummarySink::new(output, manner.style, source)),
@@ -76,6 +76,23 @@ pub(crate) fn happening(
             Box::new(StreamSink::new(output, Format::Timeline, &manner))
         }
     }
+}
+
+/// For a scenario: it is over soon, and the whole of it can be told better than its parts.
+pub(crate) fn scenario(
+    choice: &OutputChoice,
+    output: Output,
+    source: &str,
+    interface: Option<&str>,
+) -> Box<dyn Sink> {
+    let what = What {
+        source,
+        interface: interface.map(ToOwned::to_owned),
+        growing: false,
+        rows: TableChoice::default(),
+        chosen: true,
+    };
+    whole(choice, output, &what)
 }
 
 /// For a capture that has an end.
@@ -98,7 +115,7 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
         Some(Format::Table) => {
             Box::new(TableSink::new(output, manner.style, what.source, what.rows))
         }
-        Some(_) => happening(choice, output, what.source, what.interface.clone()),
+        Some(_) => happening(choice, output, what.source, what.interface.as_deref()),
     }
 }
 

@@ -3,9 +3,8 @@
 //! What other threads have to say is kept back until the packets that came before it have been shown.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::pipeline::{Quiet, Sink, Tracked};
 use super::say;
@@ -18,6 +17,10 @@ use crate::track::{Connection, Verdict};
 const PATIENCE: Duration = Duration::from_secs(4);
 /// A client that tries both addresses of `localhost` tries the second one well within this.
 const SECOND_TRY: Span = Span::from_secs(1);
+
+/// A packet is shown this long after it was captured, or its row is left out: a terminal that is further behind than a
+/// person notices will not catch up by itself.
+const LATE: Span = Span::from_millis(500);
 
 /// Wraps the sink that shows.
 pub(crate) struct Watch<S> {
@@ -32,11 +35,20 @@ pub(crate) struct Watch<S> {
     /// `localhost` was explained.
     explained: bool,
     shown: u64,
+    /// Rows may be left out when they cannot be written as fast as packets come.
+    may_skip: bool,
+    skipped: u64,
 }
 
 impl<S: Sink> Watch<S> {
     /// `idle` is said once, if nothing arrives for a few seconds.
-    pub(crate) fn new(inner: S, words: Receiver<String>, idle: Option<String>) -> Self {
+    /// `may_skip`: the output is a terminal, so that rows may be left out when it is too slow for them.
+    pub(crate) fn new(
+        inner: S,
+        words: Receiver<String>,
+        idle: Option<String>,
+        may_skip: bool,
+    ) -> Self {
         Self {
             inner,
             words,
@@ -45,6 +57,26 @@ impl<S: Sink> Watch<S> {
             refused: None,
             explained: false,
             shown: 0,
+            may_skip,
+            skipped: 0,
+        }
+    }
+
+    /// Whether this packet's row is left out, because the terminal is far behind.
+    fn skips(&mut self, tracked: &Tracked<'_>) -> bool {
+        let late = self.may_skip && now() - tracked.segment.time > LATE;
+        self.skipped += u64::from(late);
+        late
+    }
+
+    /// The terminal has caught up.
+    fn say_skipped(&mut self) {
+        if self.skipped > 0 {
+            say::note(format_args!(
+                "{} packets came too fast for this terminal and have no row; they are counted, judged and saved",
+                self.skipped
+            ));
+            self.skipped = 0;
         }
     }
 
@@ -67,7 +99,7 @@ impl<S: Sink> Watch<S> {
         }
         let (refused, when) = self.refused?;
         let accepted = connection.handshake().ack == Some(tracked.segment.frame);
-        let other_family = is_v6(refused.address) != is_v6(server.address);
+        let other_family = refused.address.is_ipv6() != server.address.is_ipv6();
         if !accepted
             || !other_family
             || refused.port != server.port
@@ -84,13 +116,20 @@ impl<S: Sink> Watch<S> {
     }
 }
 
-fn is_v6(address: IpAddr) -> bool {
-    address.is_ipv6()
+/// The clock that also stamps captured packets.
+fn now() -> Timestamp {
+    let clock = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::new(clock.as_secs() as i64, clock.subsec_nanos())
 }
 
 impl<S: Sink> Sink for Watch<S> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         self.shown += 1;
+        if self.skips(tracked) {
+            return Ok(());
+        }
         self.inner.segment(tracked)?;
         if let Some(remark) = self.notice_localhost(tracked) {
             self.inner.pause(Quiet::Moment)?;
@@ -109,6 +148,7 @@ impl<S: Sink> Sink for Watch<S> {
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
         self.inner.pause(quiet)?;
+        self.say_skipped();
         // The packets that a message speaks of may still be on their way while it is quiet for a moment only.
         if quiet == Quiet::While {
             self.say_words();
@@ -124,6 +164,7 @@ impl<S: Sink> Sink for Watch<S> {
 
     fn finish(&mut self, totals: &Totals) -> io::Result<()> {
         self.inner.finish(totals)?;
+        self.say_skipped();
         self.say_words();
         if totals.capture_dropped > 0 {
             say::note(format_args!(

@@ -361,21 +361,26 @@ impl LiveSource {
 
 impl Source for LiveSource {
     fn next(&mut self) -> Result<Next<'_>, ReadError> {
+        Ok(self.next_with_interfaces()?.0)
+    }
+
+    fn next_with_interfaces(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
         if let Some(other) = self.advance()? {
-            return Ok(other);
+            return Ok((other, &self.interfaces));
         }
         let Some((packet, data)) = self.batch.pop() else {
-            return Ok(Next::Pause);
+            return Ok((Next::Pause, &self.interfaces));
         };
         self.number += 1;
-        Ok(Next::Frame(Frame {
+        let frame = Frame {
             number: self.number,
             time: packet.time,
             link: self.interfaces[0].link,
             interface: 0,
             data,
             original_len: packet.original_len,
-        }))
+        };
+        Ok((Next::Frame(frame), &self.interfaces))
     }
 
     fn interfaces(&self) -> &[Interface] {

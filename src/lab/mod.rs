@@ -33,7 +33,7 @@ pub enum LabError {
         address: SocketAddr,
     },
     /// Nobody accepted our connection.
-    #[error("cannot connect to {address}: {error}")]
+    #[error("cannot connect to {address}: {}", said(error))]
     NotConnected {
         /// To whom.
         address: SocketAddr,
@@ -52,13 +52,21 @@ pub enum LabError {
         ending: client::Ending,
     },
     /// A system call failed.
-    #[error("{call}() failed: {error}")]
+    #[error("{call}() failed: {}", said(error))]
     System {
         /// Which one.
         call: &'static str,
         /// What the system said.
         error: io::Error,
     },
+}
+
+/// The system's words without its number, which says nothing to a reader.
+fn said(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
+        None => error.to_string(),
+    }
 }
 
 /// Local end as source, remote end as destination; `None` while a socket is not connected.

@@ -7,7 +7,6 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
@@ -124,7 +123,7 @@ impl fmt::Display for Refused {
             Stage::LoopbackUp => "bring the loopback of a private namespace up",
             Stage::Capture => "capture inside a private namespace",
         };
-        let error = io::Error::from_raw_os_error(self.errno);
+        let error = Errno::from_raw(self.errno).desc();
         write!(f, "this system does not let us {what}: {error}")?;
         for (i, cause) in self.causes().iter().enumerate() {
             f.write_str(if i == 0 { " (" } else { "; " })?;

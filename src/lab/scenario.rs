@@ -58,10 +58,13 @@ pub struct Scenario {
 #[derive(Clone, Copy, Debug)]
 pub enum Origin {
     /// Real sockets, by these calls.
-    Sockets(fn(&Stage) -> Result<(), LabError>),
+    Sockets(Play),
     /// Written by hand, because no kernel would send them on request. Never called captured.
     Constructed,
 }
+
+/// Makes a scenario's traffic and returns when it is over.
+pub type Play = fn(&Stage) -> Result<(), LabError>;
 
 /// Where a scenario plays.
 #[derive(Clone)]

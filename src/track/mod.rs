@@ -9,13 +9,13 @@
 mod connection;
 mod event;
 mod hardship;
+mod labels;
 mod machine;
 mod observe;
 mod pressure;
-mod sequence;
-mod labels;
 #[cfg(test)]
 mod script;
+mod sequence;
 mod tracker;
 mod trouble;
 mod verdict;
