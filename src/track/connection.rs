@@ -5,6 +5,8 @@ use arrayvec::ArrayVec;
 use super::hardship::{Repeats, Stretch, Windows};
 use super::machine::{Known, Machine, Over};
 use super::waits::Waits;
+use super::wireshark::Analysis;
+use super::zeek::Record;
 use super::{ConnectionId, Ended, Opened, Trouble, Verdict, trouble, verdict};
 use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, SeqNumber, Side, TcpState};
 use crate::time::{Span, Timestamp};
@@ -181,6 +183,10 @@ pub struct Connection {
     pub(super) repeats: Repeats,
     /// The latest long idle stretch that no reply has followed yet.
     pub(super) idle: Option<Stretch>,
+    /// Which end sent the first segment: the two records below count ends from it.
+    pub(super) first_sender: Side,
+    pub(super) wireshark: Analysis,
+    pub(super) zeek: Record,
 }
 
 impl Connection {
@@ -354,25 +360,29 @@ impl Connection {
     /// The end that Zeek calls originator.
     #[must_use]
     pub fn originator(&self) -> Side {
-        Side::Client
+        if self.zeek.originator() == 0 {
+            self.first_sender
+        } else {
+            !self.first_sender
+        }
     }
 
     /// Zeek's `conn_state`.
     #[must_use]
     pub fn conn_state(&self) -> &'static str {
-        "OTH"
+        self.zeek.conn_state()
     }
 
     /// Zeek's `history`.
     #[must_use]
     pub fn history(&self) -> &str {
-        ""
+        self.zeek.history()
     }
 
     /// Wireshark's `tcp.completeness`.
     #[must_use]
     pub fn completeness(&self) -> u8 {
-        0
+        self.wireshark.completeness()
     }
 
     /// It was given up to keep memory bounded, before it was final.

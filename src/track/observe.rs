@@ -8,9 +8,11 @@ use super::connection::{
 use super::event::{Change, Event, RepeatCause, ResetEffect, Transition};
 use super::hardship::{Repeats, Stretch, Windows};
 use super::machine::{Crossing, Did, Known, Machine, Moves};
-use super::tracker::{ConnectionId, Slot};
+use super::tracker::{ConnectionId, LabelRules, Slot};
 use super::trouble::{IDLE_BEFORE_RESET, RESET_FOLLOWS_WITHIN};
 use super::waits::{Speech, Waits};
+use super::wireshark::Analysis;
+use super::zeek::Record;
 use crate::tcp::{
     Direction, Endpoint, FastOpen, Flags, IcmpError, IcmpKind, Labels, OptionsSeen, Segment,
     SeqNumber, Side, TcpState,
@@ -66,6 +68,13 @@ impl Connection {
             windows: Windows::default(),
             repeats: Repeats::default(),
             idle: None,
+            first_sender: if client == segment.tuple.source {
+                Side::Client
+            } else {
+                Side::Server
+            },
+            wireshark: Analysis::new(),
+            zeek: Record::new(),
         }
     }
 
@@ -94,7 +103,13 @@ impl Connection {
 
     /// Takes a segment of this connection.
     #[inline]
-    pub(super) fn take(&mut self, segment: &Segment, slot: Slot, begins: bool) -> Change {
+    pub(super) fn take(
+        &mut self,
+        segment: &Segment,
+        slot: Slot,
+        begins: bool,
+        rules: LabelRules,
+    ) -> Change {
         let direction = self.direction(segment);
         let (from, to) = (direction.sender(), direction.receiver());
         // A socket connected to itself has one machine, the first.
@@ -104,6 +119,9 @@ impl Connection {
         } else {
             (from as usize, to as usize)
         };
+        let teller = usize::from(from != self.first_sender && !itself);
+        let wireshark = self.wireshark.observe(segment, teller);
+        self.zeek.observe(segment, teller);
         let before = self.before(s, from, to);
         let moves = self.machine.segment(segment, s, r);
         self.settle(segment, from, &moves);
@@ -132,8 +150,11 @@ impl Connection {
         self.tell_closing(segment, from, &before, &moves, &mut change);
         self.tell_acknowledgment(segment, from, to, &moves, &mut change);
         self.tell_window(segment, from, to, &mut change);
-        self.tell_rest(segment, from, &before, &moves, &mut change);
-        self.measure(segment, from, to, r, &moves, &change);
+        tell_rest(segment, &moves, &mut change);
+        self.measure(segment, from, &moves, &change);
+        if rules == LabelRules::Wireshark {
+            change.labels = wireshark;
+        }
         change
     }
 
@@ -548,56 +569,8 @@ impl Connection {
         }
     }
 
-    fn tell_rest(
-        &mut self,
-        segment: &Segment,
-        from: Side,
-        before: &Before,
-        moves: &Moves,
-        change: &mut Change,
-    ) {
-        if moves.taken.gap > 0 {
-            tell(
-                change,
-                Event::Gap {
-                    bytes: moves.taken.gap,
-                },
-            );
-        }
-        if moves.taken.fills {
-            tell(change, Event::FillsGap);
-        }
-        if moves.unseen > 0 {
-            tell(
-                change,
-                Event::AcknowledgesUnseen {
-                    bytes: moves.unseen,
-                },
-            );
-        }
-        if segment.ip.ecn == 3
-            || segment.flags.contains(Flags::ECE) && !segment.flags.contains(Flags::SYN)
-        {
-            tell(
-                change,
-                Event::CongestionMark {
-                    in_ip: segment.ip.ecn == 3,
-                },
-            );
-        }
-        let _ = (from, before);
-    }
-
     /// Remembers the latest segment that took numbers.
-    fn measure(
-        &mut self,
-        segment: &Segment,
-        from: Side,
-        _to: Side,
-        _r: usize,
-        moves: &Moves,
-        change: &Change,
-    ) {
+    fn measure(&mut self, segment: &Segment, from: Side, moves: &Moves, change: &Change) {
         let takes_numbers =
             moves.taken.fresh > 0 || moves.did.intersects(Did::SYN | Did::SYN_ACK | Did::FIN);
         if takes_numbers && !change.labels.intersects(Labels::ANY_RETRANSMISSION) {
@@ -648,6 +621,39 @@ fn offer(segment: &Segment) -> Offer {
         seen: options.seen,
         fast_open: options.fast_open,
         ecn,
+    }
+}
+
+/// Gaps, and marks of congestion.
+fn tell_rest(segment: &Segment, moves: &Moves, change: &mut Change) {
+    if moves.taken.gap > 0 {
+        tell(
+            change,
+            Event::Gap {
+                bytes: moves.taken.gap,
+            },
+        );
+    }
+    if moves.taken.fills {
+        tell(change, Event::FillsGap);
+    }
+    if moves.unseen > 0 {
+        tell(
+            change,
+            Event::AcknowledgesUnseen {
+                bytes: moves.unseen,
+            },
+        );
+    }
+    if segment.ip.ecn == 3
+        || segment.flags.contains(Flags::ECE) && !segment.flags.contains(Flags::SYN)
+    {
+        tell(
+            change,
+            Event::CongestionMark {
+                in_ip: segment.ip.ecn == 3,
+            },
+        );
     }
 }
 

@@ -13,6 +13,7 @@ use super::connection::{Connection, Roles};
 use super::event::{Change, Event};
 use super::machine::Machine;
 use super::pressure::{Graves, Pressure};
+use super::wireshark::Analysis;
 use crate::tcp::{Endpoint, FourTuple, IcmpError, Labels, Segment};
 use crate::time::{Span, Timestamp};
 
@@ -146,7 +147,7 @@ impl Tracker {
 
     fn take(&mut self, slot: u32, segment: &Segment, begins: bool) -> Change {
         let connection = &mut self.slab[slot as usize];
-        let change = connection.take(segment, Slot(slot), begins);
+        let change = connection.take(segment, Slot(slot), begins, self.limits.labels);
         if connection.machine.over.is_some() != connection.lingers {
             self.linger(slot);
         }
@@ -167,6 +168,7 @@ impl Tracker {
         let previous = self.slab[slot as usize].id;
         self.remove(hash, slot);
         let slot = self.open(hash, segment);
+        self.slab[slot as usize].wireshark = Analysis::on_used_ports();
         let mut change = self.take(slot, segment, true);
         change.labels |= Labels::REUSED_PORTS;
         let _ = change.events.try_push(Event::ReusesPorts { previous });
@@ -179,7 +181,13 @@ impl Tracker {
         }
         let connection = &self.slab[slot as usize];
         let from = connection.direction(segment).sender();
-        connection.machine.is_begun_anew(segment, from as usize)
+        match self.limits.labels {
+            LabelRules::Own => connection.machine.is_begun_anew(segment, from as usize),
+            LabelRules::Wireshark => {
+                let teller = usize::from(from != connection.first_sender && !connection.is_self());
+                connection.wireshark.is_new_conversation(segment, teller)
+            }
+        }
     }
 
     /// Credits an ICMP error to the connection it quotes; `None` when there is no such connection.
@@ -377,7 +385,7 @@ impl Tracker {
         let client = grave.client(&segment.tuple);
         let mut shade = Connection::begin(grave.id, segment, client, Roles::Seen);
         shade.machine = Machine::joined_at(grave.bases);
-        let mut change = shade.take(segment, SHADE, false);
+        let mut change = shade.take(segment, SHADE, false, LabelRules::Own);
         (change.client, change.server) = Default::default();
         change.events.clear();
         change.labels = Labels::empty();
@@ -394,5 +402,26 @@ impl std::fmt::Debug for Tracker {
             .field("last_id", &self.last_id)
             .field("losses", &self.losses)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_stays_small() {
+        let parts = [
+            size_of::<Connection>(),
+            size_of::<Machine>(),
+            size_of::<crate::track::Peer>(),
+            size_of::<crate::track::waits::Waits>(),
+            size_of::<crate::track::hardship::Windows>(),
+            size_of::<crate::track::hardship::Repeats>(),
+            size_of::<Analysis>(),
+            size_of::<crate::track::zeek::Record>(),
+            size_of::<Change>(),
+        ];
+        assert!(parts[0] <= 700, "{parts:?}");
     }
 }
