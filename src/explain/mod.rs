@@ -6,8 +6,8 @@
 mod brief;
 mod facts;
 mod full;
-mod step;
 mod overview;
+mod step;
 mod story;
 mod tell;
 mod trouble;
@@ -16,8 +16,8 @@ mod words;
 
 pub use brief::brief;
 pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts};
-pub use step::{Narrator, Wording};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
+pub use step::{Narrator, Wording};
 pub use story::{Arrow, Conclusion, Line, Step, Story, Title, Tone, Weight};
 pub use tell::{story, title};
 pub use trouble::{advice, heading, meaning, what_happened};

@@ -17,7 +17,7 @@ use crate::explain::{Conclusion, Line as Stroke, Step, Story, Title, Weight};
 /// # Errors
 /// When `out` cannot be written.
 pub fn plain(story: &Story, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut writer = PlainWriter::new(style.clone());
+    let mut writer = PlainWriter::new(*style);
     writer.begin(&story.title, out)?;
     for step in &story.steps {
         writer.step(step, out)?;
