@@ -267,6 +267,7 @@ fn is_tunnel_or_fragment(ip: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests {
     use super::*;
     use crate::time::Timestamp;

@@ -189,14 +189,13 @@ impl Described {
         {
             return Ok(id);
         }
-        let id = match self.ids.get(&key) {
-            Some(id) => *id,
-            None => {
-                write_interface(out, frame.link, interfaces.get(usize::from(key.0)))?;
-                let id = self.ids.len() as u32;
-                self.ids.insert(key, id);
-                id
-            }
+        let id = if let Some(id) = self.ids.get(&key) {
+            *id
+        } else {
+            write_interface(out, frame.link, interfaces.get(usize::from(key.0)))?;
+            let id = self.ids.len() as u32;
+            self.ids.insert(key, id);
+            id
         };
         self.latest = Some((key, id));
         Ok(id)
@@ -322,6 +321,7 @@ fn put<'a>(bytes: &'a mut [u8], words: &[u32]) -> &'a [u8] {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests {
     use super::*;
     use crate::capture::{Next, open};

@@ -158,4 +158,5 @@ struct Progress {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests;

@@ -134,8 +134,8 @@ mod tests {
             (12, 7_999, 7, 9),
             (127, 1_000, 0, 9),
             (0x80, 7, 7_000_000_000, 0),
-            (0x80 | 10, 512, 500_000_000, 4),
-            (0x80 | 127, u64::MAX, 0, 9),
+            (0x80 | 0x0a, 512, 500_000_000, 4),
+            (0xff, u64::MAX, 0, 9),
         ] {
             let (unit, shown) = Unit::from_option(option);
             let clock = Clock { unit, offset: 0 };
