@@ -41,7 +41,7 @@ impl Judge {
         } else if reported.is_none() {
             return;
         }
-        self.halves[to].holes.complain(ack, reported);
+        self.halves[to].holes.complain(segment, reported);
     }
 
     /// SACK blocks: what arrived beyond a hole, and what arrived twice. Gives the highest number reported now.

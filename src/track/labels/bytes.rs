@@ -201,8 +201,7 @@ impl Judge {
         let earlier = half.sent.carrying(segment.seq, segment.seq_end()).copied();
         let after = earlier.map(|sent| segment.time - sent.time);
         let timeouts = earlier.map_or(0, |sent| sent.timeouts);
-        let timer = after.is_none_or(|after| after >= round_trip + LEAST_TIMER - TIMER_SLACK)
-            || (round_trip == Span::ZERO && !evidence);
+        let timer = after.is_some_and(|after| after >= round_trip + LEAST_TIMER - TIMER_SLACK);
         let is_tail = segment.seq_end() == half.next
             && half
                 .sent
@@ -225,7 +224,7 @@ impl Judge {
                 Labels::RETRANSMISSION | Labels::TAIL_LOSS_PROBE,
                 RepeatCause::TailLossProbe,
             )
-        } else if timer && earlier.is_some() {
+        } else if timer {
             let attempt = u32::from(timeouts) + 1;
             (Labels::RETRANSMISSION, RepeatCause::Timer { attempt })
         } else {

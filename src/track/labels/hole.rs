@@ -19,6 +19,8 @@ pub(super) struct Hole {
     stamp: Stamp,
     /// The receiver has said that it misses these bytes.
     complained: bool,
+    /// The timestamp value of that complaint.
+    complaint: Option<u32>,
 }
 
 /// What shows in which order segments were sent.
@@ -61,8 +63,18 @@ impl Stamp {
 pub(super) struct Filled {
     /// It was sent before what came first, so the network changed their order.
     pub(super) sent_before: Option<bool>,
-    /// The receiver had complained.
+    /// The receiver had complained, and the sender may have known.
     pub(super) complained: bool,
+}
+
+impl Hole {
+    /// The segment echoes an older timestamp than the complaint's: its sender had not received the complaint.
+    fn was_unheard(&self, segment: &Segment) -> bool {
+        match (self.complaint, segment.options.timestamps) {
+            (Some(complaint), Some((_, echo))) => (complaint.wrapping_sub(echo) as i32) > 0,
+            _ => false,
+        }
+    }
 }
 
 /// The holes of one direction, in ascending order.
@@ -81,6 +93,7 @@ impl Holes {
             end: segment.seq,
             stamp: Stamp::of(segment),
             complained: false,
+            complaint: None,
         });
     }
 
@@ -92,7 +105,7 @@ impl Holes {
         let first = holes.iter().position(touched)?;
         let filled = Filled {
             sent_before: Stamp::of(segment).sent_before(holes[first].stamp),
-            complained: holes[first].complained,
+            complained: holes[first].complained && !holes[first].was_unheard(segment),
         };
         let mut rest = ArrayVec::new();
         for hole in holes.drain(..) {
@@ -131,14 +144,18 @@ impl Holes {
         unseen
     }
 
-    /// The receiver repeats `ack`, and may have reported bytes up to `reported`: it misses what lies before them.
-    pub(super) fn complain(&mut self, ack: SeqNumber, reported: Option<SeqNumber>) {
+    /// The receiver repeats its acknowledgment, and may have reported bytes up to `reported`: it misses what lies before
+    /// them.
+    pub(super) fn complain(&mut self, segment: &Segment, reported: Option<SeqNumber>) {
         for hole in self.0.iter_mut().flat_map(|holes| holes.iter_mut()) {
             let missed = match reported {
                 Some(reported) => reported.after(hole.start),
-                None => hole.start == ack,
+                None => hole.start == segment.ack,
             };
-            hole.complained |= missed;
+            if missed && !hole.complained {
+                hole.complained = true;
+                hole.complaint = segment.options.timestamps.map(|(value, _)| value);
+            }
         }
     }
 

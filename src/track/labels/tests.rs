@@ -211,6 +211,16 @@ fn order_is_judged_by_evidence_and_not_by_time() {
     let (label, facts) = last(&format!("{gap}\n41 > PA 1+10 1 100 id10"));
     assert_eq!(label, "retransmission");
     assert_eq!(facts.repeats.expect("a repeat").frame, None);
+    // The complaint's timestamp was not echoed yet: the sender had not heard of it.
+    let asked = "30 > PA 11+10 1 99 ts9/5\n40 < A 1+0 1 100 ts7/8 sack11-21";
+    assert_eq!(
+        labels(&format!("{asked}\n41 > PA 1+10 1 99 ts9/6")),
+        "out_of_order"
+    );
+    assert_eq!(
+        labels(&format!("{asked}\n41 > PA 1+10 1 99 ts9/7")),
+        "fast_retransmission"
+    );
     // Timestamps tell the same where identifications are not counted.
     assert_eq!(
         labels("30 > PA 11+10 1 99 id0 ts9/0\n31 > PA 1+10 1 99 id0 ts8/0"),
