@@ -124,6 +124,7 @@ impl fmt::Display for Span {
 
 impl Span {
     /// For long distances: as [`Display`](fmt::Display) below a minute, then `15 min 6 s`, `3 h 12 min`, `2 d 4 h`.
+    #[must_use]
     pub fn in_words(self) -> impl fmt::Display {
         InWords(self)
     }
@@ -189,11 +190,13 @@ impl Timestamp {
 
 impl Utc {
     /// The date: `2026-11-22`.
+    #[must_use]
     pub fn date(self) -> impl fmt::Display {
         Date(self)
     }
 
     /// The time of day: `02:41:07`; with a precision, `{:.6}`, with that many decimals.
+    #[must_use]
     pub fn clock(self) -> impl fmt::Display {
         Clock(self)
     }

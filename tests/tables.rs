@@ -258,7 +258,8 @@ fn plain_sentences_draw_nothing() {
         "#1 open: three-way handshake, 23 µs.",
         "#1 packet 2 at 11 µs: server to client, SYN-ACK seq 0, ack 1. Client ESTABLISHED. \
          Agrees (ack 1: send 1 next), opens its side; connect() can return.",
-        "#1 packet 4 at 46 µs: client to server, PSH-ACK 1–13 \"Hello server!\" (13 bytes).",
+        "#1 packet 4 at 46 µs: client to server, PSH-ACK 1–13 \"Hello server!\" (13 bytes). \
+         Sends 13 bytes.",
         "#1 packet 6 at 57 µs: client to server, FIN-ACK seq 14. Client FIN-WAIT-1, server \
          CLOSE-WAIT. No more bytes from the client; the FIN takes number 14.",
     ] {

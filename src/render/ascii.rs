@@ -15,7 +15,7 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
             Some(spelling) => plain.push_str(spelling),
             None if c.is_ascii() && !c.is_ascii_control() => plain.push(c),
             None if c.is_ascii() => {
-                plain.push_str(&super::escape::terminal(c.encode_utf8(&mut [0; 4])))
+                plain.push_str(&super::escape::terminal(c.encode_utf8(&mut [0; 4])));
             }
             None => {
                 // Writing to a string cannot fail.

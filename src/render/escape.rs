@@ -85,13 +85,13 @@ pub fn mermaid(text: &str) -> Cow<'_, str> {
     for word in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
         let closes = ends(word.trim_end_matches(|c: char| !c.is_alphanumeric()));
         for (position, c) in word.chars().enumerate() {
-            if !is_visible(c) {
+            if is_visible(c) {
+                push_mermaid(&mut safe, c, harmless(c) && !(closes && position == 0));
+            } else {
                 // The escape itself holds characters that need an entity.
                 for escaped in visible_form(c).chars() {
                     push_mermaid(&mut safe, escaped, harmless(escaped));
                 }
-            } else {
-                push_mermaid(&mut safe, c, harmless(c) && !(closes && position == 0));
             }
         }
     }

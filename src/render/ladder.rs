@@ -51,7 +51,7 @@ pub fn ladder_with(
     extras: Extras<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut writer = LadderWriter::new(style.clone());
+    let mut writer = LadderWriter::new(*style);
     writer.expect_frame(story.steps.iter().map(|step| step.frame).max().unwrap_or(0));
     writer.begin(
         &story.title,
@@ -528,6 +528,7 @@ impl LadderWriter {
         let wanted = match self.style.explain {
             Explain::None => false,
             Explain::AtTrouble => step.weight == Weight::Trouble,
+            // Where the arrow says it all, a clause would only push the next arrow off the screen.
             Explain::Brief => !step.routine,
             Explain::Full => true,
         };

@@ -20,7 +20,7 @@ const PAYLOAD_INDENT: usize = 2;
 /// # Errors
 /// When `out` cannot be written.
 pub fn plain(story: &Story, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut writer = PlainWriter::new(style.clone());
+    let mut writer = PlainWriter::new(*style);
     writer.begin(&story.title, out)?;
     for step in &story.steps {
         writer.step(step, out)?;

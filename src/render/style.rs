@@ -6,7 +6,11 @@
 use anstyle::{AnsiColor, Effects};
 
 /// Everything that renderers may ask about the wanted output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent switch of the command line"
+)]
 pub struct Style {
     /// No line is wider than this.
     pub width: Width,

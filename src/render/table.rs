@@ -208,7 +208,7 @@ impl<'o> Page<'o> {
             .map(|(count, what)| format!("{} {what}", Count(*count)))
             .collect();
         if !others.is_empty() {
-            words.push_str(&format!(" ({})", others.join(", ")));
+            words = format!("{words} ({})", others.join(", "));
         }
         self.wrapped(&words, 0, Ink::Strong)
     }
@@ -249,7 +249,7 @@ impl<'o> Page<'o> {
             group.meaning
         );
         if let Some(server) = shared.filter(|server| Some(*server) != common) {
-            heading.push_str(&format!("   to {server}"));
+            heading = format!("{heading}   to {server}");
         }
         let rule = self.line.glyphs().rule;
         let clean = self.line.clean(&heading).into_owned();

@@ -42,6 +42,7 @@ pub(crate) fn step(
         server: None,
         heading: None,
         brief: "a clause".to_owned(),
+        routine: false,
         full: String::new(),
         details: String::new(),
         weight: Weight::Frame,
@@ -135,11 +136,11 @@ pub(crate) fn plain_exchange() -> Story {
         "asks to open; the SYN takes number 0, so the first byte will be 1",
         "agrees (ack 1: send 1 next), opens its side; connect() can return",
         "open both ways; kernels did it, accept() need not have been called",
-        "",
+        "sends 13 bytes",
         "the server's kernel has 1–13; whether its program read them: unknown",
         "no more bytes from the client; the FIN takes number 14",
         "closes too; ack 15 = got the FIN: one packet for both, so 3, not 4",
-        "",
+        "the server is done",
     ];
     let steps = rows
         .into_iter()
@@ -149,14 +150,16 @@ pub(crate) fn plain_exchange() -> Story {
             |(index, ((direction, flags, name, numbers, client, server), brief))| {
                 let mut step = step(index as u64 + 1, direction, flags, name, numbers);
                 (step.client, step.server) = (client, server);
-                step.brief = brief.to_owned();
+                step.brief = brief.into();
                 step
             },
         )
         .collect();
     let mut steps = timed(steps, &[0, 11, 23, 46, 50, 57, 174, 187]);
     steps[0].heading = Some("open: three-way handshake, 23 µs".to_owned());
-    steps[0].details = "mss 65495, sack, wscale 10, window 65495".to_owned();
+    steps[0].details = "mss 65495, sack, wscale 10, window 65495".into();
+    steps[3].routine = true;
+    steps[7].routine = true;
     steps[3].heading = Some("data".to_owned());
     steps[3].preview = Preview::of(b"Hello server!");
     steps[3].len = 13;
@@ -180,14 +183,14 @@ pub(crate) fn refused() -> Story {
     use Direction::{ClientToServer as C, ServerToClient as S};
     let mut syn = step(1, C, Flags::SYN, "SYN", "seq 0");
     syn.client = Some(TcpState::SynSent);
-    syn.brief = "asks to open port 1712".to_owned();
+    syn.brief = "asks to open port 1712".into();
     let mut reset = step(2, S, Flags::RST | Flags::ACK, "RST-ACK", "ack 1");
     reset.client = Some(TcpState::Closed);
     reset.arrow.line = Line::Heavy;
     reset.weight = Weight::Trouble;
     reset.brief = "the kernel there answers \"nobody listens\"; ack 1 ties it to line 1 \
                    (a reset for a closed port has the real sequence number 0: RFC 9293)"
-        .to_owned();
+        .into();
     let mut story = story(timed(vec![syn, reset], &[0, 9]));
     story.title.client = local(52100);
     story.title.server_role = "no server";
