@@ -11,7 +11,6 @@ pub mod live;
 mod save;
 
 pub use error::ReadError;
-pub use file::open;
 pub use file::{open, recorded};
 pub use filter::{Filter, FilterError, FilterSet};
 pub use link::LinkType;

@@ -17,9 +17,7 @@ mod words;
 
 pub use brief::brief;
 pub use digest::{Digest, Sort};
-pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts};
 pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts, occurred};
-pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
 pub use step::{Narrator, Wording};
 pub use story::{Arrow, Conclusion, Line, Step, Story, Title, Tone, Weight};
