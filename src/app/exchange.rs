@@ -121,8 +121,9 @@ fn failed(message: impl Display) -> Failure {
 
 fn free_again(port: u16) -> String {
     format!(
-        "the built-in server is stopped and port {port} is free: start your own server and client now,\n\
-         or `handshake-watch serve{0}` and `handshake-watch connect{0}` in other terminals. Ctrl-C ends.",
+        "the built-in server is stopped and port {port} is free: start your own server and\n\
+         client now, or `handshake-watch serve{0}` and `handshake-watch connect{0}` in\n\
+         other terminals. Watching on; Ctrl-C ends.",
         port_option(port)
     )
 }

@@ -150,7 +150,8 @@ impl Plan {
             }
             Err(LabError::PortBusy { .. }) if !command.once => {
                 say::note(format_args!(
-                    "a server already listens on {port}: watching it; run your client now, or `handshake-watch connect{}`",
+                    "a server already listens on {port}: watching it;\n\
+                     run your client now, or `handshake-watch connect{}`",
                     port_option(port)
                 ));
                 Ok(Self::Occupied)
@@ -175,13 +176,13 @@ impl Plan {
         );
         match self {
             Self::WatchOnly if source.is_loopback() => Some(format!(
-                "{seen}. Try `handshake-watch serve{0}` and `handshake-watch connect{0}` in other terminals;\n\
-                 another port: -p; packets that leave this machine: -i",
+                "{seen}.\nTry `handshake-watch serve{0}` and `handshake-watch connect{0}` in other\n\
+                 terminals; another port: -p; packets that leave this machine: -i",
                 port_option(port)
             )),
             Self::WatchOnly => Some(format!(
-                "{seen}. Is it the right interface? Connections of this machine with itself are on the loopback \
-                 interface: leave out -i"
+                "{seen}.\nIs it the right interface? Connections of this machine with itself are on the\n\
+                 loopback interface: leave out -i"
             )),
             Self::Occupied => Some(format!("{seen}: run your client now")),
             Self::BuiltIn(_) | Self::ClientOnly => None,

@@ -73,7 +73,8 @@ impl<S: Sink> Watch<S> {
     fn say_skipped(&mut self) {
         if self.skipped > 0 {
             say::note(format_args!(
-                "{} packets came too fast for this terminal and have no row; they are counted, judged and saved",
+                "{} packets came too fast for this terminal and have no row;\n\
+                 they are counted and judged all the same",
                 self.skipped
             ));
             self.skipped = 0;
@@ -109,8 +110,9 @@ impl<S: Sink> Watch<S> {
         }
         self.explained = true;
         Some(format!(
-            "refused on {refused}, then accepted on {server}: `localhost` is two addresses, and a client tries one \
-             after the other. This server listens on {} only.",
+            "refused on {refused}, then accepted on {server}:\n\
+             `localhost` is two addresses, and a client tries one after the other.\n\
+             This server listens on {} only.",
             server.address
         ))
     }
@@ -168,8 +170,8 @@ impl<S: Sink> Sink for Watch<S> {
         self.say_words();
         if totals.capture_dropped > 0 {
             say::note(format_args!(
-                "the capture missed {} packets: the network did not lose them, they came faster than they were taken. \
-                 A larger --buffer-size or a smaller --snaplen helps.",
+                "the capture missed {} packets: the network did not lose them, they came\n\
+                 faster than they were taken. A larger --buffer-size helps.",
                 totals.capture_dropped
             ));
         }

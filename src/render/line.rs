@@ -139,6 +139,8 @@ impl Line {
     pub fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let length = self.text.trim_end_matches(' ').len();
         self.text.truncate(length);
+        // What was only spaces at the end is gone, and its ink with it.
+        self.inks.retain(|(start, _)| *start < length);
         let mut painted = std::mem::take(&mut self.painted);
         painted.clear();
         if self.color {
