@@ -241,6 +241,47 @@ fn a_connection_that_does_not_exist_is_wrong_usage() {
 }
 
 #[test]
+fn expectations_decide_between_0_and_1() {
+    let expect = |capture: &str, words: &[&str]| {
+        let capture = sample(capture);
+        let mut line = vec!["replay", &capture, "--format", "json"];
+        line.extend(words.iter().flat_map(|word| ["--expect", word]));
+        run(&line)
+    };
+    expect(
+        "handshake",
+        &[
+            "verdict=closed",
+            "opened=handshake",
+            "ended=fin",
+            "closed_by=client",
+            "retransmissions=0",
+            "no-label=duplicate_ack",
+            "trouble=none",
+            "SYN, SYN-ACK, ACK",
+            "SYN, SYN-ACK, ACK, ACK, ACK, FIN-ACK, FIN-ACK, ACK",
+        ],
+    )
+    .ends_with(0)
+    .says("");
+    expect(
+        "refused",
+        &["verdict=refused", "opened=none", "SYN, RST-ACK"],
+    )
+    .ends_with(0);
+    for (words, part) in [
+        (&["verdict=refused"][..], "closed"),
+        (&["retransmissions>0"], "retransmissions"),
+        (&["label=zero_window"], "zero_window"),
+        (&["SYN, RST-ACK"], "connection 1"),
+        (&["SYN, SYN-ACK, ACK, ACK, PSH-ACK"], "frame 5"),
+        (&["verdict=closed", "closed_by=server"], "closed_by=server"),
+    ] {
+        expect("handshake", words).ends_with(1).says(part);
+    }
+}
+
+#[test]
 fn an_expectation_of_nothing_is_not_met() {
     let capture = sample("handshake");
     run(&[
