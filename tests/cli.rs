@@ -241,6 +241,47 @@ fn a_connection_that_does_not_exist_is_wrong_usage() {
 }
 
 #[test]
+fn expectations_decide_between_0_and_1() {
+    let expect = |capture: &str, words: &[&str]| {
+        let capture = sample(capture);
+        let mut line = vec!["replay", &capture, "--format", "json"];
+        line.extend(words.iter().flat_map(|word| ["--expect", word]));
+        run(&line)
+    };
+    expect(
+        "handshake",
+        &[
+            "verdict=closed",
+            "opened=handshake",
+            "ended=fin",
+            "closed_by=client",
+            "retransmissions=0",
+            "no-label=duplicate_ack",
+            "trouble=none",
+            "SYN, SYN-ACK, ACK",
+            "SYN, SYN-ACK, ACK, ACK, ACK, FIN-ACK, FIN-ACK, ACK",
+        ],
+    )
+    .ends_with(0)
+    .says("");
+    expect(
+        "refused",
+        &["verdict=refused", "opened=none", "SYN, RST-ACK"],
+    )
+    .ends_with(0);
+    for (words, part) in [
+        (&["verdict=refused"][..], "closed"),
+        (&["retransmissions>0"], "retransmissions"),
+        (&["label=zero_window"], "zero_window"),
+        (&["SYN, RST-ACK"], "connection 1"),
+        (&["SYN, SYN-ACK, ACK, ACK, PSH-ACK"], "frame 5"),
+        (&["verdict=closed", "closed_by=server"], "closed_by=server"),
+    ] {
+        expect("handshake", words).ends_with(1).says(part);
+    }
+}
+
+#[test]
 fn an_expectation_of_nothing_is_not_met() {
     let capture = sample("handshake");
     run(&[
@@ -252,6 +293,95 @@ fn an_expectation_of_nothing_is_not_met() {
         "retransmissions=0",
     ])
     .ends_with(1);
+}
+
+#[test]
+fn what_cannot_be_captured_ends_with_5() {
+    run(&["live", "-i", "no-such-interface"])
+        .ends_with(5)
+        .says("no-such-interface");
+    run(&["live", "--filter", "tcp port", "--duration", "1s"])
+        .ends_with(5)
+        .says("does not compile");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_permission_live_ends_with_4_and_names_ways_that_work() {
+    let folder = Folder::new();
+    let Some(mut program) = program_without_privileges(&folder) else {
+        return;
+    };
+    let live = program(&["live", "--once"]);
+    live.ends_with(4).says("sudo ");
+    assert!(live.stderr.contains("demo handshake"), "{}", live.stderr);
+    assert_eq!(live.stdout, "");
+    // A name that exists nowhere is mended before permissions are.
+    program(&["live", "-i", "no-such-interface"]).ends_with(5);
+    // Needs nothing, or says that what it plays is a recording.
+    let demo = program(&["demo", "refused", "--format", "json"]);
+    assert_eq!(
+        demo.ends_with(0).records("connection")[0]["verdict"],
+        "refused"
+    );
+}
+
+#[test]
+fn scenarios_are_listed_and_an_unknown_one_is_wrong_usage() {
+    let list = run(&["demo", "--list"]);
+    let json = run(&["demo", "--list", "--format", "json"]);
+    let scenarios: Vec<serde_json::Value> = json
+        .ends_with(0)
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    assert!(!scenarios.is_empty());
+    for scenario in scenarios {
+        for key in [
+            "name",
+            "title",
+            "group",
+            "teaches",
+            "verdict",
+            "constructed",
+        ] {
+            assert!(!scenario[key].is_null(), "{key} is missing in {scenario}");
+        }
+        let name = scenario["name"].as_str().expect("a name");
+        assert!(
+            list.ends_with(0).stdout.contains(name),
+            "{name} is not listed"
+        );
+    }
+    run(&["demo", "no-such-scenario"])
+        .ends_with(2)
+        .says("handshake");
+}
+
+#[test]
+fn built_in_ends_that_cannot_do_their_job_end_with_7() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = listener
+        .local_addr()
+        .expect("an address")
+        .port()
+        .to_string();
+    run(&["serve", "-p", &taken]).ends_with(7).says(&taken);
+
+    // Bound, so that nobody else can have it, and not listening, so that its kernel refuses.
+    let address: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+    let silent =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    silent.bind(&address.into()).expect("a free port");
+    let address = silent
+        .local_addr()
+        .expect("an address")
+        .as_socket()
+        .expect("an IP address");
+    run(&["connect", "-p", &address.port().to_string()])
+        .ends_with(7)
+        .says("refused");
 }
 
 /// How a run ended.
@@ -332,12 +462,45 @@ fn run(words: &[&str]) -> Outcome {
 
 /// The program, in an environment that does not depend on who runs the test.
 fn program() -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_handshake-watch"));
+    program_at(env!("CARGO_BIN_EXE_handshake-watch"))
+}
+
+fn program_at(path: &str) -> Command {
+    let mut program = Command::new(path);
     program.env("LC_ALL", "C.UTF-8").env("COLUMNS", "80");
     for name in ["NO_COLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
         program.env_remove(name);
     }
     program
+}
+
+/// Runs a copy of the program as a user who may do nothing special; `None`, with the reason printed, where that cannot be.
+#[cfg(target_os = "linux")]
+fn program_without_privileges(folder: &Folder) -> Option<impl FnMut(&[&str]) -> Outcome> {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    /// The user `nobody` of most systems; any without privileges will do.
+    const NOBODY: u32 = 65534;
+
+    // A copy, because the original often lies where only its owner may look.
+    let copy = folder.path("handshake-watch");
+    fs::copy(env!("CARGO_BIN_EXE_handshake-watch"), &copy).expect("a copy");
+    for path in [&folder.path("."), &copy] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("our own file");
+    }
+    let command = move || {
+        let mut command = program_at(&copy);
+        command.uid(NOBODY).gid(NOBODY).stdin(Stdio::null());
+        command
+    };
+    if let Err(error) = command().arg("--version").output() {
+        println!("skipped: cannot become another user ({error}); run this test as root");
+        return None;
+    }
+    Some(move |words: &[&str]| {
+        Outcome::of(command().args(words).output().expect("it started before"))
+    })
 }
 
 fn sample(name: &str) -> String {

@@ -1,8 +1,55 @@
-//! What the documents show and say is what the program does: commands and links.
+//! What the documents show and say is what the program does: pictures, commands, links, and the table of captures.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The comment above a block that holds output: `<!-- output of: handshake-watch ARGUMENTS -->`.
+const MARKER: &str = "<!-- output of: handshake-watch ";
+
+/// Set this to write the blocks anew instead of comparing them.
+const UPDATE: &str = "UPDATE_README";
+
+#[test]
+fn pictures_are_what_the_program_prints() {
+    let path = root().join("README.md");
+    let text = read(&path);
+    let mut updated = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    let mut pictures = 0;
+    while let Some(at) = rest.find(MARKER) {
+        let (before, marked) = rest.split_at(at);
+        let (command, after) = marked[MARKER.len()..]
+            .split_once(" -->\n")
+            .expect("a closed comment");
+        let block = after
+            .strip_prefix("```text\n")
+            .expect("a text block under the comment");
+        let (shown, after) = block.split_once("```\n").expect("a closed block");
+        let printed = output(command);
+        if std::env::var_os(UPDATE).is_none() {
+            assert_eq!(
+                shown, printed,
+                "the picture of `{command}`; {UPDATE}=1 cargo test --test readme renews it"
+            );
+        }
+        updated.push_str(before);
+        updated.push_str(MARKER);
+        updated.push_str(command);
+        updated.push_str(" -->\n```text\n");
+        updated.push_str(&printed);
+        updated.push_str("```\n");
+        rest = after;
+        pictures += 1;
+    }
+    assert!(pictures > 0, "the README shows no ladder");
+    updated.push_str(rest);
+    if updated != text {
+        fs::write(&path, updated).expect("a writable README");
+    }
+}
 
 #[test]
 fn every_command_is_one_that_the_program_understands() {
@@ -44,6 +91,53 @@ fn links_lead_somewhere() {
     }
 }
 
+#[test]
+fn the_table_of_captures_is_complete_and_true() {
+    let folder = root().join("captures");
+    let table = read(&folder.join("README.md"));
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            line.split('|')
+                .map(|cell| cell.trim().trim_matches('`'))
+                .collect()
+        })
+        .collect();
+    let listed: BTreeSet<String> = rows.iter().map(|row| row[1].to_owned()).collect();
+    let present: BTreeSet<String> = fs::read_dir(&folder)
+        .expect("a readable folder")
+        .map(|entry| {
+            entry
+                .expect("a readable entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| name != "README.md")
+        .collect();
+    assert_eq!(
+        listed, present,
+        "captures/README.md lists what is in captures/"
+    );
+    for row in rows {
+        let json = output(&format!(
+            "replay captures/{} --format json --only connections",
+            row[1]
+        ));
+        let verdicts: BTreeSet<String> = json
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line of JSON"))
+            .filter_map(|record| Some(record["verdict"].as_str()?.to_owned()))
+            .collect();
+        let expected = row[4]
+            .split(", ")
+            .map(|word| word.trim_matches('`').to_owned())
+            .collect();
+        assert_eq!(verdicts, expected, "the verdict of {}", row[1]);
+    }
+}
+
 /// The arguments of a command line that calls the program, without its comment; `None` for any other text.
 fn words_after_the_program(text: &str) -> Option<Vec<String>> {
     let text = text.split(" #").next()?.trim();
@@ -62,6 +156,23 @@ fn words_after_the_program(text: &str) -> Option<Vec<String>> {
         }
     }
     Some(words)
+}
+
+/// What the program prints, called from the repository's root in a fixed environment.
+fn output(arguments: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(arguments.split_whitespace())
+        .current_dir(root())
+        .env("LC_ALL", "C.UTF-8")
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the program starts");
+    assert!(
+        output.status.success(),
+        "{arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 fn documents() -> Vec<PathBuf> {
