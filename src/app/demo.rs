@@ -179,7 +179,7 @@ impl Performance<'_> {
     ) -> Result<ExitCode, Failure> {
         let interface = source.interfaces().first();
         let interface = interface.and_then(|interface| interface.name.clone());
-        let (source, problem) = saving(source, self.write)?;
+        let (source, problem) = saving(source, self.write, None)?;
         let mut sink = show::scenario(
             self.choice,
             output,

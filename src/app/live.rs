@@ -68,7 +68,7 @@ fn watch(
         server_ports: command.ports.clone(),
         ..Limits::default()
     });
-    let (source, problem) = saving(Box::new(source), command.write.as_deref())?;
+    let (source, problem) = saving(Box::new(source), command.write.as_deref(), None)?;
     let mut reader = Reader::new(source);
     reader.limit = command.count;
     reader.keep_frames = command.output.payload;

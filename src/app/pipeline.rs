@@ -12,9 +12,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use crate::capture::{Frame, Interface, LinkType, Next, ReadError, Source};
-use crate::decode::{self, Decoded, Skip};
+use crate::capture::{FilterSet, Frame, Interface, LinkType, Next, ReadError, Source};
+use crate::decode::{self, Decoded, Fragment, Skip};
 use crate::explain::{Totals, occurred};
+use crate::reassemble::Reassembler;
 use crate::tcp::{IcmpError, Labels, Segment};
 use crate::time::Timestamp;
 use crate::track::{Change, Connection, Tracker, Verdict};
@@ -145,6 +146,9 @@ pub(crate) struct Reader {
     pub(crate) keep_frames: bool,
     /// The input counts as ended after so many segments.
     pub(crate) limit: Option<u64>,
+    /// Frames that do not match do not count.
+    pub(crate) filter: Option<FilterSet>,
+    reassembler: Reassembler,
     counts: Counts,
 }
 
@@ -156,6 +160,8 @@ struct Counts {
     skipped: [u64; Skip::ALL.len()],
     /// What the capture lost before it could be read.
     dropped: u64,
+    /// Frames whose VLAN or tunnel headers may have hidden them from the filter.
+    hidden: u64,
     /// Bytes on the wire.
     bytes: u64,
     /// Times of the earliest and the latest packet.
@@ -211,6 +217,8 @@ impl Reader {
             source,
             keep_frames: false,
             limit: None,
+            filter: None,
+            reassembler: Reassembler::new(),
             counts: Counts::default(),
         }
     }
@@ -228,13 +236,22 @@ impl Reader {
                 Ok(Next::End) => return self.end(None),
                 Err(error) => return self.end(Some(error)),
             };
+            if let Some(filter) = &mut self.filter
+                && !filter.matches(&frame)
+            {
+                continue;
+            }
             self.counts.frames += 1;
             self.counts.bytes += u64::from(frame.original_len);
             self.counts.period = Some(match self.counts.period {
                 Some((first, last)) => (first.min(frame.time), last.max(frame.time)),
                 None => (frame.time, frame.time),
             });
-            match decode::frame(&frame) {
+            let decoded = match decode::frame(&frame) {
+                Decoded::Fragment(fragment) => whole(&mut self.reassembler, &fragment, &frame),
+                decoded => decoded,
+            };
+            match decoded {
                 Decoded::Segment(segment) => {
                     self.counts.segments += 1;
                     if self.keep_frames {
@@ -255,9 +272,37 @@ impl Reader {
 
     fn end(&mut self, unreadable: Option<ReadError>) -> Status {
         self.counts.dropped = self.source.dropped();
+        let filter = self.filter.as_ref();
+        self.counts.hidden = filter.map_or(0, FilterSet::unmatched_encapsulated);
         // What a source holds, such as a file that it saves to, is complete before anyone hears of the end.
         self.source = Box::new(Nothing);
         Status::End(self.counts, unreadable)
+    }
+}
+
+/// What a fragment makes whole, or that it waits for others.
+fn whole<'a>(
+    reassembler: &mut Reassembler,
+    fragment: &Fragment<'_>,
+    frame: &Frame<'_>,
+) -> Decoded<'a> {
+    let Some(datagram) = reassembler.push(fragment, frame) else {
+        return Decoded::Skipped(Skip::Fragment);
+    };
+    let whole = Frame {
+        link: LinkType::RAW,
+        data: datagram.bytes,
+        original_len: datagram.bytes.len() as u32,
+        ..*frame
+    };
+    match decode::datagram(&whole) {
+        Decoded::Segment(mut segment) => {
+            segment.ip.tunnelled |= datagram.tunnelled;
+            Decoded::Segment(segment)
+        }
+        Decoded::IcmpError(error) => Decoded::IcmpError(error),
+        Decoded::Fragment(_) => Decoded::Skipped(Skip::Fragment),
+        Decoded::Skipped(reason) => Decoded::Skipped(reason),
     }
 }
 
@@ -298,6 +343,8 @@ impl Batch {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) totals: Totals,
+    /// Frames whose VLAN or tunnel headers may have hidden them from the filter.
+    pub(crate) hidden: u64,
     /// Why the input could not be read to its end.
     pub(crate) unreadable: Option<ReadError>,
 }
@@ -464,6 +511,10 @@ impl Analysis<'_> {
             gaps: self.gaps,
         };
         self.sink.finish(&totals)?;
-        Ok(Outcome { totals, unreadable })
+        Ok(Outcome {
+            totals,
+            hidden: counts.hidden,
+            unreadable,
+        })
     }
 }

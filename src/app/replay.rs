@@ -8,42 +8,45 @@ use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
 use super::pipeline::{self, Both, Outcome, Reader, Sink};
+use super::saving::{Noting, save_selected, saving};
 use super::say;
 use super::select::{Scout, Selected, Stretch, Surroundings};
 use super::show::{self, What};
-use crate::capture;
+use crate::capture::{self, FilterSet, Source};
 use crate::cli::ReplayCommand;
 use crate::track::{ConnectionId, Limits, Tracker};
 
+/// One reads and decodes, one tracks and shows.
+const THREADS: usize = 2;
+
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
+    let filter = filter(command)?;
     let source = capture::open(&command.file)?;
     let chosen = resolve(command)?;
+    let partly = !command.selection.is_everything();
+    if partly && command.write.is_some() {
+        twice(command, "--write of a selection has")?;
+    }
+    let to_save = command.write.as_deref().filter(|_| !partly);
+    let (source, problem) = saving(source, to_save, filter)?;
     let output = Output::open(command.output.file.as_deref())?;
-    let shown = show::whole(
-        &command.output,
-        output,
-        &What {
-            source: &command.file.display().to_string(),
-            interface: None,
-            growing: command.file == Path::new("-"),
-            rows: command.table,
-            chosen: !command.selection.is_everything(),
-        },
-    );
-    let expectations = ExpectSink::new(command.expect.clone());
+    let shown = show::whole(&command.output, output, &what(command));
     let mut selected = Selected::new(
         Both {
             first: shown,
-            second: expectations,
+            second: Both {
+                first: ExpectSink::new(command.expect.clone()),
+                second: Noting::default(),
+            },
         },
         chosen.connections,
         chosen.stretch,
     );
-    let mut reader = Reader::new(source);
+    let mut reader = reader(command, source)?;
     reader.keep_frames = command.output.payload;
     let mut code = ExitCode::Fine;
-    match pipeline::run(reader, tracker(command), &mut selected, 2) {
+    match pipeline::run(reader, tracker(command), &mut selected, THREADS) {
         Ok(outcome) => code = code.or(judge(command, outcome)),
         Err(error) => match Failure::output(&error) {
             Some(failure) => return Err(failure),
@@ -51,11 +54,54 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
             None => return Ok(ExitCode::Fine),
         },
     }
-    for line in selected.inner.second.failures() {
+    if let Some(failure) = problem.take() {
+        code = code.or(failure.code);
+        say::problem(failure);
+    }
+    let Both { first, second } = selected.inner.second;
+    if let Some(path) = command.write.as_deref().filter(|_| partly) {
+        save_selected(capture::open(&command.file)?, &second.frames, path)?;
+    }
+    for line in first.failures() {
         say::problem(format_args!("not as expected: {line}"));
         code = code.or(ExitCode::NotAsExpected);
     }
     Ok(code)
+}
+
+fn what(command: &ReplayCommand) -> What<'_> {
+    What {
+        source: command.file.to_str().unwrap_or("the capture"),
+        interface: None,
+        growing: command.file == Path::new("-"),
+        rows: command.table,
+        chosen: !command.selection.is_everything(),
+    }
+}
+
+fn filter(command: &ReplayCommand) -> Result<Option<FilterSet>, Failure> {
+    let compiled = command.filter.as_deref().map(FilterSet::compile);
+    compiled
+        .transpose()
+        .map_err(|error| Failure::new(ExitCode::Interface, error))
+}
+
+fn reader(command: &ReplayCommand, source: Box<dyn Source + Send>) -> Result<Reader, Failure> {
+    let mut reader = Reader::new(source);
+    reader.filter = filter(command)?;
+    Ok(reader)
+}
+
+/// Refuses what has to read a pipe twice.
+fn twice(command: &ReplayCommand, what: &str) -> Result<(), Failure> {
+    if command.file != Path::new("-") {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ExitCode::Usage,
+        format_args!("{what} to read the capture twice, which a pipe does not allow"),
+    )
+    .hint("save it first: ... > FILE.pcap, then handshake-watch replay FILE.pcap"))
 }
 
 /// What the selection means in this capture.
@@ -79,13 +125,7 @@ fn resolve(command: &ReplayCommand) -> Result<Chosen, Failure> {
     if selection.verdicts.is_empty() && selection.around.is_none() {
         return Ok(chosen);
     }
-    if command.file == Path::new("-") {
-        return Err(Failure::new(
-            ExitCode::Usage,
-            "--verdict and --around have to read the capture twice, which a pipe does not allow",
-        )
-        .hint("save it first: ... > FILE.pcap, then handshake-watch replay FILE.pcap"));
-    }
+    twice(command, "--verdict and --around have")?;
     let mut scout = Scout {
         verdicts: selection.verdicts.clone(),
         around: selection.around,
@@ -114,8 +154,8 @@ fn resolve(command: &ReplayCommand) -> Result<Chosen, Failure> {
 
 /// A pass whose result is not shown. How the input ends is reported by the pass that shows it.
 fn first_pass(command: &ReplayCommand, sink: &mut dyn Sink) -> Result<(), Failure> {
-    let reader = Reader::new(capture::open(&command.file)?);
-    match pipeline::run(reader, tracker(command), sink, 2) {
+    let reader = reader(command, capture::open(&command.file)?)?;
+    match pipeline::run(reader, tracker(command), sink, THREADS) {
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::new(
             ExitCode::Input,
@@ -143,6 +183,13 @@ fn judge(command: &ReplayCommand, outcome: Outcome) -> ExitCode {
             ));
             code = code.or(ExitCode::Usage);
         }
+    }
+    if outcome.hidden > 0 {
+        say::note(format_args!(
+            "{} packets with VLAN or tunnel headers did not match: a filter looks right behind the link-layer header. Try: --filter 'vlan and ({})', or leave --filter out",
+            outcome.hidden,
+            command.filter.as_deref().unwrap_or_default()
+        ));
     }
     if let Some(error) = outcome.unreadable {
         say::problem(Failure::from(error));

@@ -1,18 +1,87 @@
 //! A source whose frames are also saved to a file, on the thread that reads them: nothing is copied, and what is not shown
 //! because a terminal is slow is saved all the same.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
-use crate::capture::{Interface, Next, ReadError, SaveError, Saver, Source};
+use super::pipeline::{Sink, Tracked};
+use crate::capture::{FilterSet, Interface, Next, ReadError, SaveError, Saver, Source};
+use crate::explain::Totals;
+use crate::track::Connection;
+
+/// The frames that are to be saved, by number: a bit each, so that ten million cost little more than a megabyte.
+#[derive(Debug, Default)]
+pub(crate) struct FrameSet {
+    bits: Vec<u64>,
+}
+
+impl FrameSet {
+    pub(crate) fn insert(&mut self, frame: u64) {
+        let (word, bit) = (frame as usize / 64, frame % 64);
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        self.bits[word] |= 1 << bit;
+    }
+
+    fn contains(&self, frame: u64) -> bool {
+        let word = self.bits.get(frame as usize / 64);
+        word.is_some_and(|word| word & (1 << (frame % 64)) != 0)
+    }
+}
+
+/// Notes which frames are selected, for [`save_selected`]. It has to stand behind the selection.
+#[derive(Debug, Default)]
+pub(crate) struct Noting {
+    pub(crate) frames: FrameSet,
+}
+
+impl Sink for Noting {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        self.frames.insert(tracked.segment.frame);
+        Ok(())
+    }
+
+    fn connection(&mut self, _connection: &Connection) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Saves the chosen frames of a source. Of a segment that came in IP fragments it is the last fragment that was chosen.
+pub(crate) fn save_selected(
+    mut source: Box<dyn Source + Send>,
+    frames: &FrameSet,
+    path: &Path,
+) -> Result<(), Failure> {
+    let failure = |error| Failure::new(ExitCode::Output, error);
+    let mut saver = Saver::create(path).map_err(failure)?;
+    // How the input ends was reported by the pass that showed it.
+    while let Ok((next, interfaces)) = source.next_with_interfaces() {
+        match next {
+            Next::Frame(frame) if frames.contains(frame.number) => {
+                saver.write(&frame, interfaces, None).map_err(failure)?;
+            }
+            Next::Frame(_) | Next::Pause => {}
+            Next::End => break,
+        }
+    }
+    saver.finish().map_err(failure)
+}
 
 /// Passes frames on and saves them. Ends when the file cannot be written.
 pub(crate) struct Saving {
     source: Box<dyn Source + Send>,
     /// `None` once the file is complete, or lost.
     saver: Option<Saver>,
+    /// Only frames that match are saved; all are passed on.
+    filter: Option<FilterSet>,
     problem: Problem,
 }
 
@@ -37,6 +106,7 @@ impl Problem {
 pub(crate) fn saving(
     source: Box<dyn Source + Send>,
     path: Option<&Path>,
+    filter: Option<FilterSet>,
 ) -> Result<(Box<dyn Source + Send>, Problem), Failure> {
     let problem = Problem::default();
     let Some(path) = path else {
@@ -46,6 +116,7 @@ pub(crate) fn saving(
     let saving = Saving {
         source,
         saver: Some(saver),
+        filter,
         problem: problem.clone(),
     };
     Ok((Box::new(saving), problem))
@@ -56,6 +127,7 @@ impl Source for Saving {
         let Self {
             source,
             saver,
+            filter,
             problem,
         } = self;
         let Some(open) = saver else {
@@ -63,6 +135,9 @@ impl Source for Saving {
         };
         let (next, interfaces) = source.next_with_interfaces()?;
         let saved = match &next {
+            Next::Frame(frame) if filter.as_mut().is_some_and(|only| !only.matches(frame)) => {
+                Ok(())
+            }
             Next::Frame(frame) => open.write(frame, interfaces, None),
             // Whoever looks at the file meanwhile finds everything that is shown.
             Next::Pause => open.flush(),
