@@ -347,8 +347,11 @@ mod tests {
         }
     }
 
-    /// What our own reader finds in a file: interface, link, nanoseconds, captured bytes, original length.
-    fn read(path: &Path) -> (Vec<(u16, u16, i64, Vec<u8>, u32)>, Vec<Interface>) {
+    /// Interface, link type, nanoseconds, captured bytes, original length.
+    type Seen = (u16, u16, i64, Vec<u8>, u32);
+
+    /// What our own reader finds in a file.
+    fn read(path: &Path) -> (Vec<Seen>, Vec<Interface>) {
         let mut source = open(path).unwrap();
         let mut seen = Vec::new();
         while let Next::Frame(frame) = source.next().unwrap() {
