@@ -2,13 +2,15 @@
 
 use arrayvec::ArrayVec;
 
-use super::hardship::{Repeats, Stretch, Windows};
-use super::machine::{Known, Machine, Over};
+use super::hardship::Hardships;
+use super::labels::Judge;
+use super::machine::{End, Known, Machine, Over};
+use super::opening::Opening;
 use super::waits::Waits;
 use super::wireshark::Analysis;
 use super::zeek::Record;
 use super::{ConnectionId, Ended, Opened, Trouble, Verdict, trouble, verdict};
-use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, SeqNumber, Side, TcpState};
+use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, Side, TcpState};
 use crate::time::{Span, Timestamp};
 
 /// How it is known which end is the client.
@@ -76,7 +78,7 @@ pub struct RoundTrips {
 }
 
 /// One end of a connection as it can be inferred from outside.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Peer {
     /// Its state, `None` where unknown.
     pub state: Option<TcpState>,
@@ -90,20 +92,18 @@ pub struct Peer {
     pub in_flight: u32,
     /// Round-trip times of what it sent.
     pub round_trips: RoundTrips,
-    /// Frame that acknowledged its FIN.
-    pub(super) fin_acked_frame: Option<u64>,
-    /// The window field and scale of its latest segment, in bytes.
-    pub(super) latest: Latest,
 }
 
-/// The latest segment of one end that took sequence numbers, and the latest acknowledgment number it sent.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Latest {
-    pub(super) end: SeqNumber,
-    pub(super) time: Timestamp,
-    pub(super) frame: u64,
-    /// It was sent once: its acknowledgment gives a round-trip time (Karn's rule).
-    pub(super) once: bool,
+/// What is kept of one end beside its machine; frames are 0 where there is none.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Party {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) fin: u64,
+    pub(super) fin_acked: u64,
+    pub(super) round_trips: RoundTrips,
+    pub(super) retransmissions: u32,
+    pub(super) offer: Option<Offer>,
 }
 
 /// The opening of a connection.
@@ -155,36 +155,31 @@ pub struct IcmpRemark {
 /// One connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
+    pub(super) endpoints: [Endpoint; 2],
     pub(super) id: ConnectionId,
     pub(super) roles: Roles,
     pub(super) evicted: bool,
     /// It waits in the queue of those that become final after their linger time.
     pub(super) lingers: bool,
-    pub(super) endpoints: [Endpoint; 2],
-    pub(super) machine: Machine,
-    pub(super) peers: [Peer; 2],
-    pub(super) handshake: Handshake,
+    /// Which end sent the first segment: the records of the analysts below count ends from it.
+    pub(super) first_sender: Side,
+    /// Sender of the RST that took effect.
+    pub(super) reset_by: Side,
+    /// Frame of the RST that took effect, 0 when there was none.
+    pub(super) reset: u64,
     pub(super) first_frame: u64,
     pub(super) last_frame: u64,
     pub(super) start: Timestamp,
     pub(super) last: Timestamp,
     /// Time up to which nothing more of it was seen; later than `last` once the input has ended.
     pub(super) until: Timestamp,
-    /// Most recent SYN, and the first SYN-ACK after it.
-    pub(super) syn_time: Timestamp,
-    pub(super) syn_ack_time: Option<Timestamp>,
-    /// From the first SYN to the ACK that completes the opening.
-    pub(super) opening_took: Option<Span>,
-    /// Frame of the RST that took effect, and its sender.
-    pub(super) reset: Option<(u64, Side)>,
-    pub(super) icmp: Option<IcmpRemark>,
+    pub(super) machine: Machine,
+    pub(super) parties: [Party; 2],
+    pub(super) opening: Opening,
     pub(super) waits: Waits,
-    pub(super) windows: Windows,
-    pub(super) repeats: Repeats,
-    /// The latest long idle stretch that no reply has followed yet.
-    pub(super) idle: Option<Stretch>,
-    /// Which end sent the first segment: the two records below count ends from it.
-    pub(super) first_sender: Side,
+    pub(super) hardships: Option<Box<Hardships>>,
+    pub(super) icmp: Option<Box<IcmpRemark>>,
+    pub(super) judge: Judge,
     pub(super) wireshark: Analysis,
     pub(super) zeek: Record,
 }
@@ -210,8 +205,28 @@ impl Connection {
 
     /// One end.
     #[must_use]
-    pub fn peer(&self, side: Side) -> &Peer {
-        &self.peers[side as usize]
+    pub fn peer(&self, side: Side) -> Peer {
+        let end = self.end_of(side);
+        let party = &self.parties[side as usize];
+        Peer {
+            state: end.state,
+            offer: party.offer,
+            counts: Counts {
+                packets: party.packets,
+                bytes: party.bytes,
+                retransmissions: u64::from(party.retransmissions),
+            },
+            fin_frame: (party.fin != 0).then_some(party.fin),
+            in_flight: end.in_flight(),
+            round_trips: party.round_trips,
+        }
+    }
+
+    /// The machine of one end; a socket connected to itself has only one.
+    #[inline]
+    pub(super) fn end_of(&self, side: Side) -> &End {
+        let index = if self.is_self() { 0 } else { side as usize };
+        &self.machine.ends[index]
     }
 
     /// A socket connected to itself: both ends are the same.
@@ -222,15 +237,15 @@ impl Connection {
 
     /// The opening.
     #[must_use]
-    pub fn handshake(&self) -> &Handshake {
-        &self.handshake
+    pub fn handshake(&self) -> Handshake {
+        self.opening.handshake()
     }
 
     /// What both SYNs agreed on; `None` when not both were seen.
     #[must_use]
     pub fn negotiated(&self) -> Option<Negotiated> {
-        let client = self.peers[0].offer?;
-        let server = self.peers[1].offer?;
+        let client = self.parties[0].offer?;
+        let server = self.parties[1].offer?;
         let both = |option| client.seen.contains(option) && server.seen.contains(option);
         Some(Negotiated {
             window_scale: both(OptionsSeen::WINDOW_SCALE),
@@ -314,7 +329,7 @@ impl Connection {
     pub fn ended(&self) -> Option<Ended> {
         match self.machine.over? {
             Over::Fin => Some(Ended::Fin),
-            Over::Refused | Over::Reset => self.reset.map(|_| Ended::Reset),
+            Over::Refused | Over::Reset => (self.reset != 0).then_some(Ended::Reset),
         }
     }
 
@@ -354,7 +369,7 @@ impl Connection {
     /// The first ICMP error that quoted a segment of this connection.
     #[must_use]
     pub fn icmp_error(&self) -> Option<IcmpRemark> {
-        self.icmp
+        self.icmp.as_deref().copied()
     }
 
     /// The end that Zeek calls originator.

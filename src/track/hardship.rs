@@ -1,10 +1,23 @@
-//! What goes wrong along the way, as running measures: closed windows, repeats, idle stretches.
+//! What goes wrong along the way, as running measures: closed windows, repeats, silences, idle stretches.
 //!
 //! Comes in: facts of single segments. Goes out: the worst of each kind with its frames; `trouble` decides with thresholds
-//! whether it is worth a reader's time.
+//! whether it is worth a reader's time. Most connections never know hardship, so a connection keeps this on the heap and
+//! only from its first hardship on.
 
+use super::waits::Wait;
 use crate::tcp::Side;
 use crate::time::{Span, Timestamp};
+
+/// All hardships of one connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hardships {
+    pub(super) windows: Windows,
+    pub(super) repeats: Repeats,
+    /// The longest wait for a reply that began with payload; by the end that owed it.
+    pub(super) silent: [Option<Wait>; 2],
+    /// The latest long idle stretch that no reply has followed yet, and who ended it.
+    pub(super) idle: Option<(Side, Stretch)>,
+}
 
 /// A stretch of the capture: where it began, where it was last seen, how long it lasted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -33,15 +46,15 @@ impl Stretch {
     }
 }
 
-/// The receive window of one end, as far as it was closed.
+/// The receive windows of both ends, as far as they were closed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Windows {
     /// Per end: closed now, since then. Its count is that of the probes.
     closed: [Option<Stretch>; 2],
     /// The longest closed stretch of either end that is over.
-    pub(super) longest: Option<(Side, Stretch)>,
+    longest: Option<Stretch>,
     /// A window opened again, and no bytes have followed yet.
-    pub(super) reopened_since_speech: bool,
+    pub(super) reopened: bool,
 }
 
 impl Windows {
@@ -49,41 +62,34 @@ impl Windows {
         self.closed[side as usize].is_some()
     }
 
-    /// `side` offers a window of zero. True when it was open before.
-    pub(super) fn close(&mut self, side: Side, frame: u64, time: Timestamp) -> bool {
-        match &mut self.closed[side as usize] {
-            Some(stretch) => {
-                stretch.extend(frame, time);
-                false
-            }
-            none => {
-                *none = Some(Stretch::begin(frame, time));
-                true
-            }
-        }
+    /// `side` offers a window of zero.
+    pub(super) fn close(&mut self, side: Side, frame: u64, time: Timestamp) {
+        self.closed[side as usize]
+            .get_or_insert(Stretch::begin(frame, time))
+            .extend(frame, time);
     }
 
-    /// `side` offers room. How long there was none.
-    pub(super) fn open(&mut self, side: Side, frame: u64, time: Timestamp) -> Option<Span> {
-        let mut stretch = self.closed[side as usize].take()?;
+    /// `side` offers room again.
+    pub(super) fn open(&mut self, side: Side, frame: u64, time: Timestamp) {
+        let Some(mut stretch) = self.closed[side as usize].take() else {
+            return;
+        };
         stretch.extend(frame, time);
+        self.reopened = true;
         if self
             .longest
-            .is_none_or(|(_, longest)| stretch.lasted > longest.lasted)
+            .is_none_or(|longest| stretch.lasted > longest.lasted)
         {
-            self.longest = Some((side, stretch));
+            self.longest = Some(stretch);
         }
-        Some(stretch.lasted)
     }
 
-    /// A probe into the closed window of `side`: the how-manieth.
-    pub(super) fn probe(&mut self, side: Side, frame: u64, time: Timestamp) -> u32 {
-        let Some(stretch) = &mut self.closed[side as usize] else {
-            return 0;
-        };
-        stretch.count += 1;
-        stretch.extend(frame, time);
-        stretch.count
+    /// A probe into the closed window of `side`.
+    pub(super) fn probe(&mut self, side: Side, frame: u64, time: Timestamp) {
+        if let Some(stretch) = &mut self.closed[side as usize] {
+            stretch.count += 1;
+            stretch.extend(frame, time);
+        }
     }
 
     /// The longest closed stretch, with those that last `until` the end.
@@ -93,7 +99,7 @@ impl Windows {
             ..*stretch
         });
         closed
-            .chain(self.longest.map(|(_, stretch)| stretch))
+            .chain(self.longest)
             .max_by_key(|stretch| stretch.lasted)
     }
 }
@@ -108,7 +114,7 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// `side` repeats something. `data`: unacknowledged payload, first sent at `first`.
+    /// `side` repeats something. `data`: frame and time of the unacknowledged payload that is sent again.
     pub(super) fn repeat(
         &mut self,
         side: Side,

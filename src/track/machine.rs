@@ -100,14 +100,12 @@ bitflags::bitflags! {
         const ACKS_FIN = 1 << 7;
         /// An acknowledgment number further on than any before.
         const ACKS_NEW = 1 << 8;
-        /// An ACK that answers a suspicious segment.
-        const CHALLENGES = 1 << 9;
         /// Its acknowledgment number belongs to no SYN of the peer: it speaks of an older connection.
-        const ACKS_OTHER = 1 << 10;
+        const ACKS_OTHER = 1 << 9;
         /// The SYN-ACK acknowledges data of the SYN.
-        const TAKES_SYN_DATA = 1 << 11;
+        const TAKES_SYN_DATA = 1 << 10;
         /// The SYN-ACK leaves data of the SYN unacknowledged.
-        const LEAVES_SYN_DATA = 1 << 12;
+        const LEAVES_SYN_DATA = 1 << 11;
     }
 }
 
@@ -123,8 +121,6 @@ pub(super) struct Moves {
     pub(super) unseen: u32,
     /// What the payload added.
     pub(super) taken: Taken,
-    /// The suspicious segment that a challenge ACK answers.
-    pub(super) challenged_by: u64,
 }
 
 /// Both machines of one connection. `ends` is indexed by [`Side`](crate::tcp::Side); a socket connected to itself has one
@@ -138,10 +134,6 @@ pub(super) struct Machine {
     pub(super) complete: bool,
     /// The SYN-ACK acknowledged data of the SYN.
     pub(super) fast_open: bool,
-    /// The end that owes a challenge ACK.
-    challenged: Option<u8>,
-    /// The segment it owes it for.
-    challenge: u64,
 }
 
 impl End {
@@ -212,7 +204,6 @@ impl Machine {
             moves.reset = Some(self.reset(segment, s, r));
             return moves;
         }
-        self.answer_challenge(segment, s, &mut moves);
         if segment.flags.is_syn_ack() {
             self.syn_ack(segment, s, r, &mut moves);
         } else if segment.flags.contains(Flags::SYN) {
@@ -274,8 +265,7 @@ impl Machine {
             None | Some(TcpState::Closed | TcpState::Listen | TcpState::SynSent) => {
                 *receiver = Some(TcpState::SynReceived);
             }
-            // RFC 9293 section 3.10.7.4, RFC 5961 section 4: a SYN in a synchronized state is answered by an ACK.
-            Some(state) if state.is_synchronized() => self.owe_challenge(segment, r),
+            // RFC 9293 section 3.10.7.4, RFC 5961 section 4: in a synchronized state a SYN only provokes an ACK.
             _ => {}
         }
     }
@@ -534,8 +524,7 @@ impl Machine {
         match effect {
             ResetEffect::Refuses => self.end_by(Over::Refused),
             ResetEffect::AbortsOpening | ResetEffect::Ends => self.end_by(Over::Reset),
-            ResetEffect::Challenged => self.owe_challenge(segment, r),
-            ResetEffect::AfterClose | ResetEffect::Ignored => {}
+            ResetEffect::Challenged | ResetEffect::AfterClose | ResetEffect::Ignored => {}
         }
         effect
     }
@@ -580,24 +569,6 @@ impl Machine {
     /// The server is unreachable: its SYN will never be answered.
     pub(super) fn unreachable(&mut self) {
         self.end_by(Over::Refused);
-    }
-
-    fn owe_challenge(&mut self, segment: &Segment, r: usize) {
-        self.challenged = Some(r as u8);
-        self.challenge = segment.frame;
-    }
-
-    /// The next bare ACK of an end that owes a challenge is taken for it.
-    #[inline]
-    fn answer_challenge(&mut self, segment: &Segment, s: usize, moves: &mut Moves) {
-        if self.challenged != Some(s as u8) {
-            return;
-        }
-        self.challenged = None;
-        if segment.flags == Flags::ACK && segment.len == 0 {
-            moves.did |= Did::CHALLENGES;
-            moves.challenged_by = self.challenge;
-        }
     }
 
     /// Whether the opening or the closing is complete now.

@@ -11,7 +11,9 @@ mod event;
 mod hardship;
 mod labels;
 mod machine;
+
 mod observe;
+mod opening;
 mod pressure;
 #[cfg(test)]
 mod script;

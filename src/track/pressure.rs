@@ -105,7 +105,7 @@ impl Connection {
     fn is_unanswered(&self) -> bool {
         let [client, server] = &self.machine.ends;
         let active = |end: &super::machine::End| end.known.contains(Known::ACTIVE);
-        let silent = |side: Side| self.peer(side).counts.packets == 0;
+        let silent = |side: Side| self.parties[side as usize].packets == 0;
         !self.machine.complete
             && ((active(client) && silent(Side::Server))
                 || (active(server) && silent(Side::Client)))

@@ -184,7 +184,7 @@ impl Tracker {
         match self.limits.labels {
             LabelRules::Own => connection.machine.is_begun_anew(segment, from as usize),
             LabelRules::Wireshark => {
-                let teller = usize::from(from != connection.first_sender && !connection.is_self());
+                let teller = connection.teller(from);
                 connection.wireshark.is_new_conversation(segment, teller)
             }
         }
@@ -414,10 +414,10 @@ mod tests {
         let parts = [
             size_of::<Connection>(),
             size_of::<Machine>(),
-            size_of::<crate::track::Peer>(),
+            size_of::<crate::track::connection::Party>(),
             size_of::<crate::track::waits::Waits>(),
-            size_of::<crate::track::hardship::Windows>(),
-            size_of::<crate::track::hardship::Repeats>(),
+            size_of::<crate::track::opening::Opening>(),
+            size_of::<crate::track::labels::Judge>(),
             size_of::<Analysis>(),
             size_of::<crate::track::zeek::Record>(),
             size_of::<Change>(),

@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::connection::Connection;
 use super::verdict::{Trouble, TroubleKind, Verdict};
-use super::waits::{EndedBy, Wait};
+use super::waits::{EndedBy, Wait, longer};
 use crate::tcp::Side;
 use crate::time::Span;
 
@@ -60,9 +60,18 @@ pub(super) fn find(connection: &Connection) -> ArrayVec<Trouble, 8> {
 
 fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
     let (_, last_frame) = connection.frames();
-    let wait = connection
+    if connection.waits.is_one_way(!side) || connection.is_self() {
+        return None;
+    }
+    let past = connection
+        .hardships
+        .as_ref()
+        .and_then(|hard| hard.silent[side as usize]);
+    let pending = connection
         .waits
-        .silence(side, last_frame, connection.waited_until())?;
+        .pending(last_frame, connection.waited_until())
+        .filter(|wait| wait.owed_by == side && wait.for_data);
+    let wait = if longer(pending, past) { pending } else { past }?;
     let enough = match wait.ended_by {
         EndedBy::Reply => SLOW_REPLY,
         EndedBy::GaveUp | EndedBy::Nothing => SILENT_AFTER,
@@ -71,15 +80,13 @@ fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
         Side::Server => TroubleKind::ServerSilent,
         Side::Client => TroubleKind::ClientSilent,
     };
-    (wait.lasted >= enough && acknowledged_early(&wait) && !connection.is_self()).then_some(
-        Trouble {
-            kind,
-            first_frame: wait.from_frame,
-            last_frame: wait.to_frame,
-            lasted: wait.lasted,
-            count: 0,
-        },
-    )
+    (wait.lasted >= enough && acknowledged_early(&wait)).then_some(Trouble {
+        kind,
+        first_frame: wait.from_frame,
+        last_frame: wait.to_frame,
+        lasted: wait.lasted,
+        count: 0,
+    })
 }
 
 /// The request had arrived long before the reply came: the program was slow, not the path.
@@ -100,8 +107,7 @@ fn never_spoke(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
     {
         return None;
     }
-    let took = connection.opening_took.unwrap_or_default();
-    let lasted = connection.waited_until() - (connection.start() + took);
+    let lasted = connection.waited_until() - connection.opening.completed_at()?;
     (lasted >= SLOW_REPLY).then_some(Trouble {
         kind: TroubleKind::ClientSilent,
         first_frame: opened,
@@ -119,19 +125,22 @@ fn no_answer(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
 }
 
 fn reset_after_idle(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
-    let idle = connection.idle?;
-    let (reset, _) = connection.reset?;
+    let (_, idle) = connection.hardships.as_ref()?.idle?;
     (verdict == Verdict::Reset).then_some(Trouble {
         kind: TroubleKind::ResetAfterIdle,
         first_frame: idle.first_frame,
-        last_frame: reset,
+        last_frame: connection.reset,
         lasted: idle.lasted,
         count: 0,
     })
 }
 
 fn receiver_full(connection: &Connection) -> Option<Trouble> {
-    let closed = connection.windows.longest(connection.waited_until())?;
+    let closed = connection
+        .hardships
+        .as_ref()?
+        .windows
+        .longest(connection.waited_until())?;
     (closed.lasted >= FULL_AFTER).then_some(Trouble {
         kind: TroubleKind::ReceiverFull,
         first_frame: closed.first_frame,
@@ -142,7 +151,7 @@ fn receiver_full(connection: &Connection) -> Option<Trouble> {
 }
 
 fn path_dead(connection: &Connection) -> Option<Trouble> {
-    let (_, sent) = connection.repeats.unheard?;
+    let (_, sent) = connection.hardships.as_ref()?.repeats.unheard?;
     (sent.count >= DEAD_AFTER_SENDS).then_some(Trouble {
         kind: TroubleKind::PathDead,
         first_frame: sent.first_frame,
@@ -158,7 +167,7 @@ fn slow_open(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
     if verdict < Verdict::Reset {
         return None;
     }
-    let took = connection.opening_took?;
+    let took = connection.opening.completed_at()? - connection.start();
     let fastest = [Side::Client, Side::Server]
         .into_iter()
         .map(|side| connection.peer(side).round_trips)
@@ -177,7 +186,7 @@ fn slow_open(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
 }
 
 fn heavy_loss(connection: &Connection) -> Option<Trouble> {
-    let repeats = connection.repeats.all?;
+    let repeats = connection.hardships.as_ref()?.repeats.all?;
     let count = |of: fn(&super::Counts) -> u64| {
         let [client, server] = [Side::Client, Side::Server].map(|side| connection.peer(side));
         of(&client.counts) + of(&server.counts)

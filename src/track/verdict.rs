@@ -211,8 +211,8 @@ pub(super) fn judge(connection: &Connection) -> Verdict {
             None => Verdict::Open,
         };
     }
-    let syn = connection.handshake.syn.is_some();
-    let syn_ack = connection.handshake.syn_ack.is_some();
+    let syn = connection.opening.syn != 0;
+    let syn_ack = connection.opening.syn_ack != 0;
     let both = machine
         .ends
         .iter()
@@ -250,53 +250,44 @@ pub(super) fn opened(connection: &Connection) -> Option<Opened> {
 }
 
 pub(super) fn closed_by(connection: &Connection) -> Option<Side> {
-    if let (Some(Over::Reset | Over::Refused), Some((_, side))) =
-        (connection.machine.over, connection.reset)
-    {
-        return Some(side);
+    let by_reset = matches!(connection.machine.over, Some(Over::Reset | Over::Refused));
+    if by_reset && connection.reset != 0 {
+        return Some(connection.reset_by);
     }
-    let [client, server] = connection.peers.each_ref().map(|peer| peer.fin_frame);
-    match (client, server) {
-        (Some(client), Some(server)) if server < client => Some(Side::Server),
-        (Some(_), _) => Some(Side::Client),
-        (None, Some(_)) => Some(Side::Server),
-        (None, None) => None,
+    match connection.parties.each_ref().map(|party| party.fin) {
+        [0, 0] => None,
+        [0, _] => Some(Side::Server),
+        [client, server] if server != 0 && server < client => Some(Side::Server),
+        _ => Some(Side::Client),
     }
 }
 
 /// The opening, and what ended it; a refusal's or a reset's last frame is the RST, a half close's is the FIN.
 pub(super) fn evidence(connection: &Connection) -> ArrayVec<u64, 12> {
-    let handshake = &connection.handshake;
+    let opening = &connection.opening;
+    let mut frames = ArrayVec::from_iter([opening.syn, opening.syn_ack, opening.ack]);
     let verdict = judge(connection);
-    let mut frames = ArrayVec::new();
-    let mut add = |frame: Option<u64>| {
-        if let Some(frame) = frame {
-            let _ = frames.try_push(frame);
-        }
-    };
-    for frame in [handshake.syn, handshake.syn_ack, handshake.ack] {
-        add(frame);
-    }
     match verdict {
-        Verdict::Refused | Verdict::Aborted | Verdict::Reset => match connection.reset {
-            Some((frame, _)) => add(Some(frame)),
-            None => add(connection.icmp.map(|icmp| icmp.frame)),
-        },
-        Verdict::Closed | Verdict::HalfClosed => {
-            for peer in &connection.peers {
-                add(peer.fin_frame);
-                if verdict == Verdict::Closed {
-                    add(peer.fin_acked_frame);
-                }
+        Verdict::Refused | Verdict::Aborted | Verdict::Reset => {
+            frames.push(connection.reset);
+            if connection.reset == 0 {
+                frames.extend(connection.icmp.as_ref().map(|icmp| icmp.frame));
             }
         }
+        Verdict::Closed => {
+            for party in &connection.parties {
+                frames.extend([party.fin, party.fin_acked]);
+            }
+        }
+        Verdict::HalfClosed => frames.extend(connection.parties.each_ref().map(|party| party.fin)),
         Verdict::NoAnswer | Verdict::Unfinished | Verdict::Open => {}
     }
+    frames.retain(|frame| *frame != 0);
     if frames.is_empty() {
         frames.push(connection.first_frame);
     }
     frames.sort_unstable();
-    let mut last = None;
-    frames.retain(|frame| last.replace(*frame) != Some(*frame));
+    let mut last = 0;
+    frames.retain(|frame| std::mem::replace(&mut last, *frame) != *frame);
     frames
 }

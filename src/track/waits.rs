@@ -28,26 +28,26 @@ pub(super) enum EndedBy {
 /// A wait that is over, or that is looked at while it goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Wait {
-    pub(super) owed_by: Option<Side>,
-    pub(super) ended_by: EndedBy,
-    /// It began with payload, not with a bare FIN.
-    pub(super) for_data: bool,
     pub(super) lasted: Span,
     pub(super) from_frame: u64,
     pub(super) to_frame: u64,
     /// From its beginning to the acknowledgment of what began it.
     pub(super) acknowledged: Option<Span>,
+    pub(super) owed_by: Side,
+    pub(super) ended_by: EndedBy,
+    /// It began with payload, not with a bare FIN.
+    pub(super) for_data: bool,
 }
 
 /// The latest bytes, or FIN, of either end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Turn {
-    pub(super) side: Side,
-    owes: Option<Side>,
-    for_data: bool,
     pub(super) frame: u64,
     pub(super) time: Timestamp,
     acknowledged: Option<Span>,
+    pub(super) side: Side,
+    owes: Option<Side>,
+    for_data: bool,
 }
 
 /// The waits of one connection.
@@ -56,8 +56,6 @@ pub(super) struct Waits {
     pub(super) turn: Option<Turn>,
     /// The longest of all in which somebody owed something.
     longest: Option<Wait>,
-    /// The longest after payload in which the same end owed a reply; by the end that owed it.
-    silent: [Option<Wait>; 2],
     /// Which ends sent on after a pause without having got a reply.
     one_way: [bool; 2],
     spoke: [bool; 2],
@@ -77,16 +75,17 @@ pub(super) struct Speech {
 }
 
 impl Waits {
-    /// One end sends new bytes or its FIN.
+    /// One end sends new bytes or its FIN. Returns the wait that this ends, where somebody owed something.
     #[inline]
-    pub(super) fn speak(&mut self, speech: Speech) {
+    pub(super) fn speak(&mut self, speech: Speech) -> Option<Wait> {
         let side = speech.side;
-        if let Some(turn) = self.turn {
-            // Within a burst nothing was waited for; only a change of turn or a pause is looked at.
-            if turn.side != side || speech.fin || speech.time - turn.time >= ONE_WAY_PAUSE {
-                self.end_turn(turn, speech);
-            }
-        }
+        // Within a burst nothing was waited for; only a change of turn or a pause is looked at.
+        let ended = self
+            .turn
+            .filter(|turn| {
+                turn.side != side || speech.fin || speech.time - turn.time >= ONE_WAY_PAUSE
+            })
+            .and_then(|turn| self.end_turn(turn, speech));
         self.spoke[side as usize] |= speech.bytes;
         self.finished[side as usize] |= speech.fin;
         self.turn = Some(Turn {
@@ -97,30 +96,24 @@ impl Waits {
             time: speech.time,
             acknowledged: None,
         });
+        self.keep(ended)
     }
 
-    fn end_turn(&mut self, turn: Turn, speech: Speech) {
-        let continues = turn.side == speech.side && !speech.fin;
-        if continues && speech.held_back {
-            let wait = turn.wait(
-                Some(!speech.side),
-                EndedBy::Reply,
-                speech.time,
-                speech.frame,
-            );
-            self.keep(wait);
-            return;
+    fn end_turn(&mut self, turn: Turn, speech: Speech) -> Option<Wait> {
+        let same = turn.side == speech.side;
+        if same && !speech.fin && speech.held_back {
+            return Some(turn.wait(!speech.side, EndedBy::Reply, speech.time, speech.frame));
         }
-        if continues {
+        if same && !speech.fin {
             self.one_way[turn.side as usize] |= turn.owes.is_some();
-            return;
+            return None;
         }
-        let ended_by = if turn.side == speech.side {
+        let ended_by = if same {
             EndedBy::GaveUp
         } else {
             EndedBy::Reply
         };
-        self.keep(turn.wait(turn.owes, ended_by, speech.time, speech.frame));
+        Some(turn.wait(turn.owes?, ended_by, speech.time, speech.frame))
     }
 
     /// Who owes something after `side` spoke.
@@ -146,36 +139,28 @@ impl Waits {
     }
 
     /// An RST ends the conversation.
-    pub(super) fn reset(&mut self, frame: u64, time: Timestamp) {
-        if let Some(turn) = self.turn.take() {
-            self.keep(turn.wait(turn.owes, EndedBy::GaveUp, time, frame));
-        }
+    pub(super) fn reset(&mut self, frame: u64, time: Timestamp) -> Option<Wait> {
+        let turn = self.turn.take()?;
+        self.keep(Some(turn.wait(turn.owes?, EndedBy::GaveUp, time, frame)))
     }
 
-    fn keep(&mut self, wait: Wait) {
-        let Some(owed_by) = wait.owed_by else {
-            return;
-        };
-        if self
-            .longest
-            .is_none_or(|longest| wait.lasted > longest.lasted)
-        {
-            self.longest = Some(wait);
+    fn keep(&mut self, wait: Option<Wait>) -> Option<Wait> {
+        if longer(wait, self.longest) {
+            self.longest = wait;
         }
-        let silent = &mut self.silent[owed_by as usize];
-        if wait.for_data && silent.is_none_or(|silent| wait.lasted > silent.lasted) {
-            *silent = Some(wait);
-        }
+        wait
     }
 
     /// The longest wait, with the one that still goes on.
     pub(super) fn longest(&self, last_frame: u64, until: Timestamp) -> Option<LongestWait> {
-        let pending = self
-            .pending(last_frame, until)
-            .filter(|wait| wait.owed_by.is_some());
-        let longest = later_if_longer(self.longest, pending)?;
+        let pending = self.pending(last_frame, until);
+        let longest = if longer(pending, self.longest) {
+            pending
+        } else {
+            self.longest
+        }?;
         Some(LongestWait {
-            owed_by: longest.owed_by,
+            owed_by: Some(longest.owed_by),
             lasted: longest.lasted,
             from_frame: longest.from_frame,
             to_frame: longest.to_frame,
@@ -183,33 +168,25 @@ impl Waits {
         })
     }
 
-    /// The longest wait for a reply of `side`, unless its peer showed that it expects none.
-    pub(super) fn silence(&self, side: Side, last_frame: u64, until: Timestamp) -> Option<Wait> {
-        if self.one_way[!side as usize] {
-            return None;
-        }
-        let pending = self
-            .pending(last_frame, until)
-            .filter(|wait| wait.owed_by == Some(side) && wait.for_data);
-        later_if_longer(self.silent[side as usize], pending)
+    /// The wait that goes on `until` the end of what is known.
+    pub(super) fn pending(&self, last_frame: u64, until: Timestamp) -> Option<Wait> {
+        let turn = self.turn?;
+        Some(turn.wait(turn.owes?, EndedBy::Nothing, until, last_frame))
     }
 
-    fn pending(&self, last_frame: u64, until: Timestamp) -> Option<Wait> {
-        let turn = self.turn?;
-        Some(turn.wait(turn.owes, EndedBy::Nothing, until, last_frame))
+    /// Whether `side` showed that it expects no replies.
+    pub(super) fn is_one_way(&self, side: Side) -> bool {
+        self.one_way[side as usize]
     }
 }
 
-fn later_if_longer(kept: Option<Wait>, pending: Option<Wait>) -> Option<Wait> {
-    match (kept, pending) {
-        (Some(kept), Some(pending)) if pending.lasted > kept.lasted => Some(pending),
-        (None, pending) => pending,
-        (kept, _) => kept,
-    }
+/// Whether `a` is the longer wait.
+pub(super) fn longer(a: Option<Wait>, b: Option<Wait>) -> bool {
+    a.map(|wait| wait.lasted) > b.map(|wait| wait.lasted)
 }
 
 impl Turn {
-    fn wait(&self, owed_by: Option<Side>, ended_by: EndedBy, time: Timestamp, frame: u64) -> Wait {
+    fn wait(&self, owed_by: Side, ended_by: EndedBy, time: Timestamp, frame: u64) -> Wait {
         Wait {
             owed_by,
             ended_by,
