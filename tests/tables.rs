@@ -202,6 +202,24 @@ fn connections_have_a_row_each() {
 }
 
 #[test]
+fn addresses_stay_whole() {
+    let expected = "\
+─────────────────────────────────────────────────────────────────────
+#  client, server        verdict    sent  received  lasted  repeated
+═════════════════════════════════════════════════════════════════════
+1  127.0.0.1:52126       closed     13 B       0 B  187 µs         0
+   → 127.0.0.1:1712
+2  127.0.0.1:52126       no_answer  13 B    5.2 MB  187 µs         0
+   → [2001:db8::17]:443
+─────────────────────────────────────────────────────────────────────
+";
+    assert_eq!(
+        text(|out| table::connections(&rows(), &at(75), out)),
+        expected
+    );
+}
+
+#[test]
 fn narrow_connections_are_sentences() {
     let expected = "\
 #1 closed: 127.0.0.1:52126 → 127.0.0.1:1712, sent

@@ -80,6 +80,9 @@ impl Line {
 
     /// Adds text that [`clean`](Self::clean) has seen.
     pub(super) fn put_clean(&mut self, text: &str, ink: Ink) {
+        if text.is_empty() {
+            return;
+        }
         self.begin(ink);
         self.text.push_str(text);
         self.width += measure::width(text);

@@ -2,6 +2,7 @@
 
 mod arrow;
 mod ascii;
+mod connections;
 mod fold;
 mod line;
 mod measure;

@@ -20,7 +20,7 @@ const PAYLOAD_INDENT: usize = 2;
 /// # Errors
 /// When `out` cannot be written.
 pub fn plain(story: &Story, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut writer = PlainWriter::new(*style);
+    let mut writer = PlainWriter::new(style.clone());
     writer.begin(&story.title, out)?;
     for step in &story.steps {
         writer.step(step, out)?;
@@ -39,12 +39,9 @@ pub struct PlainWriter {
 impl PlainWriter {
     /// A writer in this style; of it the characters, the time and the amount of explanation matter.
     #[must_use]
-    pub fn new(style: Style) -> Self {
+    pub fn new(mut style: Style) -> Self {
         // Colour would be noise in a log and is nothing to a screen reader.
-        let style = Style {
-            color: false,
-            ..style
-        };
+        style.color = false;
         Self {
             line: Line::new(&style),
             text: String::new(),

@@ -6,7 +6,7 @@
 use anstyle::{AnsiColor, Effects};
 
 /// Everything that renderers may ask about the wanted output.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an independent switch of the command line"

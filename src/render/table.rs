@@ -1,23 +1,21 @@
-//! Many connections on a page: those in trouble first, grouped by cause; and a table of all.
+//! Many connections on a page: those in trouble first, grouped by cause, the others in a line.
 //!
-//! Comes in: an [`Overview`], or rows of connections. Goes out: lines no wider than asked. Which connections are in
-//! trouble, and what is said about it, was decided before.
+//! Comes in: an [`Overview`]. Goes out: lines no wider than asked. Which connections are in trouble, and what is said
+//! about it, was decided before.
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, presets};
+pub use super::connections::connections;
 
 use super::line::Line;
 use super::measure::{width, wrap};
 use super::quantity::{Bytes, Count, Plural};
-use super::style::{Glyphs, Ink, Style};
-use crate::explain::{ConnectionRow, Overview, TroubleGroup, TroubleRow};
+use super::style::{Ink, Style};
+use crate::explain::{Overview, TroubleGroup, TroubleRow};
 use crate::time::Timestamp;
 
 /// What happened needs at least this much room beside the other columns; else it has a line of its own.
 const WHAT_MIN: usize = 20;
-/// Below this a table of all connections would break addresses in pieces; it becomes a list.
-const TABLE_MIN: usize = 76;
 /// Wider than this, the eye loses the row.
 const WIDEST: usize = 160;
 
@@ -38,65 +36,6 @@ pub fn overview(overview: &Overview, style: &Style, out: &mut dyn Write) -> io::
     }
     page.wrapped(&overview.healthy, 0, Ink::Plain)?;
     page.hints(&overview.hints)
-}
-
-/// Writes a table of connections, one row each.
-///
-/// # Errors
-/// When `out` cannot be written.
-pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut page = Page::new(style, out);
-    if page.total < TABLE_MIN {
-        return page.list_of_connections(rows);
-    }
-    let mut table = Table::new();
-    table
-        .load_style(match style.glyphs {
-            Glyphs::Unicode => presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()),
-            Glyphs::Ascii => presets::ASCII_HORIZONTAL_ONLY.row_separator(LineStyle::none()),
-        })
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(page.total as u16);
-    let names = [
-        "#", "client", "server", "verdict", "sent", "received", "lasted", "repeated",
-    ];
-    table.set_header(names);
-    for row in rows {
-        let right =
-            |text: String| Cell::new(page.line.clean(&text)).set_alignment(CellAlignment::Right);
-        table.add_row([
-            right(row.id.to_string()),
-            Cell::new(row.client),
-            Cell::new(row.server),
-            Cell::new(outcome(row, "\n")),
-            right(format!("{:#}", Bytes(row.client_bytes))),
-            right(format!("{:#}", Bytes(row.server_bytes))),
-            right(row.lasted.in_words().to_string()),
-            right(Count(row.retransmissions).to_string()),
-        ]);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 1));
-    }
-    for text in table.trim_fmt().lines() {
-        page.line.put_cut(text, page.total, Ink::Plain);
-        page.line.finish(page.out)?;
-    }
-    Ok(())
-}
-
-/// The verdict and what else was wrong: `closed`, `server_silent`. What has the verdict's name is not said twice.
-fn outcome(row: &ConnectionRow, separator: &str) -> String {
-    let mut words = row.verdict.to_owned();
-    for trouble in row
-        .trouble
-        .iter()
-        .filter(|trouble| **trouble != row.verdict)
-    {
-        words.push_str(separator);
-        words.push_str(trouble);
-    }
-    words
 }
 
 /// `2026-11-22 02:41:07 to 02:56:13 UTC (15 min 6 s)`; the second date only when it is another.
@@ -242,33 +181,16 @@ impl<'o> Page<'o> {
         let common = overview.common_server.map(|common| common.server);
         let first = group.rows.first().map(|row| row.server);
         let shared = first.filter(|server| group.rows.iter().all(|row| row.server == *server));
-        let mut heading = format!(
+        let heading = format!(
             "{}  {}   {}",
             group.heading,
             Count(group.total),
             group.meaning
         );
-        if let Some(server) = shared.filter(|server| Some(*server) != common) {
-            heading = format!("{heading}   to {server}");
-        }
-        let rule = self.line.glyphs().rule;
-        let clean = self.line.clean(&heading).into_owned();
-        let room = self.total - 3;
-        let parts: Vec<&str> = wrap(&clean, room, room).collect();
-        for (index, part) in parts.iter().enumerate() {
-            if index == 0 {
-                self.line.fill(rule, 2, Ink::Quiet);
-            }
-            self.line.pad_to(3);
-            self.line
-                .put_clean(part, if index == 0 { Ink::Problem } else { Ink::Plain });
-            let left = self.total - self.line.width();
-            if index + 1 == parts.len() && left > 1 {
-                self.line.put_clean(" ", Ink::Quiet);
-                self.line.fill(rule, left - 1, Ink::Quiet);
-            }
-            self.line.finish(self.out)?;
-        }
+        let server = shared
+            .filter(|server| Some(*server) != common)
+            .map(|server| format!("to {server}"));
+        self.group_heading(&heading, server.as_deref())?;
         for row in &group.rows {
             let elsewhere = shared.is_none() && Some(row.server) != common;
             self.row(row, elsewhere, columns)?;
@@ -279,6 +201,39 @@ impl<'o> Page<'o> {
             let words = format!("{dots} {} more {dots}", Count(hidden));
             self.line.pad_to(columns.began);
             self.wrapped(&words, columns.began, Ink::Quiet)?;
+        }
+        Ok(())
+    }
+
+    /// `── PATH DEAD  1   data repeated, never acknowledged   to 10.0.3.9:5432 ──`; what does not fit goes below.
+    fn group_heading(&mut self, heading: &str, server: Option<&str>) -> io::Result<()> {
+        let room = self.total - 3;
+        let mut first = self.line.clean(heading).into_owned();
+        let mut second = "";
+        match server {
+            Some(server) if width(&first) + 3 + width(server) <= room => {
+                first.push_str("   ");
+                first.push_str(server);
+            }
+            Some(server) => second = server,
+            None => {}
+        }
+        let rule = self.line.glyphs().rule;
+        let parts = wrap(&first, room, room).chain(wrap(second, room, room));
+        let last = parts.clone().count().saturating_sub(1);
+        for (index, part) in parts.enumerate() {
+            if index == 0 {
+                self.line.fill(rule, 2, Ink::Quiet);
+            }
+            self.line.pad_to(3);
+            let ink = if index == 0 { Ink::Problem } else { Ink::Plain };
+            self.line.put_clean(part, ink);
+            let left = self.total - self.line.width();
+            if index == last && left > 1 {
+                self.line.put_clean(" ", Ink::Quiet);
+                self.line.fill(rule, left - 1, Ink::Quiet);
+            }
+            self.line.finish(self.out)?;
         }
         Ok(())
     }
@@ -338,32 +293,6 @@ impl<'o> Page<'o> {
         }
         if self.line.width() > 0 {
             self.line.finish(self.out)?;
-        }
-        Ok(())
-    }
-
-    /// `#1 closed: 127.0.0.1:52126 to 127.0.0.1:1712, ...`, broken where it must be.
-    fn list_of_connections(&mut self, rows: &[ConnectionRow]) -> io::Result<()> {
-        for row in rows {
-            let arrow = self.line.glyphs().arrow;
-            let words = format!(
-                "#{} {}: {} {arrow} {}, sent {}, received {}, lasted {}, repeated {}",
-                row.id,
-                outcome(row, ", "),
-                row.client,
-                row.server,
-                Bytes(row.client_bytes),
-                Bytes(row.server_bytes),
-                row.lasted.in_words(),
-                Count(row.retransmissions)
-            );
-            // The first line is not indented, the others are, so that a connection's beginning is seen.
-            let clean = self.line.clean(&words).into_owned();
-            for (index, part) in wrap(&clean, self.total, self.total - 2).enumerate() {
-                self.line.pad_to(if index == 0 { 0 } else { 2 });
-                self.line.put_clean(part, Ink::Plain);
-                self.line.finish(self.out)?;
-            }
         }
         Ok(())
     }

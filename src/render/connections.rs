@@ -1,0 +1,137 @@
+//! A table of connections, one row each.
+//!
+//! Comes in: rows of facts. Goes out: lines no wider than asked. Addresses are kept whole as long as there is any way:
+//! first client and server share a column, one above the other; on still narrower lines a connection is a sentence.
+
+use std::io::{self, Write};
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, presets};
+
+use super::measure::{width, wrap};
+use super::quantity::{Bytes, Count};
+use super::style::{Glyphs, Ink, Style};
+use super::table::Page;
+use crate::explain::ConnectionRow;
+
+/// Below this many columns a table would be mostly rules and gaps.
+const TABLE_MIN: usize = 70;
+/// Columns between two columns of the table.
+const GAP: usize = 2;
+
+/// Writes a table of connections.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut page = Page::new(style, out);
+    if page.total < TABLE_MIN {
+        return sentences(rows, &mut page);
+    }
+    let arrow = page.line.glyphs().arrow;
+    let mut lines: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &page)).collect();
+    let mut names = vec![
+        "#", "client", "server", "verdict", "sent", "received", "lasted", "repeated",
+    ];
+    if natural_width(&names, &lines) > page.total {
+        names.splice(1..3, ["client, server"]);
+        for line in &mut lines {
+            let stacked = format!("{}\n{arrow} {}", line[1], line[2]);
+            line.splice(1..3, [stacked]);
+        }
+    }
+    // Everything right of the verdict is a number, and so is the first column.
+    let numbers_from = names.len() - 4;
+    let mut table = Table::new();
+    table
+        .load_style(match style.glyphs {
+            Glyphs::Unicode => presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()),
+            Glyphs::Ascii => presets::ASCII_HORIZONTAL_ONLY.row_separator(LineStyle::none()),
+        })
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(page.total as u16)
+        .set_header(names);
+    for line in lines {
+        table.add_row(line.into_iter().enumerate().map(|(index, text)| {
+            let is_number = index == 0 || index >= numbers_from;
+            Cell::new(text).set_alignment(if is_number {
+                CellAlignment::Right
+            } else {
+                CellAlignment::Left
+            })
+        }));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, GAP as u16 - 1));
+    }
+    for text in table.trim_fmt().lines() {
+        page.line.put_cut(text, page.total, Ink::Plain);
+        page.line.finish(page.out)?;
+    }
+    Ok(())
+}
+
+/// A connection's cells, clean: the table itself neither escapes nor spells.
+fn cells(row: &ConnectionRow, page: &Page<'_>) -> Vec<String> {
+    [
+        row.id.to_string(),
+        row.client.to_string(),
+        row.server.to_string(),
+        outcome(row, "\n"),
+        format!("{:#}", Bytes(row.client_bytes)),
+        format!("{:#}", Bytes(row.server_bytes)),
+        page.line
+            .clean(&row.lasted.in_words().to_string())
+            .into_owned(),
+        Count(row.retransmissions).to_string(),
+    ]
+    .into()
+}
+
+/// The columns that a table needs when nothing in it is broken.
+fn natural_width(names: &[&str], lines: &[Vec<String>]) -> usize {
+    let columns = names.iter().enumerate().map(|(index, name)| {
+        let cells = lines.iter().flat_map(|line| line[index].lines());
+        cells.map(width).max().unwrap_or(0).max(name.len())
+    });
+    columns.sum::<usize>() + GAP * (names.len() - 1)
+}
+
+/// The verdict and what else was wrong: `closed`, `server_silent`. What has the verdict's name is not said twice.
+fn outcome(row: &ConnectionRow, separator: &str) -> String {
+    let mut words = row.verdict.to_owned();
+    for trouble in row
+        .trouble
+        .iter()
+        .filter(|trouble| **trouble != row.verdict)
+    {
+        words.push_str(separator);
+        words.push_str(trouble);
+    }
+    words
+}
+
+/// `#1 closed: 127.0.0.1:52126 → 127.0.0.1:1712, sent 13 bytes, ...`, broken where it must be.
+fn sentences(rows: &[ConnectionRow], page: &mut Page<'_>) -> io::Result<()> {
+    for row in rows {
+        let arrow = page.line.glyphs().arrow;
+        let words = format!(
+            "#{} {}: {} {arrow} {}, sent {}, received {}, lasted {}, repeated {}",
+            row.id,
+            outcome(row, ", "),
+            row.client,
+            row.server,
+            Bytes(row.client_bytes),
+            Bytes(row.server_bytes),
+            row.lasted.in_words(),
+            Count(row.retransmissions)
+        );
+        // The first line is not indented, the others are, so that a connection's beginning is seen.
+        let clean = page.line.clean(&words).into_owned();
+        for (index, part) in wrap(&clean, page.total, page.total - 2).enumerate() {
+            page.line.pad_to(if index == 0 { 0 } else { 2 });
+            page.line.put_clean(part, Ink::Plain);
+            page.line.finish(page.out)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! What stands between the packets of a ladder: titles, column names, headings, and rows that stand for others.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::LadderWriter;
+use crate::explain::Title;
+use crate::render::fold::Fold;
+use crate::render::measure::{width, wrap};
+use crate::render::quantity::{Bytes, Plural};
+use crate::render::style::{Ink, TimeColumn};
+use crate::tcp::TcpState;
+use crate::time::Span;
+
+impl LadderWriter {
+    /// `#1  127.0.0.1:52126 (client) → 127.0.0.1:1712 (server)     on lo, 8 packets`
+    pub(super) fn title(&mut self, title: &Title, out: &mut dyn Write) -> io::Result<()> {
+        let total = self.layout.total;
+        let arrow = self.line.glyphs().arrow;
+        self.text.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            self.text,
+            "#{}  {} ({}) {arrow} {} ({})",
+            title.id, title.client, title.client_role, title.server, title.server_role
+        );
+        let remark = self.line.clean(&title.remark);
+        let needed = width(&self.text) + 2 + width(&remark);
+        if needed <= total {
+            // The remark stands apart as far as there is room, but not so far that the eye loses it.
+            let gap = (total - needed + 2).div_ceil(2).clamp(2, 5);
+            self.line.put_clean(&self.text, Ink::Strong);
+            let column = self.line.width() + gap;
+            if !remark.is_empty() {
+                self.line.pad_to(column);
+                self.line.put_clean(&remark, Ink::Quiet);
+            }
+            return self.line.finish(out);
+        }
+        for (text, ink, first) in [
+            (self.text.as_str(), Ink::Strong, 0),
+            (&remark, Ink::Quiet, 4),
+        ] {
+            for (index, part) in wrap(text, total - first, total - 4).enumerate() {
+                self.line.pad_to(if index == 0 { first } else { 4 });
+                self.line.put_clean(part, ink);
+                self.line.finish(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the columns, once, and the states before the first packet.
+    pub(super) fn lanes(
+        &mut self,
+        before: [Option<TcpState>; 2],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let legend = self.style.legend && !self.legend_written;
+        let layout = self.layout;
+        if layout.list {
+            return Ok(());
+        }
+        if legend {
+            self.legend_written = true;
+            self.line.put_right("#", layout.number_end(), Ink::Quiet);
+            if layout.time > 0 {
+                let name = match self.style.time {
+                    TimeColumn::Relative => "after",
+                    TimeColumn::Delta => self.line.glyphs().delta,
+                    TimeColumn::Absolute => "time (UTC)",
+                };
+                self.line.put_right(name, layout.time_end(), Ink::Quiet);
+            }
+            if layout.delta > 0 {
+                let name = self.line.glyphs().delta;
+                self.line.put_right(name, layout.delta_end(), Ink::Quiet);
+            }
+            self.line
+                .put_right("CLIENT", layout.left_end(), Ink::Strong);
+            self.line.pad_to(layout.right_start());
+            self.line.put_clean("SERVER", Ink::Strong);
+            self.line.finish(out)?;
+        }
+        if !legend && before == [None, None] {
+            return Ok(());
+        }
+        let [client, server] = before.map(|state| state.map_or("", TcpState::name));
+        self.line.put_right(client, layout.left_end(), Ink::Strong);
+        if legend {
+            let words = [
+                "state after each packet left / arrived",
+                "states after each packet",
+            ]
+            .into_iter()
+            .find(|words| words.len() <= layout.arrow)
+            .unwrap_or("");
+            self.line
+                .pad_to(layout.arrow_start() + (layout.arrow - words.len()) / 2);
+            self.line.put_clean(words, Ink::Quiet);
+        }
+        self.line.pad_to(layout.right_start());
+        self.line.put_clean(server, Ink::Strong);
+        self.line.finish(out)
+    }
+
+    pub(super) fn repeat_title(&mut self, id: u32, out: &mut dyn Write) -> io::Result<()> {
+        let Some((_, name)) = self.open.iter().find(|(open, _)| *open == id) else {
+            return Ok(());
+        };
+        let name = self.line.clean(name).into_owned();
+        let total = self.layout.total;
+        for (index, part) in wrap(&name, total, total - 4).enumerate() {
+            self.line.pad_to(if index == 0 { 0 } else { 4 });
+            self.line.put_clean(part, Ink::Strong);
+            self.line.finish(out)?;
+        }
+        Ok(())
+    }
+
+    /// `── open: three-way handshake, 23 µs ─────────`
+    pub(super) fn heading(
+        &mut self,
+        heading: &str,
+        id: u32,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let rule = self.line.glyphs().rule;
+        let total = self.layout.total;
+        self.text.clear();
+        if self.tag > 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(self.text, "#{id} ");
+        }
+        self.text.push_str(&self.line.clean(heading));
+        let parts = wrap(&self.text, total - 3, total - 3);
+        let last = parts.clone().count().saturating_sub(1);
+        for (index, part) in parts.enumerate() {
+            if index == 0 {
+                self.line.fill(rule, 2, Ink::Quiet);
+            }
+            self.line.pad_to(3);
+            self.line.put_clean(part, Ink::Strong);
+            let left = total - self.line.width();
+            if index == last && left > 1 {
+                self.line.put_clean(" ", Ink::Quiet);
+                self.line.fill(rule, left - 1, Ink::Quiet);
+            }
+            self.line.finish(out)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn idle(&mut self, pause: Span, out: &mut dyn Write) -> io::Result<()> {
+        self.notice(&format!("{} idle", pause.in_words()), out)
+    }
+
+    /// `··· 3 812 packets, 5.2 MB server→client in 2.1 s, nothing unusual ···`
+    pub(super) fn fold(&mut self, fold: &Fold, out: &mut dyn Write) -> io::Result<()> {
+        let mut words = Plural(fold.packets, "packet").to_string();
+        // Writing to a string cannot fail.
+        let _ = match fold.bytes {
+            [0, 0] => write!(words, ", no data"),
+            [client, 0] => write!(words, ", {} client→server", Bytes(client)),
+            [0, server] => write!(words, ", {} server→client", Bytes(server)),
+            // Two arrows would not fit on a line of 80 columns.
+            [client, server] => {
+                write!(
+                    words,
+                    ", {} to the server, {} back",
+                    Bytes(client),
+                    Bytes(server)
+                )
+            }
+        };
+        let _ = write!(words, " in {}", fold.lasted.in_words());
+        if let Some(pause) = fold.longest_pause {
+            let _ = write!(words, ", longest pause {}", pause.in_words());
+        }
+        words.push_str(", nothing unusual");
+        self.notice(&words, out)
+    }
+
+    /// A row that stands for others, between dots.
+    pub(super) fn notice(&mut self, words: &str, out: &mut dyn Write) -> io::Result<()> {
+        let dots = self.line.glyphs().dots;
+        let start = (self.layout.number_end() + 1).min(self.layout.total / 4);
+        let room = self.layout.total - start;
+        self.text.clear();
+        self.text.push_str(dots);
+        self.text.push(' ');
+        self.text.push_str(&self.line.clean(words));
+        self.text.push(' ');
+        self.text.push_str(dots);
+        for part in wrap(&self.text, room, room) {
+            self.line.pad_to(start);
+            self.line.put_clean(part, Ink::Quiet);
+            self.line.finish(out)?;
+        }
+        Ok(())
+    }
+}

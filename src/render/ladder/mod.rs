@@ -1,0 +1,278 @@
+//! The ladder: two lanes, one row a packet, each end's state beside its lane, a sentence below.
+//!
+//! Comes in: a finished [`Story`], or its parts one at a time while they happen. Goes out: lines. Both ways draw each
+//! packet with the same function; only a finished story can be folded, because folding needs to know what follows.
+
+mod between;
+mod packet;
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::arrow::Label;
+use super::fold::{self, NotKept, Row};
+use super::layout::Layout;
+use super::line::Line;
+use super::measure::wrap;
+use super::quantity::Plural;
+use super::style::{Ink, Style};
+use crate::explain::{Conclusion, Step, Story, Title, Tone};
+use crate::tcp::TcpState;
+use crate::time::Span;
+
+/// How many open connections a live ladder remembers the titles of; more than that nobody follows by eye.
+const TITLES_KEPT: usize = 256;
+/// How many recent times between packets decide what is a pause in a live ladder.
+const RECENT: usize = 32;
+/// A live ladder that turns to another connection after this long says again which one it is.
+const PAUSE: Span = Span::from_secs(1);
+
+/// What a ladder may show that a story does not hold.
+#[derive(Clone, Copy, Default)]
+pub struct Extras<'a> {
+    /// Packets in the middle that were not kept.
+    pub not_kept: Option<NotKept>,
+    /// The captured payload of a frame, where it is kept. Asked only when the style wants payload.
+    pub payload: Option<&'a dyn Fn(u64) -> Option<&'a [u8]>>,
+}
+
+/// Writes a whole story.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn ladder(story: &Story, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    ladder_with(story, style, Extras::default(), out)
+}
+
+/// Writes a whole story and what the caller knows besides.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn ladder_with(
+    story: &Story,
+    style: &Style,
+    extras: Extras<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut writer = LadderWriter::new(style.clone());
+    writer.expect_frame(story.steps.iter().map(|step| step.frame).max().unwrap_or(0));
+    writer.begin(
+        &story.title,
+        [story.client_before, story.server_before],
+        out,
+    )?;
+    for row in fold::plan(&story.steps, style.fold, extras.not_kept) {
+        match row {
+            Row::Step(index) => {
+                let step = &story.steps[index];
+                writer.row(step, out)?;
+                let captured = extras.payload.filter(|_| style.payload);
+                if let Some(bytes) = captured.and_then(|of| of(step.frame)) {
+                    writer.payload(bytes, step.len, out)?;
+                }
+            }
+            Row::Idle(pause) => writer.idle(pause, out)?,
+            Row::Fold(fold) => writer.fold(&fold, out)?,
+            Row::NotKept(packets) => {
+                writer.notice(&format!("{} not kept", Plural(packets, "packet")), out)?;
+            }
+        }
+    }
+    writer.conclude(&story.title, &story.conclusion, out)
+}
+
+/// A ladder that is written while it happens, of one connection or of several at once.
+///
+/// As long as only one connection is open it looks like the ladder of a finished story. While more are open each row
+/// begins with its connection's tag, `#2`, in a column of its own; when another connection has its turn after a pause,
+/// its title is repeated. No line separates them: interleaved connections would be shredded by it.
+#[derive(Debug)]
+pub struct LadderWriter {
+    style: Style,
+    layout: Layout,
+    line: Line,
+    label: Label,
+    text: String,
+    digits: usize,
+    /// Columns of the widest tag; 0 while rows have none.
+    tag: usize,
+    /// Open connections: number, and title to repeat.
+    open: Vec<(u32, String)>,
+    /// Whose row was written last.
+    current: Option<u32>,
+    /// When it was captured.
+    last_time: Option<crate::time::Timestamp>,
+    recent: Vec<Span>,
+    oldest: usize,
+    legend_written: bool,
+}
+
+impl LadderWriter {
+    /// A ladder with nothing on it.
+    #[must_use]
+    pub fn new(style: Style) -> Self {
+        Self {
+            layout: Layout::new(&style, 2, 0),
+            line: Line::new(&style),
+            label: Label::default(),
+            text: String::new(),
+            digits: 2,
+            tag: 0,
+            open: Vec::new(),
+            current: None,
+            last_time: None,
+            recent: Vec::new(),
+            oldest: 0,
+            legend_written: false,
+            style,
+        }
+    }
+
+    /// Makes room for frame numbers up to this one, so that columns need not move later.
+    pub fn expect_frame(&mut self, frame: u64) {
+        let digits = frame.checked_ilog10().unwrap_or(0) as usize + 1;
+        if digits > self.digits {
+            self.digits = digits;
+            self.layout = Layout::new(&self.style, self.digits, self.tag);
+        }
+    }
+
+    /// Writes the title of a connection that begins, and the states of the client and the server before it.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn begin(
+        &mut self,
+        title: &Title,
+        before: [Option<TcpState>; 2],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        if self.open.is_empty() && self.current.is_some() {
+            self.line.finish(out)?;
+        }
+        if self.open.len() < TITLES_KEPT {
+            let name = format!("#{}  {} → {}", title.id, title.client, title.server);
+            self.open.push((title.id, name));
+        }
+        self.retag(title.id);
+        self.current = Some(title.id);
+        // The time since another connection's packet is no pause of this one.
+        self.last_time = None;
+        self.title(title, out)?;
+        self.lanes(before, out)
+    }
+
+    /// Writes the row of a packet, and what is said about it.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn step(&mut self, step: &Step, out: &mut dyn Write) -> io::Result<()> {
+        self.expect_frame(step.frame);
+        self.retag(step.connection);
+        let is_other = self.current.is_some_and(|id| id != step.connection);
+        if let Some(last) = self.last_time {
+            let since = step.time - last;
+            if self.is_idle(since) && self.style.fold {
+                self.idle(since, out)?;
+            }
+            if is_other && since >= PAUSE {
+                self.repeat_title(step.connection, out)?;
+            }
+        }
+        self.row(step, out)
+    }
+
+    /// Writes captured payload under the row of its packet.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn payload(&mut self, captured: &[u8], len: u32, out: &mut dyn Write) -> io::Result<()> {
+        let indent = self.layout.number_end() + 1;
+        super::payload::payload(captured, len, indent, &self.style, out)
+    }
+
+    /// Writes how a connection ended, and what to do about it.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn conclude(
+        &mut self,
+        title: &Title,
+        conclusion: &Conclusion,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let set = self.line.glyphs();
+        let (sign, ink) = match conclusion.tone {
+            Tone::Good => (set.good, Ink::Strong),
+            Tone::Bad => (set.bad, Ink::Problem),
+            Tone::Neutral => (set.neutral, Ink::Strong),
+        };
+        self.text.clear();
+        if self.tag > 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(self.text, "#{} ", title.id);
+        }
+        self.text.push_str(conclusion.word);
+        let details = [Some(&conclusion.text), conclusion.advice.as_ref()];
+        let mut details = details
+            .into_iter()
+            .flatten()
+            .filter(|text| !text.is_empty())
+            .peekable();
+        if details.peek().is_some() {
+            self.text.push(':');
+        }
+        let head = self.text.len();
+        for text in details {
+            self.text.push(' ');
+            self.text.push_str(&self.line.clean(text));
+        }
+        self.line.put_clean(sign, ink);
+        self.line.put_clean(" ", ink);
+        let indent = self.line.width();
+        let room = self.layout.text_end() - indent;
+        for (index, part) in wrap(&self.text, room, room).enumerate() {
+            self.line.pad_to(indent);
+            let strong = if index == 0 { head.min(part.len()) } else { 0 };
+            self.line.put_clean(&part[..strong], ink);
+            self.line.put_clean(&part[strong..], Ink::Plain);
+            self.line.finish(out)?;
+        }
+        self.open.retain(|(id, _)| *id != title.id);
+        self.current = Some(title.id);
+        if self.open.is_empty() {
+            self.tag = 0;
+            self.layout = Layout::new(&self.style, self.digits, 0);
+        }
+        Ok(())
+    }
+
+    /// Turns tags on as soon as rows of more than one connection may meet; they stay until none is open.
+    fn retag(&mut self, id: u32) {
+        if self.open.iter().all(|(open, _)| *open == id) {
+            return;
+        }
+        let widest = self
+            .open
+            .iter()
+            .fold(id, |widest, (open, _)| widest.max(*open));
+        let tag = "#".len() + widest.checked_ilog10().unwrap_or(0) as usize + 1 + " ".len();
+        if tag > self.tag {
+            self.tag = tag;
+            self.layout = Layout::new(&self.style, self.digits, self.tag);
+        }
+    }
+
+    /// Whether a time between two packets is a pause, judged by the recent ones; remembers it for the next.
+    fn is_idle(&mut self, since: Span) -> bool {
+        // The recent times are sorted only when this one can be a pause at all.
+        let idle = since >= PAUSE && since >= fold::idle_threshold(&mut self.recent.clone());
+        if self.recent.len() < RECENT {
+            self.recent.push(since);
+        } else {
+            self.recent[self.oldest] = since;
+            self.oldest = (self.oldest + 1) % RECENT;
+        }
+        idle
+    }
+}
