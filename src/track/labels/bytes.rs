@@ -251,7 +251,7 @@ impl Judge {
         let half = &self.halves[from];
         let receiver = &self.halves[to];
         let asked = receiver.duplicates >= DUPLICATE_THRESHOLD && receiver.last_ack == segment.seq;
-        let reported = half.has(Marks::SACKED) && half.sacked.at_or_after(segment.seq_end());
+        let reported = half.has(Marks::SACKED) && half.sacked.after(segment.seq_end());
         let repairing =
             half.has(Marks::RECOVERING) && half.has(Marks::ACKED) && segment.seq == half.acked;
         asked || reported || repairing

@@ -1,6 +1,6 @@
 //! Packets that the capture recorded twice: on both sides of a switch, or on two interfaces.
 
-use crate::tcp::{Segment, SeqNumber};
+use crate::tcp::Segment;
 use crate::time::{Span, Timestamp};
 
 /// A copy follows its original within this; nothing is sent twice so fast.
@@ -14,9 +14,9 @@ const DEPTH: usize = 2;
 struct Print {
     frame: u64,
     time: Timestamp,
-    numbers: (SeqNumber, SeqNumber),
-    /// Length, window, flags and identification, mixed with the timestamps; not collision-free, and need not be.
-    rest: u64,
+    /// Numbers, length, window, flags, identification and timestamps, mixed. Two packets within the window that differ
+    /// and mix to the same are not to be expected.
+    mix: u64,
 }
 
 /// The latest segments of one direction.
@@ -44,8 +44,7 @@ impl Copies {
             .iter()
             .find(|earlier| {
                 earlier.frame != 0
-                    && earlier.numbers == print.numbers
-                    && earlier.rest == print.rest
+                    && earlier.mix == print.mix
                     && (segment.time - earlier.time).abs() < WINDOW
             })
             .map(|earlier| earlier.frame)
@@ -61,17 +60,21 @@ impl Copies {
 impl Print {
     fn of(segment: &Segment) -> Self {
         let (value, echo) = segment.options.timestamps.unwrap_or_default();
-        let clock = u64::from(value) << 32 | u64::from(echo);
-        let id = segment.ip.id.map_or(0, |id| u64::from(id) | 1 << 16);
-        let head = u64::from(segment.len) << 44
-            ^ u64::from(segment.window) << 28
-            ^ u64::from(segment.flags.bits()) << 17
-            ^ id;
+        let words = [
+            u64::from(segment.seq.0) << 32 | u64::from(segment.ack.0),
+            u64::from(value) << 32 | u64::from(echo),
+            u64::from(segment.len) << 32
+                | u64::from(segment.window) << 16
+                | u64::from(segment.flags.bits()),
+            segment.ip.id.map_or(0, |id| u64::from(id) | 1 << 16),
+        ];
+        let mix = words.into_iter().fold(0_u64, |mix, word| {
+            (mix.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        });
         Self {
             frame: segment.frame,
             time: segment.time,
-            numbers: (segment.seq, segment.ack),
-            rest: head ^ clock.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            mix,
         }
     }
 }

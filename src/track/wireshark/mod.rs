@@ -58,6 +58,8 @@ bitflags::bitflags! {
         const FAST_OPEN_DATA = 1 << 4;
         /// The SYN had data.
         const SYN_DATA = 1 << 5;
+        /// Both numberings and the handshake's round trip are known as well as they will be, unless a SYN follows.
+        const SETTLED = 1 << 6;
     }
 }
 
@@ -139,6 +141,24 @@ impl Analysis {
 
     /// Labels a segment and remembers it. `from` is 0 for the end that sent the connection's first segment, else 1.
     pub(super) fn observe(&mut self, segment: &Segment, from: usize) -> Labels {
+        let from = self.flow(from);
+        if self.seen.contains(Seen::SETTLED)
+            && !segment.flags.contains(Flags::SYN)
+            && segment.options.window_scale.is_none()
+        {
+            // Nearly every segment: nothing is learned from it that outlasts it.
+            self.complete(segment);
+            let labels = self.analyse(segment, from);
+            return if segment.header_cut {
+                Labels::empty()
+            } else {
+                labels
+            };
+        }
+        self.observe_and_learn(segment, from)
+    }
+
+    fn observe_and_learn(&mut self, segment: &Segment, from: usize) -> Labels {
         let mut labels = self.begin(segment);
         let from = self.flow(from);
         self.complete(segment);
@@ -147,6 +167,7 @@ impl Analysis {
         labels |= self.analyse(segment, from);
         // Only from the next segment on: the round trip of the handshake's last ACK is not used to judge that ACK.
         self.time_handshake(segment);
+        self.seen.set(Seen::SETTLED, self.is_settled());
         if segment.header_cut {
             // Wireshark remembers such a segment, but gives up on it before it labels it or learns from its options.
             return Labels::empty();
@@ -154,6 +175,14 @@ impl Analysis {
         labels |= self.fast_open(segment, from);
         self.learn_scale(segment, from);
         labels
+    }
+
+    fn is_settled(&self) -> bool {
+        let timed = self.first_round_trip != Span::ZERO || !self.seen.contains(Seen::SYN_TIME);
+        timed
+            && self.flows.iter().all(|flow| {
+                flow.marks.contains(Marks::BASE) && !flow.marks.contains(Marks::FIRST_ACK_DUE)
+            })
     }
 
     /// Which record a segment from `from` belongs to.

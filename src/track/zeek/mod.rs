@@ -24,6 +24,9 @@ const LIKELY_SERVER_PORTS: [u16; 58] = [
     8443, 8883, 8888, 9092, 20000,
 ];
 
+/// SYN, FIN or RST.
+const CONTROL: Flags = Flags::SYN.union(Flags::FIN).union(Flags::RST);
+
 /// What Zeek would remember of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -112,10 +115,13 @@ impl Record {
         if segment.header_cut {
             return;
         }
-        self.judge_roles(segment, from);
         let flags = segment.flags;
-        self.ends[from].begin(segment);
-        self.write_letters(segment, from);
+        let settled = self.is_settled(segment, from);
+        if !settled {
+            self.judge_roles(segment, from);
+            self.ends[from].begin(segment);
+            self.write_letters(segment, from);
+        }
         if segment.window == 0
             && !flags.contains(Flags::RST)
             && self.ends[1 - from].state != State::Closed
@@ -136,7 +142,9 @@ impl Record {
             self.ends[from].repeats = self.ends[from].repeats.saturating_add(1);
             self.write_rarely(b'T', self.ends[from].repeats, from);
         }
-        self.change_state(segment, from);
+        if !settled {
+            self.change_state(segment, from);
+        }
         if flags.contains(Flags::ACK) && self.reveals_gap(segment, from) {
             let sender = &mut self.ends[1 - from];
             sender.gaps = sender.gaps.saturating_add(1);
@@ -146,9 +154,21 @@ impl Record {
         self.ends[from].keep(segment);
     }
 
+    /// Data or an ACK on an open connection, not the first from there: neither roles, letters nor states can change. That
+    /// is nearly every segment, so it is asked first.
+    fn is_settled(&self, segment: &Segment, from: usize) -> bool {
+        let mark = if segment.len > 0 {
+            Marks::DATA
+        } else {
+            Marks::ACK
+        };
+        !segment.flags.intersects(CONTROL)
+            && self.ends[from].marks.contains(mark)
+            && self.ends.iter().all(|end| end.state == State::Established)
+    }
+
     /// Before a segment's letters: which end is the originator.
     fn judge_roles(&mut self, segment: &Segment, from: usize) {
-        let control = Flags::SYN | Flags::FIN | Flags::RST;
         if self.length == 0
             && self.ends[0].state == State::Inactive
             && self.ends[1].state == State::Inactive
@@ -159,8 +179,8 @@ impl Record {
                 self.flip();
                 self.partial = true;
             }
-        } else if self.history() == "H"
-            && !segment.flags.intersects(control)
+        } else if self.history[..usize::from(self.length)] == *b"H"
+            && !segment.flags.intersects(CONTROL)
             && (segment.len > 0 || segment.flags.contains(Flags::ACK))
         {
             self.length = 0;
@@ -180,7 +200,7 @@ impl Record {
     fn write_letters(&mut self, segment: &Segment, from: usize) {
         let flags = segment.flags;
         let end = &mut self.ends[from];
-        let control = flags & (Flags::SYN | Flags::FIN | Flags::RST);
+        let control = flags & CONTROL;
         let fresh = |end: &mut End, mark: Marks| {
             let first = !end.marks.contains(mark);
             end.marks |= mark;
