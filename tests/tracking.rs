@@ -801,3 +801,76 @@ fn what_was_negotiated() {
         Some(1400)
     );
 }
+
+// Bounds.
+
+/// `count` SYNs from as many ports, a second apart.
+fn syns(count: u16) -> String {
+    (0..count)
+        .map(|n| format!("client 10.0.0.1:{}\n +1s C > S SYN\n", 20000 + n))
+        .collect()
+}
+
+fn tiny() -> Limits {
+    Limits {
+        memory: 0,
+        ..Limits::default()
+    }
+}
+
+#[test]
+fn unanswered_syns_are_evicted_first_the_oldest_of_them_first() {
+    let script = format!("{}{}", after_open(""), syns(100));
+    let (_, connections) = run_with(&script, tiny());
+    assert_eq!(connections.len(), 101);
+    let evicted: Vec<_> = connections
+        .iter()
+        .filter(|c| c.evicted())
+        .map(Connection::id)
+        .collect();
+    assert!(evicted.len() >= 101 - 64, "{evicted:?}");
+    assert_eq!(evicted, (2..2 + evicted.len() as u32).collect::<Vec<_>>());
+}
+
+#[test]
+fn then_ended_ones_and_then_the_longest_idle() {
+    let open = |port: u16| {
+        format!(
+            "client 10.0.0.1:{port}\n server 10.0.0.2:80\n +1ms C > S SYN\n +1ms S > C SYN-ACK\n +1ms C > S ACK\n"
+        )
+    };
+    let mut script: String = (0..64).map(|n| open(30000 + n)).collect();
+    script.push_str(
+        "+1ms S > C RST\n client 10.0.0.1:30000 isn 1000\n +1ms C > S PSH-ACK seq 1 len 5\n",
+    );
+    script.extend((0..2).map(|n| open(31000 + n)));
+    let (_, connections) = run_with(&script, tiny());
+    let evicted: Vec<_> = connections
+        .iter()
+        .filter(|c| c.evicted())
+        .map(Connection::id)
+        .collect();
+    assert_eq!(evicted[..2], [64, 2], "{evicted:?}");
+}
+
+#[test]
+fn late_segments_of_an_evicted_connection_are_counted_not_taken_for_a_new_one() {
+    let script = Script::parse(&format!(
+        "{}client 10.0.0.1:20000\n +1s C > S SYN\n +1s S > C SYN-ACK\n client 10.0.0.1:20000 isn 4\n +1s C > S SYN",
+        syns(100)
+    ))
+    .expect("a good script");
+    let mut tracker = Tracker::new(tiny());
+    let changes: Vec<Change> = script
+        .segments()
+        .map(|segment| tracker.segment(segment))
+        .collect();
+    assert_eq!(tracker.losses().late_segments, 2);
+    assert_eq!(changes[100].connection, 1);
+    assert_eq!((changes[101].connection, changes[101].ack), (1, 1));
+    assert_eq!(
+        changes[102].connection, 101,
+        "another ISN is another connection"
+    );
+    assert!(changes[102].begins && !changes[101].begins);
+}

@@ -30,6 +30,7 @@
 
 mod frame;
 mod line;
+mod words;
 
 use std::fmt;
 

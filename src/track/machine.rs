@@ -5,55 +5,19 @@
 //! receiver on the assumption that it was delivered. What repeats an earlier segment moves nothing, because every rule
 //! here asks for a number that was not sent or acknowledged before. Time, labels and measures are not kept here.
 
-use super::event::ResetEffect;
-use super::sequence::{Sent, Taken};
+mod end;
+mod moves;
+mod reset;
+
+pub(super) use end::{End, Known};
+pub(super) use moves::{Did, Moves};
+
+use super::sequence::Sent;
 use crate::tcp::{Flags, Segment, SeqNumber, TcpState};
 
 /// How far an acknowledgment may run ahead of what the capture saw before it is taken for nonsense: the largest window
 /// that RFC 7323 section 2.3 allows.
 const LARGEST_WINDOW: u32 = 1 << 30;
-
-bitflags::bitflags! {
-    /// What is known of one end.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-    pub(super) struct Known: u16 {
-        /// `base` is set: its ISS, or one less than the first number seen of it.
-        const BASE = 1 << 0;
-        /// Its SYN was seen, with or without ACK: `base` is its ISS.
-        const SYN = 1 << 1;
-        /// It sent a SYN without ACK: it opens actively.
-        const ACTIVE = 1 << 2;
-        /// It sent a SYN-ACK.
-        const SYN_ACK = 1 << 3;
-        /// `sent` holds numbers: SND.NXT is known.
-        const SENT = 1 << 4;
-        /// `una` is known: the peer acknowledged something.
-        const ACKED = 1 << 5;
-        /// Its SYN is acknowledged.
-        const SYN_ACKED = 1 << 6;
-        /// It sent a FIN, whose number is `fin`.
-        const FIN = 1 << 7;
-        /// Its FIN is acknowledged.
-        const FIN_ACKED = 1 << 8;
-    }
-}
-
-/// One end's state and numbers.
-#[derive(Clone, Debug, Default)]
-pub(super) struct End {
-    pub(super) state: Option<TcpState>,
-    pub(super) known: Known,
-    /// ISS, or what stands in for it.
-    pub(super) base: SeqNumber,
-    /// SND.UNA as its peer's acknowledgments tell.
-    pub(super) una: SeqNumber,
-    /// The number that its FIN takes.
-    pub(super) fin: SeqNumber,
-    /// The receive window it offered last, in bytes.
-    pub(super) window: u32,
-    /// What it sent.
-    pub(super) sent: Sent,
-}
 
 /// How both SYNs met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -78,51 +42,6 @@ pub(super) enum Over {
     Reset,
 }
 
-bitflags::bitflags! {
-    /// What a segment did, as far as both machines are concerned.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-    pub(super) struct Did: u16 {
-        /// A SYN without ACK, the sender's first.
-        const SYN = 1 << 0;
-        /// A SYN without ACK that repeats one.
-        const SYN_AGAIN = 1 << 1;
-        /// A SYN-ACK that acknowledges the other's SYN, the first.
-        const SYN_ACK = 1 << 2;
-        /// Both ends are synchronized now.
-        const COMPLETES = 1 << 3;
-        /// The SYNs crossed.
-        const CROSSES = 1 << 4;
-        /// The sender's first FIN.
-        const FIN = 1 << 5;
-        /// Acknowledges the peer's SYN for the first time.
-        const ACKS_SYN = 1 << 6;
-        /// Acknowledges the peer's FIN for the first time.
-        const ACKS_FIN = 1 << 7;
-        /// An acknowledgment number further on than any before.
-        const ACKS_NEW = 1 << 8;
-        /// Its acknowledgment number belongs to no SYN of the peer: it speaks of an older connection.
-        const ACKS_OTHER = 1 << 9;
-        /// The SYN-ACK acknowledges data of the SYN.
-        const TAKES_SYN_DATA = 1 << 10;
-        /// The SYN-ACK leaves data of the SYN unacknowledged.
-        const LEAVES_SYN_DATA = 1 << 11;
-    }
-}
-
-/// What one segment did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Moves {
-    pub(super) did: Did,
-    /// What an RST did.
-    pub(super) reset: Option<ResetEffect>,
-    /// Payload bytes acknowledged for the first time.
-    pub(super) acked: u32,
-    /// Acknowledged bytes that the capture never saw.
-    pub(super) unseen: u32,
-    /// What the payload added.
-    pub(super) taken: Taken,
-}
-
 /// Both machines of one connection. `ends` is indexed by [`Side`](crate::tcp::Side); a socket connected to itself has one
 /// end, the first.
 #[derive(Clone, Debug, Default)]
@@ -136,50 +55,7 @@ pub(super) struct Machine {
     pub(super) fast_open: bool,
 }
 
-impl End {
-    fn knows(&self, what: Known) -> bool {
-        self.known.contains(what)
-    }
-
-    /// SND.NXT, as far as the capture saw it.
-    pub(super) fn nxt(&self) -> SeqNumber {
-        self.sent.nxt()
-    }
-
-    /// Payload bytes that were sent and are not acknowledged.
-    pub(super) fn in_flight(&self) -> u32 {
-        if !self.knows(Known::SENT) {
-            return 0;
-        }
-        let from = if self.knows(Known::ACKED) {
-            self.una
-        } else {
-            self.base + 1
-        };
-        let fin = u32::from(self.knows(Known::FIN) && !self.knows(Known::FIN_ACKED));
-        let open = self.nxt().distance(from).max(0).unsigned_abs();
-        open.saturating_sub(fin)
-    }
-
-    /// Whether its FIN or anything before is still unacknowledged.
-    fn synchronized(&self) -> bool {
-        self.state.is_some_and(TcpState::is_synchronized)
-    }
-}
-
 impl Machine {
-    /// Numbers are relative to these, and nothing else is known.
-    pub(super) fn joined_at(bases: [Option<SeqNumber>; 2]) -> Self {
-        let mut machine = Self::default();
-        for (end, base) in machine.ends.iter_mut().zip(bases) {
-            if let Some(base) = base {
-                end.base = base;
-                end.known |= Known::BASE;
-            }
-        }
-        machine
-    }
-
     /// A SYN without ACK from end `s` that cannot belong to what this machine has seen, because that end began with
     /// another number. The SYN of a split handshake may: its sender has only sent an ACK so far.
     pub(super) fn is_begun_anew(&self, segment: &Segment, s: usize) -> bool {
@@ -495,68 +371,6 @@ impl Machine {
         end.una = ack;
         end.known |= Known::ACKED;
         true
-    }
-
-    /// What an RST does depends on the state of the end that receives it (RFC 9293 section 3.10.7, RFC 5961 section 3).
-    fn reset(&mut self, segment: &Segment, s: usize, r: usize) -> ResetEffect {
-        if self.over.is_some() {
-            return ResetEffect::AfterClose;
-        }
-        let effect = match self.ends[r].state {
-            Some(TcpState::SynSent) => {
-                let end = &self.ends[r];
-                match segment.acknowledges() {
-                    Some(ack) if ack.after(end.base) && ack.at_or_before(end.nxt()) => {
-                        ResetEffect::Refuses
-                    }
-                    _ => ResetEffect::Ignored,
-                }
-            }
-            Some(TcpState::Listen) => ResetEffect::Ignored,
-            Some(TcpState::Closed) => ResetEffect::AfterClose,
-            None if self.ends[s].state == Some(TcpState::SynSent) => {
-                // Clears an older connection of the other end; the SYN is still under way (RFC 9293 figure 10).
-                self.ends[r].state = Some(TcpState::Closed);
-                return ResetEffect::Ends;
-            }
-            _ => self.judge_reset_number(segment, s, r),
-        };
-        match effect {
-            ResetEffect::Refuses => self.end_by(Over::Refused),
-            ResetEffect::AbortsOpening | ResetEffect::Ends => self.end_by(Over::Reset),
-            ResetEffect::Challenged | ResetEffect::AfterClose | ResetEffect::Ignored => {}
-        }
-        effect
-    }
-
-    /// Exactly the expected number ends the connection, another one in the window is challenged, the rest is ignored.
-    /// Which number the receiver expects is known to lie between what it acknowledged and what was sent to it; both
-    /// ends of that range are accepted, because a segment seen here may not have arrived.
-    fn judge_reset_number(&self, segment: &Segment, s: usize, r: usize) -> ResetEffect {
-        let sender = &self.ends[s];
-        let opening =
-            !self.complete && (sender.knows(Known::SYN) || self.ends[r].knows(Known::SYN));
-        let unknown = !sender.knows(Known::SENT);
-        let at_nxt = sender.knows(Known::SENT) && segment.seq == sender.nxt();
-        let at_una = sender.knows(Known::ACKED) && segment.seq == sender.una;
-        if unknown || at_nxt || at_una {
-            return if opening {
-                ResetEffect::AbortsOpening
-            } else {
-                ResetEffect::Ends
-            };
-        }
-        let expected = if sender.knows(Known::ACKED) {
-            sender.una
-        } else {
-            sender.nxt()
-        };
-        let ahead = segment.seq.distance(expected);
-        if ahead > 0 && ahead.unsigned_abs() < self.ends[r].window.max(1) {
-            ResetEffect::Challenged
-        } else {
-            ResetEffect::Ignored
-        }
     }
 
     fn end_by(&mut self, over: Over) {

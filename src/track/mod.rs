@@ -18,6 +18,7 @@ mod pressure;
 #[cfg(test)]
 mod script;
 mod sequence;
+mod speech;
 mod tracker;
 mod trouble;
 mod verdict;

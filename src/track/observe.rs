@@ -2,34 +2,30 @@
 
 use arrayvec::ArrayVec;
 
-use super::connection::{Connection, IcmpRemark, Offer, Party, Roles, RoundTrips};
-use super::event::{Change, Event, RepeatCause, ResetEffect, Transition};
-use super::hardship::{Hardships, Stretch};
-use super::labels::{Facts, Judge};
+use super::connection::{Connection, IcmpRemark, Offer, Party, Roles};
+use super::event::{Change, Event, Transition};
+use super::hardship::Hardships;
+use super::labels::Judge;
 use super::machine::{Crossing, Did, Machine, Moves};
 use super::opening::Opening;
 use super::tracker::{ConnectionId, LabelRules, Slot};
-use super::trouble::{IDLE_BEFORE_RESET, RESET_FOLLOWS_WITHIN, SILENT_AFTER};
-use super::waits::{Speech, Wait, Waits, longer};
+use super::waits::Waits;
 use super::wireshark::Analysis;
 use super::zeek::Record;
 use crate::tcp::{
     Direction, Endpoint, FastOpen, Flags, IcmpError, IcmpKind, Labels, OptionsSeen, Segment, Side,
     TcpState,
 };
-use crate::time::Span;
-
-/// Shifts above this are used as this (RFC 7323 section 2.3).
-const MAX_SHIFT: u8 = 14;
+use crate::time::Timestamp;
 
 /// Who sends to whom, in the numberings that the parts of a connection use.
 #[derive(Clone, Copy)]
-struct Way {
-    from: Side,
-    to: Side,
+pub(super) struct Way {
+    pub(super) from: Side,
+    pub(super) to: Side,
     /// Machines of sender and receiver; the same one for a socket connected to itself.
-    s: usize,
-    r: usize,
+    pub(super) s: usize,
+    pub(super) r: usize,
     /// 0 for the end that sent the connection's first segment.
     teller: usize,
 }
@@ -42,26 +38,38 @@ impl Connection {
         client: Endpoint,
         roles: Roles,
     ) -> Self {
-        let client_sends = client == segment.tuple.source;
-        let (server, first_sender) = if client_sends {
+        let (server, first_sender) = if client == segment.tuple.source {
             (segment.tuple.destination, Side::Client)
         } else {
             (segment.tuple.source, Side::Server)
         };
         Self {
-            endpoints: [client, server],
             id,
             roles,
-            evicted: false,
-            lingers: false,
             first_sender,
-            reset_by: Side::Client,
-            reset: 0,
             first_frame: segment.frame,
-            last_frame: segment.frame,
             start: segment.time,
             last: segment.time,
-            until: segment.time,
+            ..Self::husk([client, server])
+        }
+    }
+
+    /// Nothing yet: what fills the place of a connection that has left the table.
+    pub(super) fn husk(endpoints: [Endpoint; 2]) -> Self {
+        Self {
+            endpoints,
+            id: 0,
+            roles: Roles::Assumed,
+            evicted: false,
+            lingers: false,
+            first_sender: Side::Client,
+            reset_by: Side::Client,
+            reset: 0,
+            first_frame: 0,
+            last_frame: 0,
+            start: Timestamp::default(),
+            last: Timestamp::default(),
+            until: Timestamp::default(),
             machine: Machine::default(),
             parties: [Party::default(), Party::default()],
             opening: Opening::new(),
@@ -72,6 +80,16 @@ impl Connection {
             wireshark: Analysis::new(),
             zeek: Record::new(),
         }
+    }
+
+    /// Bytes it takes up beside the table.
+    #[inline]
+    pub(super) fn heap(&self) -> usize {
+        let hardships = self
+            .hardships
+            .as_ref()
+            .map_or(0, |_| size_of::<Hardships>());
+        self.judge.heap() + hardships
     }
 
     /// Which way `segment` travels. A socket connected to itself leaves no address to tell by, so what asks goes to the
@@ -145,7 +163,8 @@ impl Connection {
                 self.judge.observe(segment, way.teller, wireshark),
             ),
         };
-        let (window, window_scale) = self.offered_window(segment, way);
+        let window = self.wireshark.window(segment, way.teller);
+        self.machine.ends[way.s].window = window;
         if self.machine.crossing == Crossing::Split {
             ruling.facts.simultaneous_open = false;
             ruling.labels -= Labels::SIMULTANEOUS_OPEN;
@@ -167,6 +186,7 @@ impl Connection {
             .events(self.machine.ends[way.r].base, &mut events);
         mark_congestion(segment, &mut events);
         let after = self.states();
+        let (seq, ack) = self.relative_numbers(segment, way);
         let transition = |side: Side| Transition {
             before: before[side as usize],
             after: after[side as usize],
@@ -176,12 +196,13 @@ impl Connection {
             slot,
             begins,
             direction,
-            seq: segment.seq.relative_to(self.machine.ends[way.s].base),
-            ack: segment
-                .acknowledges()
-                .map_or(0, |ack| ack.relative_to(self.machine.ends[way.r].base)),
+            seq,
+            ack,
             window,
-            window_scale,
+            window_scale: self
+                .wireshark
+                .window_scale(way.teller)
+                .filter(|_| !segment.flags.contains(Flags::SYN)),
             labels,
             client: transition(Side::Client),
             server: transition(Side::Server),
@@ -218,69 +239,21 @@ impl Connection {
         }
     }
 
-    /// The receive window in bytes, and the scale it was computed with (RFC 7323 section 2.3).
+    /// The numbers that everybody else shows, too. Only in a split handshake Wireshark counts from the wrong segment.
     #[inline]
-    fn offered_window(&mut self, segment: &Segment, way: Way) -> (u32, Option<u8>) {
-        let scale = if segment.flags.contains(Flags::SYN) {
-            None
-        } else {
-            self.window_scale(way.from)
-        };
-        let window = u32::from(segment.window) << scale.unwrap_or(0);
-        self.machine.ends[way.s].window = window;
-        (window, scale)
-    }
-
-    fn window_scale(&self, side: Side) -> Option<u8> {
-        let own = self.parties[side as usize].offer.as_ref()?.window_scale?;
-        let other = if self.is_self() { side } else { !side };
-        self.parties[other as usize].offer.as_ref()?.window_scale?;
-        Some(own.min(MAX_SHIFT))
-    }
-
-    fn tell_reset(
-        &mut self,
-        segment: &Segment,
-        way: Way,
-        moves: &Moves,
-        events: &mut ArrayVec<Event, 8>,
-    ) {
-        let Some(effect) = moves.reset else {
-            return;
-        };
-        let _ = events.try_push(Event::Resets { effect });
-        let ends = matches!(
-            effect,
-            ResetEffect::Refuses | ResetEffect::AbortsOpening | ResetEffect::Ends
-        );
-        if ends && self.machine.over.is_some() {
-            self.reset = segment.frame;
-            self.reset_by = way.from;
-            self.judge_idle(segment, way.from);
-            let ended = self.waits.reset(segment.frame, segment.time);
-            self.note_silence(ended);
+    fn relative_numbers(&self, segment: &Segment, way: Way) -> (u32, u32) {
+        if self.machine.crossing != Crossing::Split {
+            return (
+                self.wireshark.relative_seq(segment, way.teller),
+                self.wireshark.relative_ack(segment, way.teller),
+            );
         }
-    }
-
-    /// Keeps the idle stretch before an RST only where the RST answers what ended it, or ended it itself.
-    fn judge_idle(&mut self, segment: &Segment, from: Side) {
-        let (frame, since) = self
-            .waits
-            .turn
-            .map_or((self.first_frame, self.start), |turn| {
-                (turn.frame, turn.time)
-            });
-        if segment.time - since >= IDLE_BEFORE_RESET {
-            let mut stretch = Stretch::begin(frame, since);
-            stretch.extend(segment.frame, segment.time);
-            self.hardships.get_or_insert_default().idle = Some((from, stretch));
-            return;
-        }
-        if let Some(hardships) = &mut self.hardships {
-            hardships.idle = hardships.idle.filter(|(by, idle)| {
-                *by != from && segment.time - (idle.began + idle.lasted) <= RESET_FOLLOWS_WITHIN
-            });
-        }
+        let base = |end: usize| self.machine.ends[end].base;
+        let ack = segment.acknowledges();
+        (
+            segment.seq.relative_to(base(way.s)),
+            ack.map_or(0, |ack| ack.relative_to(base(way.r))),
+        )
     }
 
     fn tell_opening(
@@ -321,109 +294,6 @@ impl Connection {
                 syn_to_synack,
                 synack_to_ack,
             });
-        }
-    }
-
-    /// New bytes and FINs: whose turn it is.
-    fn tell_speech(
-        &mut self,
-        segment: &Segment,
-        way: Way,
-        moves: &Moves,
-        labels: Labels,
-        events: &mut ArrayVec<Event, 8>,
-    ) {
-        let fin = moves.did.contains(Did::FIN);
-        if fin {
-            let first = self.is_self() || self.parties[way.to as usize].fin == 0;
-            let _ = events.try_push(Event::Finishes { first });
-        }
-        let in_syn = moves.did.contains(Did::SYN) && segment.len > 0;
-        let bytes = moves.taken.fresh > 0 || in_syn;
-        if !(bytes || fin) || labels.contains(Labels::KEEP_ALIVE) {
-            return;
-        }
-        self.note_idle(segment, way.from);
-        let held_back = self.hardships.as_mut().is_some_and(|hard| {
-            std::mem::take(&mut hard.windows.reopened) || hard.windows.is_closed(way.to)
-        });
-        let ended = self.waits.speak(Speech {
-            side: way.from,
-            bytes,
-            fin,
-            held_back,
-            frame: segment.frame,
-            time: segment.time,
-        });
-        self.note_silence(ended);
-    }
-
-    /// A long silence ends here; or somebody replies, and it did no harm.
-    fn note_idle(&mut self, segment: &Segment, from: Side) {
-        if let Some(hardships) = &mut self.hardships {
-            hardships.idle = hardships.idle.filter(|(by, _)| *by == from);
-        }
-        let Some(turn) = self.waits.turn else {
-            return;
-        };
-        if segment.time - turn.time >= IDLE_BEFORE_RESET {
-            let mut stretch = Stretch::begin(turn.frame, turn.time);
-            stretch.extend(segment.frame, segment.time);
-            self.hardships.get_or_insert_default().idle = Some((from, stretch));
-        }
-    }
-
-    fn note_silence(&mut self, ended: Option<Wait>) {
-        let Some(wait) = ended.filter(|wait| wait.for_data && wait.lasted >= SILENT_AFTER) else {
-            return;
-        };
-        let kept = &mut self.hardships.get_or_insert_default().silent[wait.owed_by as usize];
-        if longer(Some(wait), *kept) {
-            *kept = Some(wait);
-        }
-    }
-
-    /// Closed windows and repeats.
-    fn tell_hardship(&mut self, segment: &Segment, way: Way, facts: &Facts, labels: Labels) {
-        let (frame, time) = (segment.frame, segment.time);
-        let wanted = self.parties[way.to as usize].fin == 0;
-        if labels.contains(Labels::ZERO_WINDOW) && wanted {
-            let hardships: &mut Hardships = self.hardships.get_or_insert_default();
-            hardships.windows.close(way.from, frame, time);
-        }
-        if labels.intersects(Labels::ANY_RETRANSMISSION) {
-            let data = facts.repeats.and_then(|repeat| {
-                let unheard = segment.len > 0 && repeat.cause != RepeatCause::Spurious;
-                let before = repeat.after.filter(|_| unheard)?;
-                Some((repeat.frame?, time + (Span::ZERO - before)))
-            });
-            let hardships: &mut Hardships = self.hardships.get_or_insert_default();
-            hardships.repeats.repeat(way.from, frame, time, data);
-        }
-        let Some(hardships) = &mut self.hardships else {
-            return;
-        };
-        if facts.reopens_window.is_some() {
-            hardships.windows.open(way.from, frame, time);
-        }
-        if facts.probe.is_some() {
-            hardships.windows.probe(way.to, frame, time);
-        }
-    }
-
-    /// What the peer hears when this acknowledges something new.
-    fn hear(&mut self, segment: &Segment, way: Way, facts: &Facts) {
-        let Some(acknowledged) = facts.acknowledges else {
-            return;
-        };
-        if let Some(rtt) = acknowledged.rtt {
-            self.parties[way.to as usize].round_trips.sample(rtt);
-        }
-        if let Some(hardships) = &mut self.hardships {
-            hardships.repeats.heard(way.to);
-        }
-        if self.machine.ends[way.r].in_flight() == 0 {
-            self.waits.acknowledged(way.from, segment.time);
         }
     }
 
@@ -472,21 +342,5 @@ fn mark_congestion(segment: &Segment, events: &mut ArrayVec<Event, 8>) {
         segment.flags.intersects(Flags::ECE | Flags::CWR) && !segment.flags.contains(Flags::SYN);
     if in_ip || in_tcp {
         let _ = events.try_push(Event::CongestionMark { in_ip });
-    }
-}
-
-impl RoundTrips {
-    /// RFC 6298 section 2.3 with alpha 1/8.
-    fn sample(&mut self, rtt: Span) {
-        if self.count == 0 {
-            (self.min, self.max, self.smoothed) = (rtt, rtt, rtt);
-        } else {
-            self.min = self.min.min(rtt);
-            self.max = self.max.max(rtt);
-            let smoothed = self.smoothed.as_nanos();
-            let step = rtt.as_nanos().saturating_sub(smoothed) / 8;
-            self.smoothed = Span::from_nanos(smoothed.saturating_add(step));
-        }
-        self.count = self.count.saturating_add(1);
     }
 }

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
+use super::words::{Result, Words, expected, flags, span, timestamp};
 use super::{Problem, ScriptError, Step};
 use crate::tcp::{
     Endpoint, FastOpen, Flags, FourTuple, IcmpError, IcmpKind, IpFacts, Options, OptionsSeen,
-    Preview, SackBlock, Segment, SeqNumber,
+    Preview, Segment, SeqNumber,
 };
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// When nothing says otherwise, the first segment's time: some instant with a round number.
 const START: Timestamp = Timestamp::new(1_700_000_000, 0);
@@ -35,13 +36,6 @@ struct Reader {
     now: Timestamp,
     steps: Vec<Step>,
 }
-
-/// The rest of one line.
-struct Words<'a> {
-    rest: &'a str,
-}
-
-type Result<T> = std::result::Result<T, Problem>;
 
 pub(super) fn parse(text: &str) -> std::result::Result<Vec<Step>, ScriptError> {
     let mut reader = Reader {
@@ -72,13 +66,6 @@ fn end(address: [u8; 4], port: u16, isn: u32) -> End {
         next: SeqNumber(isn),
         latest: None,
     }
-}
-
-fn expected<T>(what: &'static str, found: &str) -> Result<T> {
-    Err(Problem::Expected {
-        what,
-        found: found.to_owned(),
-    })
 }
 
 impl Reader {
@@ -350,135 +337,5 @@ fn side(word: &str) -> Result<usize> {
         "C" => Ok(0),
         "S" => Ok(1),
         word => expected("`C` or `S`", word),
-    }
-}
-
-fn flags(word: &str) -> Option<Flags> {
-    if word == "none" {
-        return Some(Flags::empty());
-    }
-    if word.is_empty() {
-        return None;
-    }
-    word.split('-').try_fold(Flags::empty(), |flags, name| {
-        Flags::from_name(name).map(|flag| flags | flag)
-    })
-}
-
-/// `0`, `12us`, `1.5s`, `-3ms`.
-fn span(text: &str) -> Option<Span> {
-    let digits = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .unwrap_or(text.len());
-    let (amount, unit) = text.split_at(digits);
-    let unit = match unit {
-        "ns" => 1.0,
-        "us" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        "" if amount == "0" => 1.0,
-        _ => return None,
-    };
-    let amount: f64 = amount.parse().ok()?;
-    amount
-        .is_finite()
-        .then(|| Span::from_nanos((amount * unit).round() as i64))
-}
-
-/// Seconds with up to nine decimals.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let nanos = format!("{fraction:0<9}").parse().ok()?;
-    Some(Timestamp::new(seconds.parse().ok()?, nanos))
-}
-
-impl<'a> Words<'a> {
-    /// The next word; empty at the end of the line or at a comment.
-    fn next(&mut self) -> &'a str {
-        let rest = self.rest.trim_start();
-        if rest.starts_with('#') {
-            self.rest = "";
-            return "";
-        }
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let (word, rest) = rest.split_at(end);
-        self.rest = rest;
-        word
-    }
-
-    fn peek(&self) -> &'a str {
-        Words { rest: self.rest }.next()
-    }
-
-    fn end(&mut self) -> Result<()> {
-        match self.next() {
-            "" => Ok(()),
-            word => expected("the end of the line", word),
-        }
-    }
-
-    fn number<T: TryFrom<u64>>(&mut self) -> Result<T> {
-        let word = self.next();
-        let Ok(number) = word.parse::<u64>() else {
-            return expected("a number", word);
-        };
-        match T::try_from(number) {
-            Ok(number) => Ok(number),
-            Err(_) => expected("a number that fits the field", word),
-        }
-    }
-
-    /// `100-200`
-    fn sack(&mut self, isn: SeqNumber) -> Result<SackBlock> {
-        let word = self.next();
-        let edges = word.split_once('-').and_then(|(left, right)| {
-            Some((left.parse::<u32>().ok()?, right.parse::<u32>().ok()?))
-        });
-        match edges {
-            Some((left, right)) => Ok(SackBlock {
-                left: isn + left,
-                right: isn + right,
-            }),
-            None => expected("a range such as 100-200", word),
-        }
-    }
-
-    /// A text in quotation marks.
-    fn text(&mut self) -> Result<Vec<u8>> {
-        let rest = self.rest.trim_start();
-        let mut bytes = Vec::new();
-        let mut chars = rest.char_indices().skip(1);
-        while let Some((at, c)) = chars.next() {
-            match c {
-                '"' => {
-                    self.rest = &rest[at + 1..];
-                    return Ok(bytes);
-                }
-                '\\' => bytes.push(escaped(&mut chars)?),
-                c => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            }
-        }
-        expected("a closing quotation mark", "")
-    }
-}
-
-fn escaped(chars: &mut impl Iterator<Item = (usize, char)>) -> Result<u8> {
-    let mut next = || chars.next().map(|(_, c)| c);
-    match next() {
-        Some('n') => Ok(b'\n'),
-        Some('r') => Ok(b'\r'),
-        Some('"') => Ok(b'"'),
-        Some('\\') => Ok(b'\\'),
-        Some('x') => {
-            let digits = [next(), next()].map(|c| c.and_then(|c| c.to_digit(16)));
-            match digits {
-                [Some(high), Some(low)] => Ok((high * 16 + low) as u8),
-                _ => expected("two hexadecimal digits after \\x", ""),
-            }
-        }
-        _ => expected("one of n, r, \", \\ or xNN after a backslash", ""),
     }
 }

@@ -115,7 +115,7 @@ impl Half {
         let new = if old == 0 {
             rtt.as_nanos()
         } else {
-            old + (rtt.as_nanos() - old) / 8
+            old.saturating_add(rtt.as_nanos().saturating_sub(old) / 8)
         };
         self.round_trip = Span::from_nanos(new.max(1));
     }

@@ -1,0 +1,69 @@
+//! RSTs: which of them end a connection, which are challenged, which are ignored.
+
+use super::{Known, Machine, Over};
+use crate::tcp::{Segment, TcpState};
+use crate::track::ResetEffect;
+
+impl Machine {
+    /// What an RST does depends on the state of the end that receives it (RFC 9293 section 3.10.7, RFC 5961 section 3).
+    pub(super) fn reset(&mut self, segment: &Segment, s: usize, r: usize) -> ResetEffect {
+        if self.over.is_some() {
+            return ResetEffect::AfterClose;
+        }
+        let effect = match self.ends[r].state {
+            Some(TcpState::SynSent) => {
+                let end = &self.ends[r];
+                match segment.acknowledges() {
+                    Some(ack) if ack.after(end.base) && ack.at_or_before(end.nxt()) => {
+                        ResetEffect::Refuses
+                    }
+                    _ => ResetEffect::Ignored,
+                }
+            }
+            Some(TcpState::Listen) => ResetEffect::Ignored,
+            Some(TcpState::Closed) => ResetEffect::AfterClose,
+            None if self.ends[s].state == Some(TcpState::SynSent) => {
+                // Clears an older connection of the other end; the SYN is still under way (RFC 9293 figure 10).
+                self.ends[r].state = Some(TcpState::Closed);
+                return ResetEffect::Ends;
+            }
+            _ => self.judge_reset_number(segment, s, r),
+        };
+        match effect {
+            ResetEffect::Refuses => self.end_by(Over::Refused),
+            ResetEffect::AbortsOpening | ResetEffect::Ends => self.end_by(Over::Reset),
+            ResetEffect::Challenged | ResetEffect::AfterClose | ResetEffect::Ignored => {}
+        }
+        effect
+    }
+
+    /// Exactly the expected number ends the connection, another one in the window is challenged, the rest is ignored.
+    /// Which number the receiver expects is known to lie between what it acknowledged and what was sent to it; both
+    /// ends of that range are accepted, because a segment seen here may not have arrived.
+    fn judge_reset_number(&self, segment: &Segment, s: usize, r: usize) -> ResetEffect {
+        let sender = &self.ends[s];
+        let opening =
+            !self.complete && (sender.knows(Known::SYN) || self.ends[r].knows(Known::SYN));
+        let unknown = !sender.knows(Known::SENT);
+        let at_nxt = sender.knows(Known::SENT) && segment.seq == sender.nxt();
+        let at_una = sender.knows(Known::ACKED) && segment.seq == sender.una;
+        if unknown || at_nxt || at_una {
+            return if opening {
+                ResetEffect::AbortsOpening
+            } else {
+                ResetEffect::Ends
+            };
+        }
+        let expected = if sender.knows(Known::ACKED) {
+            sender.una
+        } else {
+            sender.nxt()
+        };
+        let ahead = segment.seq.distance(expected);
+        if ahead > 0 && ahead.unsigned_abs() < self.ends[r].window.max(1) {
+            ResetEffect::Challenged
+        } else {
+            ResetEffect::Ignored
+        }
+    }
+}
