@@ -137,6 +137,7 @@ impl<S: Sink> Sink for Watch<S> {
             return Ok(());
         }
         if self.may_skip {
+            self.say_skipped();
             self.told.insert(tracked.change.connection);
         }
         self.inner.segment(tracked)?;
@@ -160,9 +161,9 @@ impl<S: Sink> Sink for Watch<S> {
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
         self.inner.pause(quiet)?;
-        self.say_skipped();
-        // The packets that a message speaks of may still be on their way while it is quiet for a moment only.
+        // While it is quiet for a moment only, the packets that a message speaks of may still be on their way.
         if quiet == Quiet::While {
+            self.say_skipped();
             self.say_words();
         }
         if self.shown == 0
