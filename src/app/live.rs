@@ -50,7 +50,11 @@ fn watch(
     output: Output,
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
-    let on_terminal = output.is_terminal() && command.output.format != Some(Format::Json);
+    let by_rows = matches!(
+        command.output.format,
+        None | Some(Format::Timeline | Format::Plain)
+    );
+    let may_skip = by_rows && output.is_terminal();
     let shown = show::happening(
         &command.output,
         output,
@@ -60,7 +64,7 @@ fn watch(
     let (words, queue) = mpsc::channel();
     let idle = plan.hint_when_idle(command, &source);
     let mut sink = Both {
-        first: Watch::new(shown, queue, idle, on_terminal),
+        first: Watch::new(shown, queue, idle, may_skip),
         second: ExpectSink::new(command.expect.clone()),
     };
     let tracker = Tracker::new(Limits {

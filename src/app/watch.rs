@@ -2,6 +2,7 @@
 //!
 //! What other threads have to say is kept back until the packets that came before it have been shown.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,7 +12,7 @@ use super::say;
 use crate::explain::Totals;
 use crate::tcp::{Endpoint, IcmpError, Side};
 use crate::time::{Span, Timestamp};
-use crate::track::{Connection, Verdict};
+use crate::track::{Connection, ConnectionId, Verdict};
 
 /// How long nothing may arrive before a person is told what to try.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -38,6 +39,8 @@ pub(crate) struct Watch<S> {
     /// Rows may be left out when they cannot be written as fast as packets come.
     may_skip: bool,
     skipped: u64,
+    /// Connections that have a row, and are not final: the last words about others would come out of nowhere.
+    told: HashSet<ConnectionId>,
 }
 
 impl<S: Sink> Watch<S> {
@@ -59,6 +62,7 @@ impl<S: Sink> Watch<S> {
             shown: 0,
             may_skip,
             skipped: 0,
+            told: HashSet::new(),
         }
     }
 
@@ -132,6 +136,10 @@ impl<S: Sink> Sink for Watch<S> {
         if self.skips(tracked) {
             return Ok(());
         }
+        if self.may_skip {
+            self.say_skipped();
+            self.told.insert(tracked.change.connection);
+        }
         self.inner.segment(tracked)?;
         if let Some(remark) = self.notice_localhost(tracked) {
             self.inner.pause(Quiet::Moment)?;
@@ -145,14 +153,17 @@ impl<S: Sink> Sink for Watch<S> {
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        if self.may_skip && !self.told.remove(&connection.id()) {
+            return Ok(());
+        }
         self.inner.connection(connection)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
         self.inner.pause(quiet)?;
-        self.say_skipped();
-        // The packets that a message speaks of may still be on their way while it is quiet for a moment only.
+        // While it is quiet for a moment only, the packets that a message speaks of may still be on their way.
         if quiet == Quiet::While {
+            self.say_skipped();
             self.say_words();
         }
         if self.shown == 0

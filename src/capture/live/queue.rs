@@ -1,0 +1,171 @@
+//! Packets between the thread that empties the kernel's ring and whoever analyses them.
+//!
+//! The ring alone cannot bridge a pause of the analysis: the kernel closes a block every millisecond, full or not, so
+//! that 128 quiet packets can fill 64 MiB. Here packets lie side by side, and a slow reader costs nothing until the limit.
+
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::batch::Batch;
+
+/// Memory for packets that nobody has taken yet. When it is used up the ring fills, and then the kernel drops and counts.
+const LIMIT: usize = 64 * 1024 * 1024;
+/// A batch that grew beyond this in a burst gives its memory back.
+const USUAL: usize = 4 * 1024 * 1024;
+
+/// What comes out.
+pub(super) enum Taken {
+    /// The batch has packets now.
+    Packets,
+    /// Nothing came in the given time.
+    Nothing,
+    /// Nothing comes any more; why, when that was not by request.
+    End(Option<io::Error>),
+}
+
+/// Two threads meet here: one puts batches in, one takes everything there is.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Something changed that one of the two may wait for.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Batch,
+    ended: bool,
+    error: Option<io::Error>,
+    /// Nobody takes packets any more.
+    abandoned: bool,
+    dropped: u64,
+}
+
+impl Queue {
+    /// Puts all packets of a batch in, and empties it. Waits while the queue is full; false when nobody takes any more.
+    pub(super) fn put(&self, batch: &mut Batch) -> bool {
+        let mut state = self.lock();
+        while state.waiting.size() > LIMIT && !state.abandoned {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.waiting.len() == 0 {
+            std::mem::swap(&mut state.waiting, batch);
+        } else {
+            state.waiting.append(batch);
+        }
+        batch.clear();
+        batch.shrink_to(USUAL);
+        self.changed.notify_all();
+        !state.abandoned
+    }
+
+    /// Takes everything there is in exchange for a used-up batch, waiting at most `patience` for something.
+    pub(super) fn take(&self, batch: &mut Batch, patience: Duration) -> Taken {
+        batch.clear();
+        let state = self.lock();
+        let nothing = |state: &mut State| state.waiting.len() == 0 && !state.ended;
+        let (mut state, _) = self
+            .changed
+            .wait_timeout_while(state, patience, nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.waiting.len() > 0 {
+            std::mem::swap(&mut state.waiting, batch);
+            self.changed.notify_all();
+            return Taken::Packets;
+        }
+        if state.ended {
+            return Taken::End(state.error.take());
+        }
+        Taken::Nothing
+    }
+
+    /// Nothing comes any more.
+    pub(super) fn end(&self, error: Option<io::Error>) {
+        let mut state = self.lock();
+        state.ended = true;
+        state.error = error;
+        self.changed.notify_all();
+    }
+
+    /// Nobody takes any more.
+    pub(super) fn abandon(&self) {
+        self.lock().abandoned = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn set_dropped(&self, dropped: u64) {
+        self.lock().dropped = dropped;
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    /// A thread that panicked left the state whole: no invariant spans two statements.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn packet(len: usize) -> Batch {
+        let mut batch = Batch::default();
+        batch.push(Timestamp::default(), len as u32, &vec![0; len]);
+        batch
+    }
+
+    #[test]
+    fn packets_gather_while_nobody_takes_them() {
+        let queue = Queue::default();
+        for _ in 0..1000 {
+            assert!(queue.put(&mut packet(60)));
+        }
+        let mut batch = Batch::default();
+        assert!(matches!(
+            queue.take(&mut batch, Duration::ZERO),
+            Taken::Packets
+        ));
+        assert_eq!(batch.len(), 1000);
+        assert!(matches!(
+            queue.take(&mut batch, Duration::ZERO),
+            Taken::Nothing
+        ));
+        queue.end(None);
+        assert!(matches!(
+            queue.take(&mut batch, Duration::ZERO),
+            Taken::End(None)
+        ));
+    }
+
+    #[test]
+    fn a_full_queue_waits_until_it_is_emptied_or_abandoned() {
+        let queue = Arc::new(Queue::default());
+        assert!(queue.put(&mut packet(LIMIT + 1)));
+        let putting = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.put(&mut packet(60))
+        });
+        let mut batch = Batch::default();
+        queue.take(&mut batch, Duration::ZERO);
+        assert!(putting.join().expect("no panic"), "emptied");
+
+        assert!(queue.put(&mut packet(LIMIT + 1)));
+        let putting = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.put(&mut packet(60))
+        });
+        queue.abandon();
+        assert!(!putting.join().expect("no panic"), "abandoned");
+    }
+}

@@ -1,0 +1,260 @@
+//! libpcap's ring: opened with the right settings, emptied without ever blocking for long.
+//!
+//! libpcap's own time-out does not fire while an interface is silent, so the waiting is done with `poll`, together with
+//! the pipe that says stop.
+
+use std::io::{self, PipeReader};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use pcap::{Active, Capture, Device};
+
+use super::batch::Batch;
+use super::queue::Queue;
+use super::{LiveError, Settings};
+use crate::capture::{Interface, LinkType};
+use crate::time::Timestamp;
+
+/// libpcap's time-out. The kernel hands over a block that is not full after this long, so it is also the latency.
+const BLOCK_TIMEOUT_MS: i32 = 1;
+/// How long an empty ring is waited on before the clock is looked at.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Packets taken from the ring at once. With the largest packets that is 4 MiB.
+const PACKETS_AT_ONCE: usize = 64;
+/// A batch ends when it holds this much, so that the first packet in it does not wait for many others.
+const BATCH_BYTES: usize = 512 * 1024;
+/// After a stop: how long the ring must have been empty before it counts as drained. Some times [`BLOCK_TIMEOUT_MS`].
+const SETTLE: Duration = Duration::from_millis(10);
+/// After a stop: give up draining after this long, whatever still arrives.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+
+/// An active capture.
+pub(super) struct Ring {
+    capture: Capture<Active>,
+}
+
+/// A capture that was opened, and what was found out about it.
+pub(super) struct Opened {
+    pub(super) ring: Ring,
+    pub(super) interface: Interface,
+    pub(super) loopback: bool,
+}
+
+/// Opens the interface.
+pub(super) fn open(settings: &Settings) -> Result<Opened, LiveError> {
+    let devices = Device::list().unwrap_or_default();
+    let device = choose(&devices, settings.interface.as_deref())?;
+    let name = device.name.clone();
+    let loopback = device.flags.is_loopback();
+    let mut capture = activate(device, settings).map_err(|refused| {
+        // Being allowed would not help with a filter that is wrong; whether it is can be found out without.
+        wrong_filter(settings.filter.as_deref()).unwrap_or(refused)
+    })?;
+    if let Some(expression) = &settings.filter {
+        capture
+            .filter(expression, true)
+            .map_err(|error| LiveError::Filter {
+                expression: expression.clone(),
+                words: words(&error),
+            })?;
+    }
+    let interface = Interface {
+        name: Some(name),
+        link: link_type(capture.get_datalink().0),
+        digits: if NANOSECONDS { 9 } else { 6 },
+        snaplen: settings.snaplen,
+    };
+    Ok(Opened {
+        ring: Ring { capture },
+        interface,
+        loopback,
+    })
+}
+
+impl Ring {
+    /// Moves packets into the queue until `stop` is set, the deadline passes, the capture fails, or nobody takes them.
+    pub(super) fn empty_into(
+        mut self,
+        queue: &Queue,
+        stop: &AtomicBool,
+        pipe: &PipeReader,
+        deadline: Option<Instant>,
+    ) {
+        let over = || deadline.is_some_and(|end| Instant::now() >= end);
+        let mut batch = Batch::default();
+        while !stop.load(Ordering::SeqCst) && !over() {
+            if let Err(error) = self.fill(&mut batch) {
+                queue.put(&mut batch);
+                queue.set_dropped(self.dropped());
+                return queue.end(Some(error));
+            }
+            if batch.len() == 0 {
+                queue.set_dropped(self.dropped());
+                let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+                self.wait(PATIENCE.min(left.unwrap_or(PATIENCE)), Some(pipe));
+            } else if !queue.put(&mut batch) {
+                return;
+            }
+        }
+        let ended = self.drain(queue, &mut batch);
+        queue.set_dropped(self.dropped());
+        queue.end(ended.err());
+    }
+
+    /// Takes what the ring still holds from before the stop. A block that is not full is handed over only when its
+    /// time is up, so an empty ring is looked at twice.
+    fn drain(&mut self, queue: &Queue, batch: &mut Batch) -> io::Result<()> {
+        let clock = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let stopped = Timestamp::new(clock.as_secs() as i64, clock.subsec_nanos());
+        let since = Instant::now();
+        while since.elapsed() < DRAIN_LIMIT {
+            self.fill(batch)?;
+            if batch.len() == 0 {
+                self.wait(SETTLE, None);
+                self.fill(batch)?;
+            }
+            if batch.len() == 0 {
+                return Ok(());
+            }
+            // Packets from after the stop were not asked for.
+            let enough = batch.cut_after(stopped);
+            if !queue.put(batch) || enough {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies packets out of the ring, without waiting.
+    fn fill(&mut self, batch: &mut Batch) -> io::Result<()> {
+        loop {
+            let taken = match self.capture.dispatch(Some(PACKETS_AT_ONCE), |packet| {
+                batch.push(time_of(packet.header), packet.header.len, packet.data);
+            }) {
+                Ok(taken) => taken,
+                Err(pcap::Error::TimeoutExpired) => 0,
+                Err(error) => return Err(io::Error::other(words(&error))),
+            };
+            if taken < PACKETS_AT_ONCE || batch.size() >= BATCH_BYTES {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until the ring has something or the pipe says stop, at most `limit`. A wait that fails is a short one.
+    fn wait(&self, limit: Duration, pipe: Option<&PipeReader>) {
+        // Rounded up: waking just before the deadline would mean waking twice.
+        let limit = limit.as_nanos().div_ceil(1_000_000) as u16;
+        let mut fds = vec![PollFd::new(self.capture.as_fd(), PollFlags::POLLIN)];
+        fds.extend(pipe.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+        let _ = poll(&mut fds, PollTimeout::from(limit));
+    }
+
+    /// Packets that found no room in the ring. The kernel's other counters are of no use: what was received is counted
+    /// twice on loopback, and what the interface dropped need not have matched the filter.
+    fn dropped(&mut self) -> u64 {
+        self.capture
+            .stats()
+            .map_or(0, |stats| u64::from(stats.dropped))
+    }
+}
+
+fn time_of(header: &pcap::PacketHeader) -> Timestamp {
+    #[cfg_attr(
+        target_pointer_width = "64",
+        expect(
+            clippy::useless_conversion,
+            reason = "seconds have 32 bits on some systems"
+        )
+    )]
+    let seconds = i64::from(header.ts.tv_sec);
+    // With nanosecond precision libpcap keeps nanoseconds where the field's name says microseconds.
+    let scale = if NANOSECONDS { 1 } else { 1_000 };
+    Timestamp::new(seconds, header.ts.tv_usec as u32 * scale)
+}
+
+/// libpcap gives nanoseconds for every device on Linux; elsewhere it depends, and microseconds always work.
+const NANOSECONDS: bool = cfg!(target_os = "linux");
+
+fn choose(devices: &[Device], name: Option<&str>) -> Result<Device, LiveError> {
+    let found = match name {
+        Some(name) => devices.iter().find(|device| device.name == name),
+        // By its flag: it is called `lo` on Linux, `lo0` on macOS and the BSDs.
+        None => devices.iter().find(|device| device.flags.is_loopback()),
+    };
+    found.cloned().ok_or_else(|| LiveError::NoSuchInterface {
+        name: name.map(ToOwned::to_owned),
+        available: devices
+            .iter()
+            .map(|device| device.name.clone())
+            .filter(|name| !NOT_NETWORKS.iter().any(|prefix| name.starts_with(prefix)))
+            .collect(),
+    })
+}
+
+/// Devices that libpcap lists and that never carry TCP.
+const NOT_NETWORKS: [&str; 5] = ["bluetooth", "dbus-", "nflog", "nfqueue", "usbmon"];
+
+fn activate(device: Device, settings: &Settings) -> Result<Capture<Active>, LiveError> {
+    let interface = device.name.clone();
+    let open = || {
+        let mut capture = Capture::from_device(device)?
+            .promisc(false)
+            .immediate_mode(false)
+            .timeout(BLOCK_TIMEOUT_MS)
+            .snaplen(i32::try_from(settings.snaplen).unwrap_or(i32::MAX))
+            .buffer_size(i32::try_from(settings.buffer_size).unwrap_or(i32::MAX));
+        if NANOSECONDS {
+            capture = capture.precision(pcap::Precision::Nano);
+        }
+        capture.open()?.setnonblock()
+    };
+    open().map_err(|error| {
+        let words = words(&error);
+        if is_permission(&words) {
+            LiveError::NotPermitted { interface, words }
+        } else {
+            LiveError::Failed { interface, words }
+        }
+    })
+}
+
+/// What is wrong with a filter as far as it can be told without an interface.
+fn wrong_filter(expression: Option<&str>) -> Option<LiveError> {
+    let expression = expression?;
+    let error = Capture::dead(pcap::Linktype::ETHERNET)
+        .ok()?
+        .compile(expression, true)
+        .err()?;
+    Some(LiveError::Filter {
+        expression: expression.to_owned(),
+        words: words(&error),
+    })
+}
+
+/// libpcap's codes do not reach us through its wrapper, so its words have to do. On Linux they are "Operation not
+/// permitted" or name `CAP_NET_RAW`, on macOS "Permission denied" for `/dev/bpf0`.
+fn is_permission(words: &str) -> bool {
+    ["permission", "not permitted", "Permission", "CAP_NET_RAW"]
+        .iter()
+        .any(|sign| words.contains(sign))
+}
+
+fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(words) => words.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The registry's number for libpcap's own, which differ by system only for raw IP.
+fn link_type(dlt: i32) -> LinkType {
+    match dlt {
+        12 | 14 => LinkType::RAW,
+        other => LinkType(other as u16),
+    }
+}
