@@ -10,6 +10,10 @@ use crate::track::{Event, RepeatCause};
 pub(in crate::track) const MAX_EVENTS: usize = 8;
 
 /// Facts about one segment; numbers are as in the header, not relative.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each read by its name in one place"
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(in crate::track) struct Facts {
     /// It repeats an earlier segment.

@@ -14,7 +14,7 @@ mod tests;
 
 use flow::{Flow, Marks};
 
-use crate::tcp::{FastOpen, Flags, Labels, Segment, SeqNumber};
+use crate::tcp::{FastOpen, Flags, Labels, Segment};
 use crate::time::{Span, Timestamp};
 
 /// Out of order rather than repeated, when the handshake's round trip is not known: within this of the highest segment.
@@ -113,11 +113,6 @@ impl Analysis {
             Some(ack) => ack.relative_to(self.flows[1 - self.flow(from)].base),
             None => 0,
         }
-    }
-
-    /// A relative number in the numbering of what `from` sends.
-    pub(super) fn relative(&self, number: SeqNumber, from: usize) -> u32 {
-        number.relative_to(self.flows[self.flow(from)].base)
     }
 
     /// The offered window in bytes; unscaled on a SYN and while the scale is unknown.

@@ -53,7 +53,7 @@ pub(super) struct End {
     /// Where its last FIN stood.
     pub(super) fin_at: SeqNumber,
     /// The number after its last FIN.
-    pub(super) fin_end: SeqNumber,
+    pub(super) after_fin: SeqNumber,
     /// Where its last RST stood.
     pub(super) rst_at: SeqNumber,
     contiguous: SeqNumber,
@@ -80,7 +80,7 @@ impl End {
             last: zero,
             highest_ack: zero,
             fin_at: zero,
-            fin_end: zero,
+            after_fin: zero,
             rst_at: zero,
             contiguous: zero,
             above_hole: zero,
@@ -187,7 +187,7 @@ impl End {
     fn close_hole(&mut self) {
         if self.marks.contains(Marks::HOLE) && self.contiguous.at_or_after(self.above_hole) {
             let fin =
-                u32::from(self.marks.contains(Marks::FIN_COUNTED) && self.last == self.fin_end);
+                u32::from(self.marks.contains(Marks::FIN_COUNTED) && self.last == self.after_fin);
             self.contiguous = self.contiguous.max(self.last - fin);
             self.marks -= Marks::HOLE;
         }
@@ -196,8 +196,8 @@ impl End {
     /// Forgets what is acknowledged. True when some of it was never seen.
     pub(super) fn trim(&mut self, ack: SeqNumber, partial: bool) -> bool {
         let mut up_to = ack;
-        if self.marks.contains(Marks::FIN_COUNTED) && up_to.at_or_after(self.fin_end) {
-            up_to = self.fin_end - 1;
+        if self.marks.contains(Marks::FIN_COUNTED) && up_to.at_or_after(self.after_fin) {
+            up_to = self.after_fin - 1;
         }
         let first_of_partial = partial && up_to.distance(self.start) <= 2;
         if self.state == State::Inactive || !up_to.after(self.contiguous) {

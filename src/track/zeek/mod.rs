@@ -79,13 +79,8 @@ impl Record {
             }
             (_, State::Reset) if inactive(originator) => "RSTRH",
             (_, State::Reset) => "RSTR",
-            (State::Reset, _) if inactive(responder) => {
-                if self.is_syn_then_reset() {
-                    "RSTOS0"
-                } else {
-                    "OTH"
-                }
-            }
+            (State::Reset, _) if inactive(responder) && self.is_syn_then_reset() => "RSTOS0",
+            (State::Reset, _) if inactive(responder) => "OTH",
             (State::Reset, _) => "RSTO",
             (State::Closed, State::Closed) => "SF",
             (State::Closed, _) if inactive(responder) => "SH",
@@ -133,7 +128,7 @@ impl Record {
         if flags.contains(Flags::FIN) {
             let end = &mut self.ends[from];
             end.marks |= Marks::FIN_COUNTED;
-            end.fin_end = segment.seq + segment.seq_len();
+            end.after_fin = segment.seq + segment.seq_len();
         }
         if flags.contains(Flags::ACK) {
             self.ends[1 - from].acknowledged(segment);
