@@ -423,10 +423,9 @@ fn facts_become_events_in_order_of_weight() {
 
 #[test]
 fn more_holes_than_are_remembered_do_no_harm() {
-    let script: String = (0..40)
-        .map(|at| format!("{} > PA {}+10 1 100\n", 30 + at, 11 + at * 20))
-        .collect();
-    let rulings = rulings(&format!("{OPEN}\n{script}"));
+    let lines = (0..40).map(|at| format!("{} > PA {}+10 1 100", 30 + at, 11 + at * 20));
+    let script: Vec<_> = std::iter::once(OPEN.to_owned()).chain(lines).collect();
+    let rulings = rulings(&script.join("\n"));
     assert!(
         rulings[3..]
             .iter()

@@ -97,10 +97,9 @@ fn letters_come_once_and_control_letters_again_with_another_number() {
 #[test]
 fn repeats_windows_and_gaps_are_counted_in_powers_of_ten() {
     assert_eq!(opened("30 > PA 1+9 1 9\n31 > PA 1+9 1 9"), "S1 ShADT");
-    let repeats: String = (0..10)
-        .map(|at| format!("{} > PA 1+9 1 9\n", 31 + at))
-        .collect();
-    assert_eq!(opened(&format!("30 > PA 1+9 1 9\n{repeats}")), "S1 ShADTT");
+    let sent = (30..41).map(|at| format!("{at} > PA 1+9 1 9"));
+    let repeats = sent.collect::<Vec<_>>().join("\n");
+    assert_eq!(opened(&repeats), "S1 ShADTT");
     assert_eq!(opened("30 < A 1+0 1 0\n31 < A 1+0 1 0"), "S1 ShAaw");
     assert_eq!(opened("30 > PA 1+9 1 9\n31 < A 1+0 30 9"), "S1 ShADaG");
     // A hole that was filled before the ACK is no gap.
