@@ -5,9 +5,9 @@
 //! and the connections' verdicts with the second argument: `verdict opened ended closed_by: troubles`.
 
 use handshake_watch::lab::script::{Script, Step};
-use handshake_watch::tcp::{Labels, Side, TcpState};
+use handshake_watch::tcp::{Labels, OptionsSeen, Side, TcpState};
 use handshake_watch::time::Span;
-use handshake_watch::track::{Change, Connection, Limits, ResetEffect, Tracker};
+use handshake_watch::track::{Change, Connection, Ended, Limits, Opened, ResetEffect, Tracker};
 
 /// SYN, SYN-ACK, ACK.
 const OPEN: &str = "
@@ -95,8 +95,8 @@ fn expectations(script: &str) -> impl Iterator<Item = &str> {
 
 fn summary(connection: &Connection) -> String {
     let mut words = vec![connection.verdict().name()];
-    words.extend(connection.opened().map(|opened| opened.name()));
-    words.extend(connection.ended().map(|ended| ended.name()));
+    words.extend(connection.opened().map(Opened::name));
+    words.extend(connection.ended().map(Ended::name));
     words.extend(connection.closed_by().map(Side::name));
     let troubles: Vec<_> = connection
         .troubles()
@@ -792,7 +792,8 @@ fn what_was_negotiated() {
         "0 C > S SYN mss 1460 wscale 7 sackok ts 1 0\n +1ms S > C SYN-ACK mss 1400 wscale 7 sackok\n +1ms C > S ACK",
     );
     let agreed = connection.negotiated().expect("both SYNs were seen");
-    assert!(agreed.window_scale && agreed.sack && !agreed.timestamps && !agreed.ecn);
+    let all = OptionsSeen::MSS | OptionsSeen::WINDOW_SCALE | OptionsSeen::SACK_PERMITTED;
+    assert_eq!((agreed.options, agreed.ecn), (all, false));
     assert_eq!(
         connection
             .peer(Side::Server)
@@ -806,9 +807,11 @@ fn what_was_negotiated() {
 
 /// `count` SYNs from as many ports, a second apart.
 fn syns(count: u16) -> String {
-    (0..count)
-        .map(|n| format!("client 10.0.0.1:{}\n +1s C > S SYN\n", 20000 + n))
-        .collect()
+    let mut script = String::new();
+    for port in 20000..20000 + count {
+        script += &format!("client 10.0.0.1:{port}\n +1s C > S SYN\n");
+    }
+    script
 }
 
 fn tiny() -> Limits {

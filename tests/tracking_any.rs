@@ -128,8 +128,7 @@ fn is_legal(before: Option<TcpState>, after: Option<TcpState>) -> bool {
         S::FinWait1 => matches!(after, S::FinWait2 | S::Closing | S::TimeWait),
         S::FinWait2 | S::Closing => after == S::TimeWait,
         S::CloseWait => matches!(after, S::LastAck | S::Closing | S::TimeWait),
-        S::LastAck => false,
-        S::TimeWait => false,
+        S::LastAck | S::TimeWait => false,
     }
 }
 

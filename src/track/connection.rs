@@ -39,15 +39,11 @@ pub struct Offer {
     pub ecn: bool,
 }
 
-/// What both SYNs agreed on. Something is agreed when both ends offered it.
+/// What both SYNs agreed on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Negotiated {
-    /// Window scaling (RFC 7323 section 2).
-    pub window_scale: bool,
-    /// Selective acknowledgments (RFC 2018).
-    pub sack: bool,
-    /// Timestamps (RFC 7323 section 3).
-    pub timestamps: bool,
+    /// Options that both ends sent: window scale and timestamps (RFC 7323), SACK permitted (RFC 2018) hold only then.
+    pub options: OptionsSeen,
     /// Explicit congestion notification (RFC 3168).
     pub ecn: bool,
 }
@@ -246,11 +242,8 @@ impl Connection {
     pub fn negotiated(&self) -> Option<Negotiated> {
         let client = self.parties[0].offer?;
         let server = self.parties[1].offer?;
-        let both = |option| client.seen.contains(option) && server.seen.contains(option);
         Some(Negotiated {
-            window_scale: both(OptionsSeen::WINDOW_SCALE),
-            sack: both(OptionsSeen::SACK_PERMITTED),
-            timestamps: both(OptionsSeen::TIMESTAMPS),
+            options: client.seen & server.seen,
             ecn: client.ecn && server.ecn,
         })
     }

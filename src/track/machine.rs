@@ -13,7 +13,7 @@ pub(super) use end::{End, Known};
 pub(super) use moves::{Did, Moves};
 
 use super::sequence::Sent;
-use crate::tcp::{Flags, Segment, SeqNumber, TcpState};
+use crate::tcp::{Flags, Segment, TcpState};
 
 /// How far an acknowledgment may run ahead of what the capture saw before it is taken for nonsense: the largest window
 /// that RFC 7323 section 2.3 allows.

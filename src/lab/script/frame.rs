@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use etherparse::{
-    IpFragOffset, IpHeaders, IpNumber, Ipv4Header, Ipv6FlowLabel, Ipv6Header, PacketBuilder,
-    TcpHeader, TcpOptions, icmpv4, icmpv6,
+    IpFragOffset, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv6Extensions, Ipv6FlowLabel,
+    Ipv6Header, PacketBuilder, TcpHeader, TcpOptions, icmpv4, icmpv6,
 };
 
 use super::Step;
@@ -59,7 +59,7 @@ fn ip(source: IpAddr, destination: IpAddr, facts: IpFacts) -> IpHeaders {
                 destination: destination.octets(),
                 ..Ipv4Header::default()
             };
-            IpHeaders::Ipv4(header, Default::default())
+            IpHeaders::Ipv4(header, Ipv4Extensions::default())
         }
         (source, destination) => {
             let header = Ipv6Header {
@@ -71,7 +71,7 @@ fn ip(source: IpAddr, destination: IpAddr, facts: IpFacts) -> IpHeaders {
                 source: octets6(source),
                 destination: octets6(destination),
             };
-            IpHeaders::Ipv6(header, Default::default())
+            IpHeaders::Ipv6(header, Ipv6Extensions::default())
         }
     }
 }
