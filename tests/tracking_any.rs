@@ -83,6 +83,7 @@ fn segments(recipes: Vec<Recipe>) -> Vec<Segment> {
             header_cut: false,
             options: Options::default(),
             preview: Preview::default(),
+            announces: None,
         });
     }
     segments

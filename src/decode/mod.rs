@@ -11,6 +11,7 @@ mod link;
 mod ip;
 mod tunnel;
 
+mod ftp;
 mod icmp;
 mod segment;
 

@@ -4,7 +4,7 @@ use etherparse::TcpHeaderSlice;
 
 use super::ip::Envelope;
 use super::part::Part;
-use super::{Decoded, Skip, options};
+use super::{Decoded, Skip, ftp, options};
 use crate::capture::Frame;
 use crate::tcp::{Endpoint, Flags, FourTuple, Preview, Segment, SeqNumber};
 
@@ -63,6 +63,13 @@ pub(super) fn segment<'a>(frame: &Frame<'a>, envelope: &Envelope, part: Part<'a>
         header_cut: cut,
         options: options::parse(&data[FIXED_LEN..captured_len], header_len - FIXED_LEN),
         preview: Preview::of(&data[captured_len..]),
+        announces: if header.source_port() == ftp::CONTROL
+            || header.destination_port() == ftp::CONTROL
+        {
+            ftp::announced(&data[captured_len..], envelope.source)
+        } else {
+            None
+        },
     })
 }
 

@@ -1,6 +1,7 @@
 //! One TCP segment as decoded: a small value without heap, so that millions can pass through a channel.
 
 use std::fmt;
+use std::num::NonZeroU16;
 
 use super::{Flags, FourTuple, Options, SeqNumber};
 use crate::time::Timestamp;
@@ -36,6 +37,8 @@ pub struct Segment {
     pub options: Options,
     /// The first captured bytes of the payload.
     pub preview: Preview,
+    /// The port on which the sender says, in FTP, that it waits for a data connection.
+    pub announces: Option<NonZeroU16>,
 }
 
 /// Facts from the IP header.

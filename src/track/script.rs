@@ -70,6 +70,7 @@ pub(super) fn segment(line: &str, frame: u64, ports: [u16; 2]) -> (Segment, usiz
         header_cut: false,
         options,
         preview: Preview::default(),
+        announces: None,
     };
     (segment, from)
 }

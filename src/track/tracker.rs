@@ -28,6 +28,10 @@ const WELL_KNOWN: u16 = 1024;
 /// What a connection costs beside its own size and heap: its place in the table and in queues.
 const OVERHEAD: usize = 64;
 
+/// Announced data connections that are remembered: each is opened right after its announcement, so that few are due at
+/// once; looking through these costs nothing where nobody speaks FTP.
+const ANNOUNCED: usize = 64;
+
 /// Fewer connections than this are never kept, however little memory is allowed: less would make nonsense of the output.
 const FEWEST: usize = 64;
 
@@ -99,6 +103,8 @@ pub struct Tracker {
     lingering: VecDeque<(Timestamp, u32, ConnectionId)>,
     pressure: Pressure,
     graves: Graves,
+    /// Where data connections were announced, the latest last.
+    announced: VecDeque<Endpoint>,
     /// Stands for an evicted connection while a late segment of it is looked at.
     shade: Option<Box<Connection>>,
     losses: Losses,
@@ -124,6 +130,7 @@ impl Tracker {
             lingering: VecDeque::new(),
             pressure: Pressure::default(),
             graves: Graves::default(),
+            announced: VecDeque::new(),
             shade: None,
             losses: Losses::default(),
             ended: VecDeque::new(),
@@ -145,6 +152,12 @@ impl Tracker {
     }
 
     fn take(&mut self, slot: u32, segment: &Segment, begins: bool) -> Change {
+        if let Some(port) = segment.announces {
+            self.announce(Endpoint {
+                address: segment.tuple.source.address,
+                port: port.get(),
+            });
+        }
         let connection = &mut self.slab[slot as usize];
         let before = connection.heap();
         let change = connection.take(segment, Slot(slot), begins, self.limits.labels);
@@ -164,6 +177,9 @@ impl Tracker {
             return self.haunt(id, segment);
         }
         let slot = self.open(hash, segment);
+        if segment.flags.is_syn_only() && self.was_announced(segment.tuple.destination) {
+            self.slab[slot as usize].wireshark = Analysis::announced();
+        }
         self.take(slot, segment, true)
     }
 
@@ -177,6 +193,20 @@ impl Tracker {
         change.labels |= Labels::REUSED_PORTS;
         let _ = change.events.try_push(Event::ReusesPorts { previous });
         change
+    }
+
+    /// Remembers where a data connection is to be expected.
+    fn announce(&mut self, endpoint: Endpoint) {
+        if self.announced.len() >= ANNOUNCED {
+            self.announced.pop_front();
+        }
+        self.announced.push_back(endpoint);
+    }
+
+    /// Whether a data connection to `endpoint` is due. An announcement is good for one.
+    fn was_announced(&mut self, endpoint: Endpoint) -> bool {
+        let found = self.announced.iter().position(|known| *known == endpoint);
+        found.is_some_and(|index| self.announced.remove(index).is_some())
     }
 
     fn begins_anew(&self, slot: u32, segment: &Segment) -> bool {

@@ -232,6 +232,7 @@ impl Reader {
             header_cut: false,
             options: Options::default(),
             preview: Preview::default(),
+            announces: None,
         })
     }
 

@@ -60,6 +60,8 @@ bitflags::bitflags! {
         const SYN_DATA = 1 << 5;
         /// Both numberings and the handshake's round trip are known as well as they will be, unless a SYN follows.
         const SETTLED = 1 << 6;
+        /// Another connection announced this one.
+        const ANNOUNCED = 1 << 7;
     }
 }
 
@@ -92,6 +94,15 @@ impl Analysis {
     pub(super) fn on_used_ports() -> Self {
         Self {
             seen: Seen::REUSED,
+            ..Self::new()
+        }
+    }
+
+    /// A connection that was announced by another, as FTP announces its data connections. Wireshark's FTP dissector has
+    /// made the conversation by the time its SYN comes, so that the SYN is not the first thing in it.
+    pub(super) fn announced() -> Self {
+        Self {
+            seen: Seen::ANNOUNCED,
             ..Self::new()
         }
     }
@@ -227,7 +238,8 @@ impl Analysis {
                 self.completeness |= bits;
             }
             if segment.flags.is_syn_only() {
-                self.completeness |= Completeness::SYN;
+                let known_before = self.seen.contains(Seen::ANNOUNCED);
+                self.completeness.set(Completeness::SYN, !known_before);
                 self.completeness.set(Completeness::DATA, segment.len > 0);
             }
         }
