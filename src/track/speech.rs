@@ -87,6 +87,7 @@ impl Connection {
             bytes,
             fin,
             held_back,
+            joined: self.opening.ack == 0,
             frame: segment.frame,
             time: segment.time,
         });

@@ -70,6 +70,8 @@ pub(super) struct Speech {
     pub(super) fin: bool,
     /// The other end's window was closed since the last bytes.
     pub(super) held_back: bool,
+    /// The capture began in the middle: who spoke first is not known.
+    pub(super) joined: bool,
     pub(super) frame: u64,
     pub(super) time: Timestamp,
 }
@@ -90,7 +92,7 @@ impl Waits {
         self.finished[side as usize] |= speech.fin;
         self.turn = Some(Turn {
             side,
-            owes: self.owed_after(side, speech.fin),
+            owes: self.owed_after(speech),
             for_data: speech.bytes,
             frame: speech.frame,
             time: speech.time,
@@ -116,14 +118,15 @@ impl Waits {
         Some(turn.wait(turn.owes?, ended_by, speech.time, speech.frame))
     }
 
-    /// Who owes something after `side` spoke.
-    fn owed_after(&self, side: Side, fin: bool) -> Option<Side> {
-        let other = !side;
+    /// Who owes something after this.
+    fn owed_after(&self, speech: Speech) -> Option<Side> {
+        let other = !speech.side;
         if self.finished[other as usize] {
             return None;
         }
         // A reply is owed to the end that asks: the client, or a server that speaks before the client ever did.
-        let asks = fin || side == Side::Client || !self.spoke[other as usize];
+        let greets = !self.spoke[other as usize] && !speech.joined;
+        let asks = speech.fin || speech.side == Side::Client || greets;
         asks.then_some(other)
     }
 
@@ -172,6 +175,11 @@ impl Waits {
     pub(super) fn pending(&self, last_frame: u64, until: Timestamp) -> Option<Wait> {
         let turn = self.turn?;
         Some(turn.wait(turn.owes?, EndedBy::Nothing, until, last_frame))
+    }
+
+    /// Whether `side` ever sent bytes.
+    pub(super) fn spoke(&self, side: Side) -> bool {
+        self.spoke[side as usize]
     }
 
     /// Whether `side` showed that it expects no replies.
