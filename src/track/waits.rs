@@ -70,16 +70,15 @@ pub(super) struct Speech {
     pub(super) fin: bool,
     /// The other end's window was closed since the last bytes.
     pub(super) held_back: bool,
-    /// The capture began in the middle: who spoke first is not known.
-    pub(super) joined: bool,
     pub(super) frame: u64,
     pub(super) time: Timestamp,
 }
 
 impl Waits {
-    /// One end sends new bytes or its FIN. Returns the wait that this ends, where somebody owed something.
+    /// One end sends new bytes or its FIN. Returns the wait that this ends, where somebody owed something. Where the
+    /// opening was not seen, neither was who spoke first.
     #[inline]
-    pub(super) fn speak(&mut self, speech: Speech) -> Option<Wait> {
+    pub(super) fn speak(&mut self, speech: Speech, opening_seen: bool) -> Option<Wait> {
         let side = speech.side;
         // Within a burst nothing was waited for; only a change of turn or a pause is looked at.
         let ended = self
@@ -92,7 +91,7 @@ impl Waits {
         self.finished[side as usize] |= speech.fin;
         self.turn = Some(Turn {
             side,
-            owes: self.owed_after(speech),
+            owes: self.owed_after(speech, opening_seen),
             for_data: speech.bytes,
             frame: speech.frame,
             time: speech.time,
@@ -119,13 +118,13 @@ impl Waits {
     }
 
     /// Who owes something after this.
-    fn owed_after(&self, speech: Speech) -> Option<Side> {
+    fn owed_after(&self, speech: Speech, opening_seen: bool) -> Option<Side> {
         let other = !speech.side;
         if self.finished[other as usize] {
             return None;
         }
         // A reply is owed to the end that asks: the client, or a server that speaks before the client ever did.
-        let greets = !self.spoke[other as usize] && !speech.joined;
+        let greets = !self.spoke[other as usize] && opening_seen;
         let asks = speech.fin || speech.side == Side::Client || greets;
         asks.then_some(other)
     }
