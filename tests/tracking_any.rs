@@ -123,7 +123,6 @@ fn is_legal(before: Option<TcpState>, after: Option<TcpState>) -> bool {
         }
         // An RST that was taken for a refusal turns out to have been forged, in a segment that does more besides.
         S::Closed => is_legal(Some(S::Established), Some(after)),
-        S::Listen => false,
         S::SynSent => !matches!(after, S::Listen | S::TimeWait),
         S::SynReceived => !matches!(after, S::Listen | S::SynSent | S::TimeWait),
         S::Established => matches!(
@@ -133,7 +132,7 @@ fn is_legal(before: Option<TcpState>, after: Option<TcpState>) -> bool {
         S::FinWait1 => matches!(after, S::FinWait2 | S::Closing | S::TimeWait),
         S::FinWait2 | S::Closing => after == S::TimeWait,
         S::CloseWait => matches!(after, S::LastAck | S::Closing | S::TimeWait),
-        S::LastAck | S::TimeWait => false,
+        S::Listen | S::LastAck | S::TimeWait => false,
     }
 }
 
