@@ -111,7 +111,7 @@ pub struct Handshake {
     pub syn_ack: Option<u64>,
     /// Frame of the ACK that completes it.
     pub ack: Option<u64>,
-    /// How many SYNs the client sent.
+    /// How many SYNs the client sent until then.
     pub syns: u32,
     /// From the most recent SYN to the SYN-ACK.
     pub syn_to_synack: Option<Span>,

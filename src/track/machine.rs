@@ -80,6 +80,11 @@ impl Machine {
             moves.reset = Some(self.reset(segment, s, r));
             return moves;
         }
+        if let Some(ack) = segment.acknowledges() {
+            let sender = &mut self.ends[s];
+            sender.expects = ack;
+            sender.known |= Known::ACKS;
+        }
         if segment.flags.is_syn_ack() {
             self.syn_ack(segment, s, r, &mut moves);
         } else if segment.flags.contains(Flags::SYN) {
@@ -167,10 +172,9 @@ impl Machine {
         }
         self.ends[s].known |= Known::SYN_ACK;
         self.acknowledge(segment, r, moves);
-        if self.over.is_some_and(|over| over != Over::Refused) {
+        if self.over.is_some() {
             return;
         }
-        self.over = None;
         let sender = &mut self.ends[s].state;
         match sender {
             None | Some(TcpState::Closed | TcpState::Listen | TcpState::SynSent) => {
@@ -219,6 +223,16 @@ impl Machine {
             self.ends[s].known |= Known::SENT;
         }
         moves.taken = self.ends[s].sent.take(segment.seq, segment.len);
+        if self.over == Some(Over::Refused)
+            && speaks_of_us
+            && self.ends[r].knows(Known::SYN_ACK | Known::SYN_ACKED)
+        {
+            // It acknowledges a SYN-ACK, so it did not take the RST for an answer: somebody else had sent that.
+            self.over = None;
+            for end in &mut self.ends {
+                end.state = Some(TcpState::Established);
+            }
+        }
         if self.over.is_some() {
             return;
         }

@@ -265,10 +265,8 @@ impl Connection {
     ) {
         let did = moves.did;
         if did.intersects(Did::SYN | Did::SYN_AGAIN) {
-            self.opening.syn(segment.frame, segment.time);
-            if way.from == Side::Client {
-                self.opening.syns = self.opening.syns.saturating_add(1);
-            }
+            let of_client = way.from == Side::Client;
+            self.opening.syn(segment.frame, segment.time, of_client);
             if let Some(fast_open) = segment.options.fast_open {
                 let cookie = matches!(fast_open, FastOpen::Cookie(_));
                 let bytes = segment.len;

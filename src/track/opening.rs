@@ -52,12 +52,13 @@ impl Opening {
         }
     }
 
-    /// A SYN without ACK. Once the opening is complete, its times stand.
-    pub(super) fn syn(&mut self, frame: u64, time: Timestamp) {
+    /// A SYN without ACK, of the client or not. Once the opening is complete, its count and times stand.
+    pub(super) fn syn(&mut self, frame: u64, time: Timestamp, of_client: bool) {
         if self.syn == 0 {
             self.syn = frame;
         }
         if self.ack == 0 {
+            self.syns = self.syns.saturating_add(u32::from(of_client));
             self.syn_time = Moment(time);
             self.syn_ack_time = Moment::NONE;
         }

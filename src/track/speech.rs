@@ -82,14 +82,15 @@ impl Connection {
         let held_back = self.hardships.as_mut().is_some_and(|hard| {
             std::mem::take(&mut hard.windows.reopened) || hard.windows.is_closed(way.to)
         });
-        let ended = self.waits.speak(Speech {
+        let speech = Speech {
             side: way.from,
             bytes,
             fin,
             held_back,
             frame: segment.frame,
             time: segment.time,
-        });
+        };
+        let ended = self.waits.speak(speech, self.opening.ack != 0);
         self.note_silence(ended);
     }
 

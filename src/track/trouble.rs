@@ -60,7 +60,10 @@ pub(super) fn find(connection: &Connection) -> ArrayVec<Trouble, 8> {
 
 fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
     let (_, last_frame) = connection.frames();
-    if connection.waits.is_one_way(!side) || connection.is_self() {
+    let waits = &connection.waits;
+    // Joined in the middle, and not one reply seen: as likely as not the protocol has none.
+    let unknown = connection.opening.ack == 0 && !waits.spoke(side);
+    if unknown || waits.is_one_way(!side) || connection.is_self() {
         return None;
     }
     let past = connection

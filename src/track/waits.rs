@@ -75,9 +75,10 @@ pub(super) struct Speech {
 }
 
 impl Waits {
-    /// One end sends new bytes or its FIN. Returns the wait that this ends, where somebody owed something.
+    /// One end sends new bytes or its FIN. Returns the wait that this ends, where somebody owed something. Where the
+    /// opening was not seen, neither was who spoke first.
     #[inline]
-    pub(super) fn speak(&mut self, speech: Speech) -> Option<Wait> {
+    pub(super) fn speak(&mut self, speech: Speech, opening_seen: bool) -> Option<Wait> {
         let side = speech.side;
         // Within a burst nothing was waited for; only a change of turn or a pause is looked at.
         let ended = self
@@ -90,7 +91,7 @@ impl Waits {
         self.finished[side as usize] |= speech.fin;
         self.turn = Some(Turn {
             side,
-            owes: self.owed_after(side, speech.fin),
+            owes: self.owed_after(speech, opening_seen),
             for_data: speech.bytes,
             frame: speech.frame,
             time: speech.time,
@@ -116,14 +117,15 @@ impl Waits {
         Some(turn.wait(turn.owes?, ended_by, speech.time, speech.frame))
     }
 
-    /// Who owes something after `side` spoke.
-    fn owed_after(&self, side: Side, fin: bool) -> Option<Side> {
-        let other = !side;
+    /// Who owes something after this.
+    fn owed_after(&self, speech: Speech, opening_seen: bool) -> Option<Side> {
+        let other = !speech.side;
         if self.finished[other as usize] {
             return None;
         }
         // A reply is owed to the end that asks: the client, or a server that speaks before the client ever did.
-        let asks = fin || side == Side::Client || !self.spoke[other as usize];
+        let greets = !self.spoke[other as usize] && opening_seen;
+        let asks = speech.fin || speech.side == Side::Client || greets;
         asks.then_some(other)
     }
 
@@ -172,6 +174,11 @@ impl Waits {
     pub(super) fn pending(&self, last_frame: u64, until: Timestamp) -> Option<Wait> {
         let turn = self.turn?;
         Some(turn.wait(turn.owes?, EndedBy::Nothing, until, last_frame))
+    }
+
+    /// Whether `side` ever sent bytes.
+    pub(super) fn spoke(&self, side: Side) -> bool {
+        self.spoke[side as usize]
     }
 
     /// Whether `side` showed that it expects no replies.

@@ -88,7 +88,7 @@ impl Judge {
             let beyond = ack.relative_to(sender.next);
             let probed = sender.has(Marks::PROBE) && beyond == 1;
             if !probed {
-                unseen += beyond;
+                unseen = unseen.saturating_add(beyond);
             }
             sender.next = ack;
         }

@@ -133,7 +133,7 @@ impl Holes {
         holes.retain(|hole| {
             if ack.after(hole.start) {
                 let right = if ack.before(hole.end) { ack } else { hole.end };
-                unseen += right.relative_to(hole.start);
+                unseen = right.relative_to(hole.start).saturating_add(unseen);
                 hole.start = right;
             }
             hole.start != hole.end

@@ -25,6 +25,8 @@ bitflags::bitflags! {
         const FIN = 1 << 7;
         /// Its FIN is acknowledged.
         const FIN_ACKED = 1 << 8;
+        /// It sent an acknowledgment: `expects` is known.
+        const ACKS = 1 << 9;
     }
 }
 
@@ -37,6 +39,8 @@ pub(in crate::track) struct End {
     pub(in crate::track) base: SeqNumber,
     /// SND.UNA as its peer's acknowledgments tell.
     pub(in crate::track) una: SeqNumber,
+    /// The latest acknowledgment number it sent: its RCV.NXT in its own words.
+    pub(in crate::track) expects: SeqNumber,
     /// The number that its FIN takes.
     pub(in crate::track) fin: SeqNumber,
     /// The receive window it offered last, in bytes.

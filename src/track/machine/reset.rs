@@ -38,29 +38,29 @@ impl Machine {
     }
 
     /// Exactly the expected number ends the connection, another one in the window is challenged, the rest is ignored.
-    /// Which number the receiver expects is known to lie between what it acknowledged and what was sent to it; both
-    /// ends of that range are accepted, because a segment seen here may not have arrived.
+    /// Which number the receiver expects lies between what it said last and what was sent to it; both ends of that range
+    /// are accepted, because a segment seen here may not have arrived.
     fn judge_reset_number(&self, segment: &Segment, s: usize, r: usize) -> ResetEffect {
-        let sender = &self.ends[s];
-        let opening =
-            !self.complete && (sender.knows(Known::SYN) || self.ends[r].knows(Known::SYN));
+        let (sender, receiver) = (&self.ends[s], &self.ends[r]);
         let unknown = !sender.knows(Known::SENT);
         let at_nxt = sender.knows(Known::SENT) && segment.seq == sender.nxt();
-        let at_una = sender.knows(Known::ACKED) && segment.seq == sender.una;
-        if unknown || at_nxt || at_una {
+        let as_said = receiver.knows(Known::ACKS) && segment.seq == receiver.expects;
+        if unknown || at_nxt || as_said {
+            let opening =
+                !self.complete && (sender.knows(Known::SYN) || receiver.knows(Known::SYN));
             return if opening {
                 ResetEffect::AbortsOpening
             } else {
                 ResetEffect::Ends
             };
         }
-        let expected = if sender.knows(Known::ACKED) {
-            sender.una
+        let expected = if receiver.knows(Known::ACKS) {
+            receiver.expects
         } else {
             sender.nxt()
         };
         let ahead = segment.seq.distance(expected);
-        if ahead > 0 && ahead.unsigned_abs() < self.ends[r].window.max(1) {
+        if ahead > 0 && ahead.unsigned_abs() < receiver.window.max(1) {
             ResetEffect::Challenged
         } else {
             ResetEffect::Ignored
