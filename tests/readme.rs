@@ -60,7 +60,7 @@ fn every_command_is_one_that_the_program_understands() {
         for line in text
             .split("```sh\n")
             .skip(1)
-            .flat_map(|block| block.split("```").next())
+            .filter_map(|block| block.split("```").next())
             .flat_map(str::lines)
         {
             for command in line.split('|') {
