@@ -60,7 +60,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("flate2", &["capture"]),
     ("landlock", &["privilege"]),
     // The live source waits on libpcap's descriptor.
-    ("nix", &["capture/live.rs", "lab", "privilege"]),
+    ("nix", &["capture/live", "lab", "privilege"]),
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("ruzstd", &["capture"]),
