@@ -3,12 +3,15 @@
 //! The captures are committed files, so every byte is stable. After a change that is meant to be seen,
 //! `INSTA_UPDATE=always cargo test --test captures` renews the snapshots; the difference is then read as a newcomer would.
 
+#[expect(dead_code, reason = "other tests use the rest")]
+mod samples;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
+use samples::printed;
 use unicode_width::UnicodeWidthStr as _;
 
 /// The least that a ladder needs, a usual terminal, a wide one, a very wide one.
@@ -161,23 +164,6 @@ fn without_version(json: &str) -> String {
         &format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION")),
         "\"version\":\"...\"",
     )
-}
-
-/// What the program prints, called from the repository's root in a fixed environment.
-fn printed(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
-        .args(arguments)
-        .current_dir(root())
-        .env("LC_ALL", "C.UTF-8")
-        .env("NO_COLOR", "1")
-        .env("TZ", "UTC")
-        .env_remove("CLICOLOR_FORCE")
-        .output()
-        .expect("the program starts");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    assert!(output.stderr.is_empty(), "{arguments:?}: {errors}");
-    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 fn root() -> PathBuf {
