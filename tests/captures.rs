@@ -38,7 +38,8 @@ fn ladders_and_tables_are_as_before_and_fit() {
                         more.is_empty() || printed.is_ascii(),
                         "{arguments:?} prints more than ASCII:\n{printed}"
                     );
-                    shown += &format!("$ handshake-watch {}\n{printed}\n", arguments.join(" "));
+                    shown.extend(["$ handshake-watch ", &arguments.join(" "), "\n"]);
+                    shown.extend([&printed, "\n"]);
                 }
                 compare(&format!("{name}-{width}-{glyphs}"), &shown);
             }

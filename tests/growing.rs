@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 /// A line that has not come by then will not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The same packets in both formats, and how many they are.
 const CAPTURES: [&str; 2] = ["handshake.pcap", "handshake.pcapng"];

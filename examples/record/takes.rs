@@ -245,7 +245,7 @@ fn zero_window() -> Played {
         (&client).read_to_end(&mut Vec::new())?;
         Ok(())
     });
-    thread::sleep(Duration::from_millis(1000));
+    thread::sleep(Duration::from_secs(1));
     server.read_exact(&mut [0; MUCH])?;
     drop(server);
     writer.join().map_err(|_| "the client failed")??;
