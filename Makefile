@@ -8,12 +8,13 @@ AS_CALLER := $(if $(SUDO_USER),sudo -u $(SUDO_USER) -H)
 # A fresh Rust is often not in PATH yet, and never in sudo's.
 CARGO := $(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec cargo "$$@"' cargo
 
-.PHONY: help demo build test install
+.PHONY: help demo build test install record
 
 help:
 	@echo 'make demo      build, then show a narrated TCP handshake'
 	@echo 'make test      run the tests'
 	@echo 'make build     build $(PROGRAM)'
+	@echo 'make record    record the samples in captures/ anew; needs no root'
 	@echo 'make install   copy it to $(PREFIX)/bin, where sudo finds it (PREFIX=... for elsewhere)'
 	@echo
 	@echo 'Where a C linker or libpcap is missing, each of them says so and installs it first.'
@@ -28,6 +29,14 @@ build:
 test:
 	@./.ci/setup
 	$(CARGO) test --locked
+
+# Port numbers, sequence numbers and times differ in each recording, and with them what the tests know of them.
+record:
+	@./.ci/setup
+	$(CARGO) run --locked --example record
+	@echo
+	@echo 'Renew what shows these packets, then look at the differences before you commit them:'
+	@echo '  UPDATE_README=1 cargo test --test readme; INSTA_UPDATE=always cargo test --test captures'
 
 install: build
 	@bin="$(DESTDIR)$(PREFIX)/bin"; root=; \

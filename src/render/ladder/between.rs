@@ -21,8 +21,14 @@ impl LadderWriter {
         // Writing to a string cannot fail.
         let _ = write!(
             self.text,
-            "#{}  {} ({}) {arrow} {} ({})",
-            title.id, title.client, title.client_role, title.server, title.server_role
+            "#{}  {} ({})",
+            title.id, title.client, title.client_role
+        );
+        let client = self.text.len();
+        let _ = write!(
+            self.text,
+            " {arrow} {} ({})",
+            title.server, title.server_role
         );
         let remark = self.line.clean(&title.remark);
         let needed = width(&self.text) + 2 + width(&remark);
@@ -37,8 +43,16 @@ impl LadderWriter {
             }
             return self.line.finish(out);
         }
+        // What does not fit into one line is broken between the two ends first.
+        let whole = if width(&self.text) <= total {
+            self.text.len()
+        } else {
+            client
+        };
+        let (begin, rest) = self.text.split_at(whole);
         for (text, ink, first) in [
-            (self.text.as_str(), Ink::Strong, 0),
+            (begin, Ink::Strong, 0),
+            (rest, Ink::Strong, 4),
             (&remark, Ink::Quiet, 4),
         ] {
             for (index, part) in wrap(text, total - first, total - 4).enumerate() {

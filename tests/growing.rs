@@ -1,0 +1,261 @@
+//! Input that is still being written: what is known is shown before more is written, and a cut loses nothing before it.
+//!
+//! Every wait is for a line that must come, and fails after [`PATIENCE`]; nothing here waits for time to pass.
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod samples;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+/// A line that has not come by then will not come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The same packets in both formats, and how many they are.
+const CAPTURES: [&str; 2] = ["handshake.pcap", "handshake.pcapng"];
+const PACKETS: usize = 8;
+
+#[test]
+fn a_row_appears_before_the_next_packet_is_written() {
+    for capture in CAPTURES {
+        let mut program = Growing::start(&["--format", "timeline", "--width", "80"]);
+        for (number, record) in records(capture) {
+            program.write(&record);
+            let row = program.line_with(&format!(" {number}  "));
+            assert!(row.starts_with(&format!(" {number} ")), "{capture}: {row}");
+        }
+        // The connection is over, though the input is not.
+        program.line_with("closed: 13 bytes to the server");
+        let end = program.end();
+        assert_eq!(end.status.code(), Some(0), "{capture}: {}", end.errors);
+        assert_eq!(end.errors, "", "{capture}");
+    }
+}
+
+#[test]
+fn a_json_line_appears_before_the_next_packet_is_written() {
+    for capture in CAPTURES {
+        let mut program = Growing::start(&["--format", "json"]);
+        for (number, record) in records(capture) {
+            program.write(&record);
+            let line = program.line_with("\"type\":\"segment\"");
+            assert!(
+                line.contains(&format!("\"frame\":{number},")),
+                "{capture}: {line}"
+            );
+        }
+        let end = program.end();
+        assert_eq!(end.status.code(), Some(0), "{capture}: {}", end.errors);
+        assert_eq!(
+            without_header(&end.printed),
+            without_header(&whole(capture)),
+            "{capture}: packet by packet or at once"
+        );
+    }
+}
+
+#[test]
+fn a_sentence_appears_before_the_next_packet_is_written() {
+    let mut program = Growing::start(&["--format", "plain"]);
+    for (number, record) in records(CAPTURES[0]) {
+        program.write(&record);
+        program.line_with(&format!("#1 packet {number} "));
+    }
+    assert_eq!(program.end().status.code(), Some(0));
+}
+
+/// What is at the end of a file may take time to be complete: half a record says nothing yet.
+#[test]
+fn half_a_packet_is_waited_for() {
+    let mut program = Growing::start(&["--format", "json"]);
+    for (number, record) in records(CAPTURES[0]) {
+        let (begin, end) = record.split_at(record.len() / 2);
+        program.write(begin);
+        program.write(end);
+        let line = program.line_with("\"type\":\"segment\"");
+        assert!(line.contains(&format!("\"frame\":{number},")), "{line}");
+    }
+    assert_eq!(program.end().status.code(), Some(0));
+}
+
+#[test]
+fn a_cut_loses_nothing_before_it() {
+    for capture in CAPTURES {
+        let mut program = Growing::start(&["--format", "json"]);
+        for (number, record) in records(capture) {
+            if number == PACKETS {
+                program.write(&record[..record.len() - 5]);
+            } else {
+                program.write(&record);
+                program.line_with("\"type\":\"segment\"");
+            }
+        }
+        let end = program.end();
+        assert_eq!(end.status.code(), Some(3), "{capture}");
+        assert!(
+            end.errors
+                .contains(&format!("cut short in packet {PACKETS}"))
+                && end.errors.contains("everything before it is shown"),
+            "{capture}: {}",
+            end.errors
+        );
+        let segments = end.printed.matches("\"type\":\"segment\"").count();
+        assert_eq!(segments, PACKETS - 1, "{capture}");
+        assert!(
+            end.printed.contains("\"type\":\"summary\""),
+            "{capture}: {}",
+            end.printed
+        );
+    }
+}
+
+/// A file, the same bytes from a pipe at once, and byte after byte.
+#[test]
+fn a_pipe_tells_the_same_as_a_file() {
+    for capture in CAPTURES {
+        let expected = whole(capture);
+        let bytes = samples::bytes(capture);
+        for at_once in [bytes.len(), 1] {
+            let mut program = Growing::start(&["--format", "json"]);
+            for part in bytes.chunks(at_once) {
+                program.write(part);
+            }
+            let end = program.end();
+            assert_eq!(end.status.code(), Some(0), "{capture}: {}", end.errors);
+            assert_eq!(
+                without_header(&end.printed),
+                without_header(&expected),
+                "{capture}, {at_once} bytes at once"
+            );
+        }
+    }
+    assert_eq!(
+        without_header(&whole(CAPTURES[0])),
+        without_header(&whole(CAPTURES[1])),
+        "both formats"
+    );
+}
+
+/// The program, reading from a pipe that we write to.
+struct Growing {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    /// Everything printed so far.
+    printed: String,
+}
+
+/// How it ended.
+struct End {
+    status: ExitStatus,
+    printed: String,
+    errors: String,
+}
+
+impl Growing {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = samples::program(&[&["replay", "-"], arguments].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in output.lines() {
+                if sender.send(line.expect("UTF-8")).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            input,
+            lines,
+            printed: String::new(),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().expect("the pipe is open");
+        input.write_all(bytes).expect("the program reads");
+    }
+
+    /// Waits for the next line that contains `part`.
+    fn line_with(&mut self, part: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                let _ = self.child.kill();
+                panic!("no line with {part:?} after\n{}", self.printed);
+            };
+            self.keep(&line);
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// Ends the input and waits for the program's end.
+    fn end(mut self) -> End {
+        drop(self.input.take());
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.keep(&line);
+        }
+        let mut errors = String::new();
+        let mut pipe = self.child.stderr.take().expect("a pipe");
+        pipe.read_to_string(&mut errors).expect("UTF-8");
+        End {
+            status: self.child.wait().expect("the program ends"),
+            printed: self.printed,
+            errors,
+        }
+    }
+
+    fn keep(&mut self, line: &str) {
+        self.printed += line;
+        self.printed.push('\n');
+    }
+}
+
+/// The records of a capture with their numbers, from 1; the first comes with everything that precedes it in the file.
+fn records(capture: &str) -> Vec<(usize, Vec<u8>)> {
+    let bytes = samples::bytes(capture);
+    let number = |at: usize| {
+        let word = bytes[at..at + 4].try_into().expect("four bytes");
+        u32::from_le_bytes(word) as usize
+    };
+    let is_pcapng = bytes.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]);
+    let mut records = Vec::new();
+    let (mut start, mut at) = (0, if is_pcapng { 0 } else { 24 });
+    while at < bytes.len() {
+        let (len, is_packet) = if is_pcapng {
+            (number(at + 4), number(at) == 6)
+        } else {
+            (16 + number(at + 8), true)
+        };
+        at += len;
+        if is_packet {
+            records.push(bytes[start..at].to_vec());
+            start = at;
+        }
+    }
+    assert_eq!(records.len(), PACKETS, "{capture}");
+    (1..).zip(records).collect()
+}
+
+/// What is printed about the whole file.
+fn whole(capture: &str) -> String {
+    samples::printed(&["replay", &format!("captures/{capture}"), "--format", "json"])
+}
+
+/// Without the line that names the source.
+fn without_header(json: &str) -> &str {
+    let (header, rest) = json.split_once('\n').expect("more than a header");
+    assert!(header.contains("\"source\""), "{header}");
+    rest
+}
