@@ -1,10 +1,18 @@
-//! The brief clause about one segment. The first case that applies speaks; the others can be seen on the arrow and its tags.
+//! The brief clause about one segment: the fact that matters most, in one row of a ladder where that is possible.
+//!
+//! Comes in: a segment and what it did. Goes out: one clause, never empty, appended to a string that is used again for the
+//! next segment, so that millions of clauses cost no allocation. What else is remarkable stands on the arrow and its tags,
+//! and in the full paragraph. Whatever cannot be seen from outside is worded as inferred.
+
+mod closing;
+mod opening;
+mod repeat;
 
 use std::fmt::{self, Write};
 
 use super::words::{Bytes, Range, ends, the};
-use crate::tcp::{Flags, Labels, Segment, TcpState};
-use crate::track::{Change, Event, RepeatCause, ResetEffect};
+use crate::tcp::{Flags, Labels, Segment, SeqNumber, TcpState};
+use crate::track::{Change, Event};
 
 /// Appends the brief clause about `segment` to `out`.
 pub fn brief(out: &mut String, segment: &Segment, change: &Change) {
@@ -24,23 +32,19 @@ fn write_brief(out: &mut String, segment: &Segment, change: &Change) -> fmt::Res
     }
     let flags = segment.flags;
     if flags.contains(Flags::RST) {
-        return reset(out, segment, change);
+        return closing::reset(out, segment, change);
+    }
+    if let Some(written) = contradiction(out, segment) {
+        return written;
     }
     if flags.contains(Flags::SYN) {
-        return synchronize(out, segment, change);
+        return opening::synchronize(out, segment, change);
     }
-    if let Some((frame, cause, after)) = find(change, |event| match event {
-        Event::Repeats {
-            frame,
-            cause,
-            after,
-        } => Some((frame, cause, after)),
-        _ => None,
-    }) {
-        return repeats(out, segment, change, frame, cause, after);
+    if let Some(written) = repeat::repeats(out, segment, change) {
+        return written;
     }
     if flags.contains(Flags::FIN) {
-        return finish(out, segment, change);
+        return closing::finish(out, segment, change);
     }
     if let Some(written) = window_and_probe(out, segment, change) {
         return written;
@@ -60,254 +64,67 @@ fn has(change: &Change, wanted: impl Fn(Event) -> bool) -> bool {
     change.events.iter().copied().any(wanted)
 }
 
-fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let (sender, receiver) = ends(change.direction);
-    let effect = find(change, |event| match event {
-        Event::Resets { effect } => Some(effect),
+/// Bytes newly acknowledged, and whether SYN and FIN are among what is.
+pub(super) fn acknowledged(change: &Change) -> Option<(u32, bool, bool)> {
+    find(change, |event| match event {
+        Event::Acknowledges {
+            bytes, syn, fin, ..
+        } => Some((bytes, syn, fin)),
         _ => None,
-    });
-    match effect {
-        Some(ResetEffect::Refuses) => {
-            write!(out, "the kernel there answers \"nobody listens\"")?;
-            if segment.flags.contains(Flags::ACK) {
-                write!(out, "; ack {} ties it to the SYN", change.ack)?;
-            }
-            if segment.seq.0 == 0 {
-                write!(
-                    out,
-                    " (a reset for a closed port has the real sequence number 0: RFC 9293)"
-                )?;
-            }
-            Ok(())
-        }
-        Some(ResetEffect::AbortsOpening) => {
-            write!(out, "{sender} breaks off before the handshake is complete")
-        }
-        Some(ResetEffect::AfterClose) => {
-            write!(out, "the connection was over already; this changes nothing")
-        }
-        Some(ResetEffect::Ignored) => write!(
-            out,
-            "its number is outside what {receiver} accepts: a correct receiver ignores it"
-        ),
-        Some(ResetEffect::Challenged) => write!(
-            out,
-            "in the window but not the expected number: {receiver} should ask back (RFC 5961)"
-        ),
-        Some(ResetEffect::Ends) | None => write!(
-            out,
-            "{sender} aborts: no more bytes either way, and {receiver} gets \"connection reset\""
-        ),
-    }
+    })
 }
 
-fn synchronize(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let (sender, _) = ends(change.direction);
-    if has(change, |event| event == Event::SelfConnect) && !segment.flags.contains(Flags::ACK) {
-        return write!(
-            out,
-            "a socket asks to connect to itself: both lanes are the same socket"
-        );
-    }
-    if let Some((before, since_first)) = find(change, |event| match event {
-        Event::SynRepeated {
-            before,
-            since_first,
-        } => Some((before, since_first)),
-        _ => None,
-    }) {
-        return write!(
-            out,
-            "no answer yet: asks again with the same number (SYN {}, {since_first} after the first)",
-            before + 1
-        );
-    }
-    if let Some(previous) = find(change, |event| match event {
-        Event::ReusesPorts { previous } => Some(previous),
-        _ => None,
-    }) {
-        return write!(
-            out,
-            "asks to open a new connection on a used pair of ports (before: #{previous})"
-        );
-    }
-    if !segment.flags.contains(Flags::ACK) {
-        if let Some((bytes, cookie)) = find(change, |event| match event {
-            Event::FastOpen { bytes, cookie } => Some((bytes, cookie)),
-            _ => None,
-        }) {
-            return if cookie && bytes > 0 {
-                write!(
-                    out,
-                    "asks to open and brings {} along with a Fast Open cookie",
-                    Bytes(u64::from(bytes))
-                )
-            } else if cookie {
-                write!(out, "asks to open, with a Fast Open cookie but no data")
-            } else {
-                write!(
-                    out,
-                    "asks to open, and for a Fast Open cookie for the next time"
-                )
-            };
-        }
-        if has(change, |event| event == Event::SimultaneousOpen) {
-            return write!(
-                out,
-                "{sender} asks too: the SYNs cross (simultaneous open, RFC 9293 figure 7)"
-            );
-        }
-        return write!(
-            out,
-            "asks to open; the SYN takes number {}, so the first byte will be {}",
-            change.seq,
-            change.seq.wrapping_add(1)
-        );
-    }
-    if has(change, |event| matches!(event, Event::Repeats { .. })) {
-        return write!(out, "no ACK came for its SYN-ACK: sends it again");
-    }
-    if has(change, |event| event == Event::SimultaneousOpen) {
-        return write!(
-            out,
-            "acknowledges the crossing SYN (ack {}) and repeats its own",
-            change.ack
-        );
-    }
-    match find(change, |event| match event {
-        Event::FastOpenAnswered { accepted } => Some(accepted),
-        _ => None,
-    }) {
-        Some(true) => {
-            return write!(
-                out,
-                "agrees, and has the SYN's data already (ack {}): Fast Open worked",
-                change.ack
-            );
-        }
-        Some(false) => {
-            return write!(
-                out,
-                "agrees, but not to the SYN's data (ack {}): it must be sent again",
-                change.ack
-            );
-        }
-        None => {}
-    }
-    write!(
-        out,
-        "agrees (ack {0}: send {0} next), opens its side; connect() can return",
-        change.ack
-    )
-}
-
-fn repeats(
-    out: &mut String,
-    segment: &Segment,
-    change: &Change,
-    frame: Option<u64>,
-    cause: RepeatCause,
-    after: Option<crate::time::Span>,
-) -> fmt::Result {
-    let (_, receiver) = ends(change.direction);
-    match frame {
-        Some(frame) => write!(out, "repeats packet {frame}")?,
-        None if segment.len > 0 => write!(
-            out,
-            "repeats {}, first sent before the capture or missed by it",
-            Range::of(change.seq, segment.len)
-        )?,
-        None => write!(
-            out,
-            "repeats what was first sent before the capture or missed by it"
-        )?,
-    }
-    if let Some(after) = after {
-        write!(out, " after {after}")?;
-    }
-    match cause {
-        RepeatCause::Timer { attempt: 0 | 1 } => {
-            write!(
-                out,
-                ": no acknowledgment came, its timer ran out (inferred)"
-            )
-        }
-        RepeatCause::Timer { attempt } => write!(
-            out,
-            ": still no acknowledgment, repeat {attempt}, the timer backs off (inferred)"
-        ),
-        RepeatCause::FastRetransmit => write!(
-            out,
-            ": {receiver}'s ACKs show that it is missing, no need to wait for the timer (inferred)"
-        ),
-        RepeatCause::TailLossProbe => write!(
-            out,
-            " to provoke an ACK: a tail loss probe (inferred, RFC 8985)"
-        ),
-        RepeatCause::Spurious => write!(out, ": needless, {receiver} had acknowledged it already"),
-        RepeatCause::Unknown => Ok(()),
-    }
-}
-
-fn finish(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let (sender, _) = ends(change.direction);
-    let number = change.seq.wrapping_add(segment.len);
-    let first = find(change, |event| match event {
-        Event::Finishes { first } => Some(first),
-        _ => None,
-    });
-    let acknowledges_fin = has(change, |event| {
-        matches!(event, Event::Acknowledges { fin: true, .. })
-    });
-    if segment.len > 0 {
+/// Control bits that no connection uses together, or without ACK (RFC 9293 section 3.10.7.4: such a segment is dropped).
+fn contradiction(out: &mut String, segment: &Segment) -> Option<fmt::Result> {
+    let flags = segment.flags;
+    Some(if flags.contains(Flags::SYN | Flags::FIN) {
+        write!(out, "SYN and FIN contradict each other: a scan, or damage")
+    } else if flags.intersects(Flags::SYN | Flags::ACK) {
+        return None;
+    } else if flags.contains(Flags::FIN | Flags::PSH | Flags::URG) {
         write!(
             out,
-            "the last {} and ",
-            Bytes(u64::from(segment.len)).to_string().as_str()
-        )?;
-    }
-    match first {
-        Some(false) if acknowledges_fin => write!(
+            "FIN, PSH and URG without ACK: an Xmas scan; a connection drops it"
+        )
+    } else if flags.contains(Flags::FIN) {
+        write!(
             out,
-            "closes too; ack {} = got the FIN: one packet for both, so 3, not 4",
-            change.ack
-        ),
-        Some(false) if change.of(change.direction.sender()).after == Some(TcpState::Closing) => {
-            write!(
-                out,
-                "closes at the same time: the FINs cross (simultaneous close)"
-            )
-        }
-        Some(false) => write!(
+            "FIN without ACK: a connection drops it; it may be a FIN scan"
+        )
+    } else if flags.is_empty() && segment.len == 0 {
+        write!(
             out,
-            "closes too: no more bytes from {sender}; the FIN takes number {number}"
-        ),
-        _ => write!(
+            "no control bit at all: a NULL scan; a connection drops it"
+        )
+    } else {
+        write!(
             out,
-            "no more bytes from {sender}; the FIN takes number {number}"
-        ),
-    }
+            "without ACK, which every segment of an open connection has: dropped"
+        )
+    })
 }
 
 /// What a segment says about windows and liveness; `None` when it says nothing of the kind.
 fn window_and_probe(out: &mut String, segment: &Segment, change: &Change) -> Option<fmt::Result> {
     let (sender, receiver) = ends(change.direction);
+    let room = Bytes(u64::from(change.window));
     for event in &change.events {
         return Some(match *event {
             Event::WindowProbe { number } => write!(
                 out,
                 "asks whether {receiver} has room again (zero-window probe {number})"
             ),
-            Event::AnswersProbe => write!(out, "still no room: window 0"),
+            Event::AnswersProbe if change.window == 0 => {
+                write!(out, "answers the probe: still no room, window 0")
+            }
+            Event::AnswersProbe => write!(out, "answers the probe: room for {room} again"),
             Event::WindowCloses => write!(
                 out,
-                "window 0: {sender}'s program does not read, so {receiver} must stop sending"
+                "window 0: {sender} has no room, {receiver} may only send probes"
             ),
-            Event::WindowReopens { closed_for } => write!(
-                out,
-                "room for {} again, after {closed_for} without any",
-                Bytes(u64::from(change.window))
-            ),
+            Event::WindowReopens { closed_for } => {
+                write!(out, "room for {room} again, after {closed_for} without any")
+            }
             Event::KeepAlive { idle } => write!(
                 out,
                 "is {receiver} still there? A keep-alive after {idle} of silence"
@@ -315,12 +132,12 @@ fn window_and_probe(out: &mut String, segment: &Segment, change: &Change) -> Opt
             Event::AnswersKeepAlive => write!(out, "still here: answers the keep-alive"),
             Event::FillsWindow => write!(
                 out,
-                "{} fill the window: {sender} must wait until {receiver} makes room",
+                "{} fill {receiver}'s window: {sender} has to wait for more room",
                 Range::of(change.seq, segment.len)
             ),
             Event::ChallengeAck { of } => write!(
                 out,
-                "answers packet {of}, which looked out of place, with its real numbers (RFC 5961)"
+                "challenge ACK: answers packet {of} with the numbers it expects"
             ),
             _ => continue,
         });
@@ -333,23 +150,29 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     let range = Range::of(change.seq, segment.len);
     for event in &change.events {
         return match *event {
-            Event::Gap { bytes } => write!(
-                out,
-                "{} before these bytes were not seen: lost, or missed by the capture",
-                Range::before(change.seq, bytes)
-            ),
+            Event::Gap { bytes } => not_seen(out, change, bytes),
             Event::FillsGap => write!(
                 out,
                 "late: {range} belong before packets that were seen earlier"
             ),
             Event::OutsideWindow => write!(out, "outside what {receiver} accepts: dropped there"),
+            Event::HandshakeCompletes { .. } => write!(
+                out,
+                "completes the handshake and brings {}, {range}",
+                Bytes(u64::from(segment.len))
+            ),
+            Event::CongestionMark { in_ip: true } => write!(
+                out,
+                "{} for {receiver}, {range}; marked on the way: congestion (CE)",
+                Bytes(u64::from(segment.len))
+            ),
             _ => continue,
         };
     }
     if change.begins {
         return write!(
             out,
-            "the capture begins in the middle; numbers count from {sender}'s first byte here"
+            "the capture begins in the middle; {sender}'s first byte here is called 1"
         );
     }
     write!(
@@ -360,20 +183,20 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     )
 }
 
+/// Numbers before this segment that the capture does not have, or not yet.
+fn not_seen(out: &mut String, change: &Change, count: u32) -> fmt::Result {
+    write!(
+        out,
+        "{} before it not seen: lost, late, or missed by the capture",
+        Range::before(change.seq, count)
+    )
+}
+
 fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let (sender, _) = ends(change.direction);
-    if !segment.flags.contains(Flags::ACK) {
-        return write!(
-            out,
-            "no control bit that means anything here; {sender} breaks the rules, or this is a probe"
-        );
-    }
     for event in &change.events {
         return match *event {
-            Event::HandshakeCompletes { .. } => write!(
-                out,
-                "open both ways; kernels did it, accept() need not have been called"
-            ),
+            Event::HandshakeCompletes { .. } => opening::completes(out, change),
+            Event::Gap { bytes } => not_seen(out, change, bytes),
             Event::DuplicateAck { number, of } => {
                 write!(
                     out,
@@ -384,48 +207,70 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::
             }
             Event::AcknowledgesUnseen { bytes } => write!(
                 out,
-                "{sender} has {}, which the capture missed",
-                Range::before(change.ack, bytes)
+                "has everything before {}; {bytes} of those numbers were not captured",
+                change.ack
             ),
-            Event::Acknowledges { bytes, fin, .. } => acknowledges(out, change, bytes, fin),
+            Event::DuplicateSack { left, right } => write!(
+                out,
+                "got {} twice (D-SACK)",
+                Range::of(left, right.wrapping_sub(left))
+            ),
+            Event::Acknowledges {
+                bytes, syn, fin, ..
+            } => acknowledges(out, change, bytes, syn, fin),
             _ => continue,
         };
     }
     if change.labels.contains(Labels::WINDOW_UPDATE) {
-        return write!(out, "room for {} now", Bytes(u64::from(change.window)));
+        return write!(
+            out,
+            "a window update: room for {} now",
+            Bytes(u64::from(change.window))
+        );
     }
     if change.begins {
         return write!(
             out,
-            "the capture begins in the middle of this connection; roles are judged by ports"
+            "the capture begins in the middle; the roles are judged by the ports"
         );
     }
-    write!(out, "nothing new; still expects {}", change.ack)
+    write!(out, "acknowledges nothing new (ack {})", change.ack)?;
+    selective(out, segment, change)
 }
 
-fn acknowledges(out: &mut String, change: &Change, bytes: u32, fin: bool) -> fmt::Result {
+fn acknowledges(
+    out: &mut String,
+    change: &Change,
+    bytes: u32,
+    syn: bool,
+    fin: bool,
+) -> fmt::Result {
     let sender = change.direction.sender();
-    match (bytes, fin) {
-        (_, true) => {
-            let after = change.of(sender).after;
-            match after {
-                Some(TcpState::TimeWait) => write!(
-                    out,
-                    "got the FIN; {} waits a while (TIME-WAIT) in case this ACK is lost",
-                    the(sender)
-                ),
-                Some(TcpState::CloseWait) => write!(
-                    out,
-                    "got the FIN; {}'s own direction is still open (half-closed)",
-                    the(sender)
-                ),
-                _ => write!(out, "got the FIN; nothing is left to acknowledge"),
-            }
+    if fin {
+        if bytes > 0 {
+            write!(out, "got the last {} and the FIN", Bytes(u64::from(bytes)))?;
+        } else {
+            write!(out, "got the FIN")?;
         }
+        return match change.of(sender).after {
+            Some(TcpState::TimeWait) if bytes == 0 => write!(
+                out,
+                "; {} stays in TIME-WAIT in case this ACK is lost",
+                the(sender)
+            ),
+            Some(TcpState::CloseWait) => {
+                write!(out, "; {}'s own direction is still open", the(sender))
+            }
+            Some(TcpState::Closing) => write!(out, "; waits for the ACK of its own"),
+            _ => Ok(()),
+        };
+    }
+    match (bytes, syn) {
+        (0, true) => write!(out, "has the SYN; expects {} next", change.ack),
         (0, false) => write!(out, "expects {} next", change.ack),
-        (bytes, false) => write!(
+        (bytes, _) => write!(
             out,
-            "{}'s kernel has {}; whether its program read them: unknown",
+            "{}'s TCP has {}; whether its program read them: unknown",
             the(sender),
             // The number after the last acknowledged byte is the acknowledgment itself.
             Range::before(change.ack, bytes)
@@ -433,26 +278,28 @@ fn acknowledges(out: &mut String, change: &Change, bytes: u32, fin: bool) -> fmt
     }
 }
 
-/// `, has 2897–4344` for SACK blocks above the acknowledgment number.
+/// `, has 2897–4344` for the first SACK block above the acknowledgment number, and how many more there are.
 fn selective(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let base = segment.ack - change.ack;
-    let mut beyond = segment
+    let mut blocks = above(segment, segment.ack - change.ack);
+    let Some(first) = blocks.next() else {
+        return Ok(());
+    };
+    write!(out, ", has {first}")?;
+    match blocks.count() {
+        0 => Ok(()),
+        more => write!(out, " and {more} more"),
+    }
+}
+
+/// The SACK blocks above the acknowledgment number, relative to `base`.
+pub(super) fn above(segment: &Segment, base: SeqNumber) -> impl Iterator<Item = Range> {
+    segment
         .options
         .sack
         .iter()
         .filter(|block| block.left.after(segment.ack) && block.right.after(block.left))
-        .peekable();
-    if beyond.peek().is_some() {
-        write!(out, ", has")?;
-    }
-    for (index, block) in beyond.enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        let count = block.right.distance(block.left).unsigned_abs();
-        write!(
-            out,
-            "{comma} {}",
+        .map(move |block| {
+            let count = block.right.distance(block.left).unsigned_abs();
             Range::of(block.left.relative_to(base), count)
-        )?;
-    }
-    Ok(())
+        })
 }

@@ -1,14 +1,20 @@
 //! The full paragraph about one segment, made from its actual numbers, with the RFC section that rules it.
 //!
 //! It begins where the brief clause ends: what the numbers mean, what the options offer, how long things took, and which
-//! state each end is in now. Sentences about what no observer can see say "inferred".
+//! state each end is in now. Sentences about what no observer can see say "inferred". Of the connection only what never
+//! changes once it is known is used (endpoints, offers), because a story is told when the connection is over.
+
+mod closing;
+mod opening;
+mod options;
+mod remark;
 
 use std::fmt::{self, Write};
 
-use super::brief::find;
+use super::brief::{above, find};
 use super::words::{Bytes, Range, ends, the, the_capital};
-use crate::tcp::{FastOpen, Flags, OptionsSeen, Segment, Side, TcpState};
-use crate::track::{Change, Connection, Event, RepeatCause, ResetEffect};
+use crate::tcp::{Flags, Segment, Side, TcpState};
+use crate::track::{Change, Connection, Event};
 
 /// The paragraph about `segment`.
 #[must_use]
@@ -16,6 +22,7 @@ pub(super) fn full(segment: &Segment, change: &Change, connection: &Connection) 
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_full(&mut out, segment, change, connection);
+    out.truncate(out.trim_end().len());
     out
 }
 
@@ -25,163 +32,64 @@ fn write_full(
     change: &Change,
     connection: &Connection,
 ) -> fmt::Result {
+    let copy = find(change, |event| match event {
+        Event::CaptureDuplicate { of } => Some(of),
+        _ => None,
+    });
+    if let Some(of) = copy {
+        return write!(
+            out,
+            "Flags, numbers, length, window and timestamps are those of packet {of}, which came less than 50 µs before: the same packet, captured at two places or in both directions of one interface (inferred). It counts once."
+        );
+    }
     let flags = segment.flags;
     if flags.contains(Flags::RST) {
-        reset(out, segment, change)?;
+        closing::reset(out, segment, change)?;
     } else if flags.contains(Flags::SYN) {
-        synchronize(out, segment, change, connection)?;
+        opening::synchronize(out, segment, change, connection)?;
+    } else if flags.contains(Flags::ACK) {
+        exchange(out, segment, change, connection)?;
     } else {
-        if segment.len > 0 {
-            data(out, segment, change, connection)?;
-        }
-        if flags.contains(Flags::FIN) {
-            finish(out, segment, change)?;
-        }
-        acknowledgment(out, segment, change)?;
-    }
-    for event in &change.events {
-        remark(out, *event, segment, change)?;
+        write!(
+            out,
+            "Only a first SYN and some resets come without ACK; in a connection's later states a segment without it is dropped (RFC 9293 section 3.10.7.4), and a closed port answers it with RST (section 3.10.7.1). "
+        )?;
     }
     states(out, change)
 }
 
-fn synchronize(
+/// A segment of an open connection: what it brings, what it acknowledges, what was found out about it.
+fn exchange(
     out: &mut String,
     segment: &Segment,
     change: &Change,
     connection: &Connection,
 ) -> fmt::Result {
+    let asks = find(change, |event| {
+        matches!(event, Event::KeepAlive { .. } | Event::WindowProbe { .. }).then_some(())
+    })
+    .is_some();
+    if segment.len > 0 && !asks {
+        data(out, segment, change)?;
+    }
+    if segment.flags.contains(Flags::FIN) {
+        closing::finish(out, segment, change)?;
+    }
+    if !asks {
+        acknowledgment(out, segment, change)?;
+    }
+    for event in &change.events {
+        remark::remark(out, *event, segment, change, connection)?;
+    }
+    window(out, segment, change, connection)
+}
+
+fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     let sender = change.direction.sender();
-    let (_, receiver) = ends(change.direction);
-    if segment.flags.contains(Flags::ACK) {
-        write!(
-            out,
-            "{} acknowledges the SYN: ack {} is one more than the SYN's number, because a SYN counts as one. ",
-            the_capital(sender),
-            change.ack
-        )?;
-    } else {
-        write!(
-            out,
-            "{} wants a connection to port {}. ",
-            the_capital(sender),
-            connection.endpoint(!sender).port
-        )?;
-    }
-    write!(
-        out,
-        "Its own initial sequence number (ISN) is {}, which is shown as 0: numbers here count from it (RFC 9293 section 3.4.1). ",
-        segment.seq.0
-    )?;
-    write!(
-        out,
-        "It can receive {} at once for now",
-        Bytes(u64::from(segment.window))
-    )?;
-    offers(out, segment)?;
-    write!(out, ". ")?;
-    if segment.flags.is_syn_ack() {
-        agreed(out, connection)?;
-    }
-    if segment.len > 0 {
-        write!(
-            out,
-            "It carries {} of data already, bytes {}. ",
-            Bytes(u64::from(segment.len)),
-            Range::of(change.seq.wrapping_add(1), segment.len)
-        )?;
-    }
-    let ecn = segment.flags & (Flags::ECE | Flags::CWR);
-    if ecn == Flags::ECE | Flags::CWR && !segment.flags.contains(Flags::ACK) {
-        write!(
-            out,
-            "ECE and CWR together ask {receiver} to use explicit congestion notification (RFC 3168 section 6.1.1). "
-        )?;
-    } else if ecn == Flags::ECE && segment.flags.contains(Flags::ACK) {
-        write!(
-            out,
-            "ECE without CWR agrees to explicit congestion notification (RFC 3168 section 6.1.1). "
-        )?;
-    }
-    Ok(())
-}
-
-/// The options of a SYN, as a continued sentence.
-fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
-    let options = &segment.options;
-    if let Some(mss) = options.mss {
-        write!(
-            out,
-            ", in segments of at most {mss} bytes (MSS, RFC 9293 section 3.7.1)"
-        )?;
-    }
-    if let Some(shift) = options.window_scale {
-        let shift = shift.min(14);
-        write!(
-            out,
-            "; its later windows count in units of {} bytes (window scale {shift}, RFC 7323)",
-            1_u32 << shift
-        )?;
-    }
-    if options.seen.contains(OptionsSeen::SACK_PERMITTED) {
-        write!(out, "; it understands selective ACKs (SACK, RFC 2018)")?;
-    }
-    if options.timestamps.is_some() {
-        write!(out, "; it sends timestamps (RFC 7323)")?;
-    }
-    match options.fast_open {
-        Some(FastOpen::Request) => write!(out, "; it asks for a Fast Open cookie (RFC 7413)")?,
-        Some(FastOpen::Cookie(len)) => write!(
-            out,
-            "; it shows a Fast Open cookie of {len} bytes (RFC 7413)"
-        )?,
-        None => {}
-    }
-    Ok(())
-}
-
-/// What both SYNs together agreed on.
-fn agreed(out: &mut String, connection: &Connection) -> fmt::Result {
-    let (Some(client), Some(server)) = (
-        connection.peer(Side::Client).offer,
-        connection.peer(Side::Server).offer,
-    ) else {
-        return Ok(());
-    };
-    let both = client.seen & server.seen;
-    let mut names = Vec::new();
-    for (option, name) in [
-        (OptionsSeen::SACK_PERMITTED, "selective ACKs"),
-        (OptionsSeen::TIMESTAMPS, "timestamps"),
-        (OptionsSeen::WINDOW_SCALE, "window scaling"),
-    ] {
-        if both.contains(option) {
-            names.push(name);
-        }
-    }
-    match names.as_slice() {
-        [] => Ok(()),
-        [one] => write!(out, "Both offered {one}, so it is in use. "),
-        [first @ .., last] => write!(
-            out,
-            "Both offered {} and {last}, so these are in use. ",
-            first.join(", ")
-        ),
-    }
-}
-
-fn data(
-    out: &mut String,
-    segment: &Segment,
-    change: &Change,
-    connection: &Connection,
-) -> fmt::Result {
-    let sender = change.direction.sender();
-    let (_, receiver) = ends(change.direction);
     let next = change.seq.wrapping_add(segment.len);
     write!(
         out,
-        "{} sends {} to {receiver}: numbers {}. An ACK of {next} will say that all of it arrived. ",
+        "{} sends {}: numbers {}, one for each byte, so an ACK of {next} will cover them (RFC 9293 section 3.4). ",
         the_capital(sender),
         Bytes(u64::from(segment.len)),
         Range::of(change.seq, segment.len)
@@ -189,43 +97,20 @@ fn data(
     if segment.flags.contains(Flags::PSH) {
         write!(
             out,
-            "PSH asks {receiver}'s kernel to hand the bytes to its program without waiting for more (RFC 9293 section 3.9.1.2). "
+            "PSH asks to hand them to the program without delay; it usually ends what one send() gave (section 3.9.1.2). "
         )?;
     }
     if segment.flags.contains(Flags::URG) {
         write!(
             out,
-            "URG marks urgent data up to the urgent pointer, {} (RFC 9293 section 3.8.5; new programs should not use it: RFC 6093). ",
-            segment.urgent
-        )?;
-    }
-    let in_flight = connection.peer(sender).in_flight;
-    if in_flight > segment.len {
-        write!(
-            out,
-            "With it {} are under way without an ACK. ",
-            Bytes(u64::from(in_flight))
+            "URG: what lies before number {} is urgent (section 3.8.5; new programs should not use it, RFC 6093 section 5). ",
+            change.seq.wrapping_add(u32::from(segment.urgent))
         )?;
     }
     Ok(())
 }
 
-fn finish(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let sender = change.direction.sender();
-    let (_, receiver) = ends(change.direction);
-    let number = change.seq.wrapping_add(segment.len);
-    write!(
-        out,
-        "FIN: {} has no more bytes to send. The FIN takes number {number}, so that {receiver} can acknowledge it with {} (RFC 9293 section 3.6). It closes one direction only: {receiver} may go on sending. ",
-        the(sender),
-        number.wrapping_add(1)
-    )
-}
-
 fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let Some(_) = segment.acknowledges() else {
-        return Ok(());
-    };
     let sender = change.direction.sender();
     let (_, receiver) = ends(change.direction);
     let Some((bytes, syn, fin, frame, rtt)) = find(change, |event| match event {
@@ -238,268 +123,204 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::
         } => Some((bytes, syn, fin, frame, rtt)),
         _ => None,
     }) else {
-        if segment.len == 0 && !segment.flags.contains(Flags::FIN) {
-            write!(
-                out,
-                "ack {}: {} still expects that number next; nothing new arrived. ",
-                change.ack,
-                the(sender)
-            )?;
-        }
-        return Ok(());
+        return nothing_new(out, segment, change);
     };
     write!(
         out,
-        "ack {}: {} has everything before that number",
+        "ack {}: {} has everything before that number and expects it next",
         change.ack,
         the(sender)
     )?;
+    let covered = Range::before(change.ack.wrapping_sub(u32::from(fin)), bytes);
     match (syn, bytes, fin) {
-        (true, 0, false) => write!(out, ", which is {receiver}'s SYN")?,
-        (false, 0, true) => write!(out, ", which now includes {receiver}'s FIN")?,
-        (_, bytes, false) if bytes > 0 => write!(
+        (true, 0, false) => write!(
             out,
-            ", newly {} ({})",
-            Range::before(change.ack, bytes),
-            Bytes(u64::from(bytes))
+            "; new is {receiver}'s SYN, number {} and therefore plus one",
+            change.ack.wrapping_sub(1)
         )?,
-        (_, bytes, true) if bytes > 0 => write!(
+        (_, 0, true) => write!(
             out,
-            ", newly {} and {receiver}'s FIN",
-            Range::before(change.ack.wrapping_sub(1), bytes)
+            "; new is {receiver}'s FIN, number {} and therefore plus one",
+            change.ack.wrapping_sub(1)
+        )?,
+        (_, 0, false) => {}
+        (_, _, true) => write!(out, "; new are {covered} and {receiver}'s FIN")?,
+        (_, _, false) => write!(out, "; new are {covered}")?,
+    }
+    match (frame, rtt) {
+        (Some(frame), Some(rtt)) => write!(
+            out,
+            ". It answers packet {frame}, {rtt} later where the capture was made"
+        )?,
+        (Some(frame), None) => write!(
+            out,
+            ". It covers packet {frame}, which repeats or was repeated, so it measures no round trip (RFC 6298 section 3)"
         )?,
         _ => {}
     }
-    if let Some(frame) = frame {
-        write!(out, "; it answers packet {frame}")?;
-    }
-    if let Some(rtt) = rtt {
-        write!(out, ", {rtt} later")?;
-    }
     write!(out, ". ")?;
-    if bytes > 0 {
+    if bytes > 0 && segment.len == 0 {
         write!(
             out,
-            "The bytes are in {}'s kernel; whether its program has read them cannot be seen (RFC 9293 section 3.8.6.2). ",
+            "An ACK says that {}'s TCP has the bytes, not that its program has read them. ",
             the(sender)
         )?;
     }
     Ok(())
 }
 
-fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let sender = change.direction.sender();
-    let (_, receiver) = ends(change.direction);
-    let effect = find(change, |event| match event {
-        Event::Resets { effect } => Some(effect),
+/// An acknowledgment number that was said before, or an older one.
+fn nothing_new(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+    let explained = find(change, |event| match event {
+        Event::DuplicateAck { .. }
+        | Event::AnswersKeepAlive
+        | Event::AnswersProbe
+        | Event::ChallengeAck { .. }
+        | Event::DuplicateSack { .. }
+        | Event::WindowCloses
+        | Event::WindowReopens { .. }
+        | Event::HandshakeCompletes { .. } => Some(()),
         _ => None,
+    })
+    .is_some();
+    let bare = segment.len == 0 && !segment.flags.contains(Flags::FIN);
+    if bare && !explained {
+        write!(
+            out,
+            "ack {} acknowledges nothing that was not acknowledged before (RFC 9293 section 3.4). ",
+            change.ack
+        )?;
+    }
+    missing(out, segment, change)
+}
+
+/// What the SACK blocks say is missing between the acknowledgment number and the first of them.
+fn missing(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+    let base = segment.ack - change.ack;
+    let nearest = segment
+        .options
+        .sack
+        .iter()
+        .filter(|block| block.left.after(segment.ack) && block.right.after(block.left))
+        .map(|block| block.left.distance(segment.ack).unsigned_abs())
+        .min();
+    let Some(gap) = nearest else {
+        return Ok(());
+    };
+    write!(out, "SACK: it also has ")?;
+    for (index, range) in above(segment, base).enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        write!(out, "{comma}{range}")?;
+    }
+    write!(
+        out,
+        ", so {} are the first bytes it misses (RFC 2018 section 3). ",
+        Range::of(change.ack, gap)
+    )
+}
+
+/// The window in bytes, how it is computed from the field, and up to where it lets the other end send.
+fn window(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+) -> fmt::Result {
+    let said = find(change, |event| {
+        matches!(event, Event::WindowCloses | Event::AnswersProbe).then_some(())
     });
-    match effect {
-        Some(ResetEffect::Refuses) => {
-            write!(
-                out,
-                "RST answers the SYN: there is no socket that listens on this address and port, or something on the way says so. "
-            )?;
-            if segment.flags.contains(Flags::ACK) {
-                write!(
-                    out,
-                    "The SYN had no ACK, so the reset carries sequence number 0 and acknowledges the SYN (ack {}), which proves that its sender saw it (RFC 9293 section 3.10.7.1). ",
-                    change.ack
-                )?;
-            }
-            write!(
-                out,
-                "On {receiver} connect() fails with ECONNREFUSED at once. "
-            )
-        }
-        Some(ResetEffect::Ignored) => write!(
-            out,
-            "Its sequence number {} lies outside {receiver}'s window, so a correct {receiver} drops it (RFC 9293 section 3.10.7.4). ",
-            change.seq
-        ),
-        Some(ResetEffect::Challenged) => write!(
-            out,
-            "Its sequence number {} lies in {receiver}'s window but is not the next one expected. RFC 5961 section 3.2 has {receiver} answer with a challenge ACK instead of giving up, because a forger could have guessed this much. ",
-            change.seq
-        ),
-        Some(ResetEffect::AfterClose) => write!(
-            out,
-            "Both directions had ended before, so there is nothing left to abort. "
-        ),
-        Some(ResetEffect::AbortsOpening) => write!(
-            out,
-            "{} gives the connection up before the handshake was complete (RFC 9293 section 3.5.2). ",
-            the_capital(sender)
-        ),
-        Some(ResetEffect::Ends) | None => write!(
-            out,
-            "{} aborts the connection: what was not delivered yet is thrown away, nothing is acknowledged any more, and {receiver}'s program gets ECONNRESET (RFC 9293 section 3.5.3). Typical causes: the program closed the socket with unread data in it, asked for it (SO_LINGER 0), or was gone when this segment's cause arrived. ",
-            the_capital(sender)
-        ),
+    let finished = matches!(
+        change.of(change.direction.receiver()).after,
+        Some(
+            TcpState::FinWait1
+                | TcpState::FinWait2
+                | TcpState::Closing
+                | TcpState::LastAck
+                | TcpState::TimeWait
+                | TcpState::Closed
+        )
+    );
+    if finished || (segment.window == 0 && said.is_some()) {
+        return Ok(());
     }
-}
-
-fn remark(out: &mut String, event: Event, segment: &Segment, change: &Change) -> fmt::Result {
-    let sender = change.direction.sender();
     let (_, receiver) = ends(change.direction);
-    match event {
-        Event::HandshakeCompletes {
-            syn_to_synack,
-            synack_to_ack,
-        } => write!(
-            out,
-            "The handshake took {}: {syn_to_synack} from SYN to SYN-ACK, {synack_to_ack} from there to this ACK, as seen where the capture was made. The two kernels did it alone; the server's program need not have called accept(). ",
-            syn_to_synack + synack_to_ack
-        ),
-        Event::Repeats { cause, .. } => repeat_cause(out, cause, sender),
-        Event::DuplicateAck { number, .. } => write!(
-            out,
-            "The same acknowledgment number for the {} time: each one says that another segment arrived, but not the one that is due. From the third on the sender repeats it (RFC 5681 section 3.2). ",
-            ordinal(number.saturating_add(1))
-        ),
-        Event::DuplicateSack { left, right } => write!(
-            out,
-            "Its first SACK block reports {} as received twice (D-SACK, RFC 2883). ",
-            Range::of(left, right.wrapping_sub(left))
-        ),
-        Event::WindowCloses => write!(
-            out,
-            "Window 0: {}'s receive buffer is full because its program does not read (inferred); {receiver} may only send probes now (RFC 9293 section 3.8.6.1). ",
-            the(sender)
-        ),
-        Event::FillsWindow => write!(
-            out,
-            "It reaches the last byte that {receiver} has room for. "
-        ),
-        Event::Gap { bytes } => write!(
-            out,
-            "{} before it are missing here. If {receiver} repeats its last ACK they were lost; if it acknowledges past them the capture missed them. ",
-            Bytes(u64::from(bytes))
-        ),
-        Event::AcknowledgesUnseen { bytes } => write!(
-            out,
-            "{} of what it acknowledges never appeared in this capture, so the capture is incomplete; the network delivered them. ",
-            Bytes(u64::from(bytes))
-        ),
-        Event::SynRepeated { .. } => write!(
-            out,
-            "Until an answer comes, the kernel repeats its SYN after about 1 s and then ever more rarely (RFC 6298 section 5); newer Linux kernels begin with several repeats at equal distance. "
-        ),
-        Event::CongestionMark { in_ip: true } => write!(
-            out,
-            "A router marked the packet: congestion experienced (CE, RFC 3168 section 5). "
-        ),
-        Event::CongestionMark { in_ip: false } if !segment.flags.contains(Flags::SYN) => {
-            if segment.flags.contains(Flags::CWR) {
-                write!(
-                    out,
-                    "CWR: {} has slowed down because of a congestion mark (RFC 3168 section 6.1.2). ",
-                    the(sender)
-                )
-            } else {
-                write!(
-                    out,
-                    "ECE: {} has received a congestion mark and says so until {receiver} answers with CWR (RFC 3168 section 6.1.3). ",
-                    the(sender)
-                )
-            }
+    write!(out, "Window: ")?;
+    match change.window_scale {
+        Some(scale) if scale > 0 => {
+            write!(
+                out,
+                "{} × 2^{scale} = {} bytes",
+                segment.window, change.window
+            )?;
         }
-        _ => Ok(()),
+        _ => write!(out, "{}", Bytes(u64::from(segment.window)))?,
     }
+    if change.window_scale.is_none() && connection.negotiated().is_none() {
+        return write!(
+            out,
+            ", or that times a scale which only the SYNs told, and the capture has not both of them (RFC 7323 section 2.2). "
+        );
+    }
+    if change.window == 0 {
+        return write!(out, ", so {receiver} may send nothing new. ");
+    }
+    write!(
+        out,
+        ", so {receiver} may send up to number {} (RFC 9293 section 3.8.6). ",
+        change.ack.wrapping_add(change.window).wrapping_sub(1)
+    )
 }
 
-fn repeat_cause(out: &mut String, cause: RepeatCause, sender: Side) -> fmt::Result {
-    match cause {
-        RepeatCause::Timer { attempt } => write!(
-            out,
-            "Inferred: {}'s retransmission timer ran out{} (RFC 6298 section 5). ",
-            the(sender),
-            if attempt > 1 {
-                ", and it doubles with each repeat"
-            } else {
-                ""
-            }
-        ),
-        RepeatCause::FastRetransmit => write!(
-            out,
-            "Inferred: a fast retransmit, triggered by duplicate or selective ACKs instead of the timer (RFC 5681 section 3.2, RFC 6675, RFC 8985). "
-        ),
-        RepeatCause::TailLossProbe => write!(
-            out,
-            "Inferred: a tail loss probe. The last segment is repeated early so that its ACK shows what is missing (RFC 8985 section 7). "
-        ),
-        RepeatCause::Spurious => write!(
-            out,
-            "Its bytes had been acknowledged before, so the repeat was needless; the ACK was late or lost on its way. "
-        ),
-        RepeatCause::Unknown => Ok(()),
-    }
-}
-
-/// Which state each end is in now, when that changed.
+/// Which state each end is in now, where that changed.
 fn states(out: &mut String, change: &Change) -> fmt::Result {
-    let mut written = false;
+    let mut first = true;
     for side in [change.direction.sender(), change.direction.receiver()] {
         let transition = change.of(side);
         let Some(after) = transition.after.filter(|_| transition.changed()) else {
             continue;
         };
-        let how = if side == change.direction.sender() {
-            "having sent it"
+        let (arrives, note) = if side == change.direction.sender() {
+            ("", state_note(after))
+        } else if transition.before != Some(TcpState::SynSent) && after == TcpState::SynReceived {
+            (" once this arrives (inferred)", ", if it listens at all")
         } else {
-            "on receiving it (inferred)"
+            (" once this arrives (inferred)", state_note(after))
         };
-        write!(
-            out,
-            "{} is {after} {how}{}. ",
-            the_capital(side),
-            state_note(after)
-        )?;
-        written = true;
+        let name = if first { the_capital(side) } else { the(side) };
+        let lead = if first { "" } else { "; " };
+        write!(out, "{lead}{name} is {after}{arrives}{note}")?;
+        first = false;
     }
-    if !written && out.is_empty() {
-        write!(out, "Neither end changes its state.")?;
+    if first {
+        return Ok(());
     }
-    out.truncate(out.trim_end().len());
-    Ok(())
+    write!(out, ".")
 }
 
 /// What some states wait for.
 const fn state_note(state: TcpState) -> &'static str {
     match state {
+        TcpState::SynSent => ", waiting for an answer",
+        TcpState::SynReceived => ", waiting for the ACK of its SYN",
+        TcpState::FinWait1 => ", waiting for the ACK of its FIN",
+        TcpState::FinWait2 => ", waiting for the other end's FIN",
+        TcpState::CloseWait => ", waiting for its own program to close",
+        TcpState::Closing | TcpState::LastAck => ", waiting for the ACK of its FIN",
         TcpState::TimeWait => {
-            ": it stays so for a while (60 s on Linux), so that late copies cannot disturb a new connection (RFC 9293 section 3.6.1)"
+            ", for twice the maximum segment lifetime (60 s on Linux), so that a lost ACK can be repeated and late copies disturb no new connection (RFC 9293 section 3.6.1)"
         }
-        TcpState::CloseWait => ": it waits for its own program to close",
-        TcpState::FinWait2 => ": it waits for the other end's FIN",
-        TcpState::LastAck => ": it waits for the ACK of its FIN",
-        _ => "",
+        TcpState::Closed | TcpState::Listen | TcpState::Established => "",
     }
 }
 
-/// `2nd`, `3rd`, `11th`.
-fn ordinal(number: u32) -> String {
-    let suffix = match (number % 10, number % 100) {
-        (1, hundred) if hundred != 11 => "st",
-        (2, hundred) if hundred != 12 => "nd",
-        (3, hundred) if hundred != 13 => "rd",
-        _ => "th",
-    };
-    format!("{number}{suffix}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ordinal;
-
-    #[test]
-    fn ordinals() {
-        let written: Vec<_> = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal).into();
-        assert_eq!(
-            written,
-            [
-                "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th"
-            ]
-        );
-    }
+/// Whether `side` is known to have offered everything that ECN needs, and the other one, too.
+fn ecn_agreed(connection: &Connection) -> bool {
+    use crate::tcp::OptionsSeen;
+    let accurate = [Side::Client, Side::Server].iter().any(|side| {
+        connection
+            .peer(*side)
+            .offer
+            .is_some_and(|offer| offer.seen.contains(OptionsSeen::ACC_ECN))
+    });
+    connection.negotiated().is_some_and(|agreed| agreed.ecn) && !accurate
 }

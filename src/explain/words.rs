@@ -1,6 +1,6 @@
 //! Small words that many sentences share: ranges, counts, sides.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::tcp::{Direction, Side};
 
@@ -82,6 +82,55 @@ impl fmt::Display for Count {
     }
 }
 
+/// `2nd`, `3rd`, `11th`.
+pub(super) struct Ordinal(pub(super) u32);
+
+impl fmt::Display for Ordinal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let suffix = match (self.0 % 10, self.0 % 100) {
+            (1, hundred) if hundred != 11 => "st",
+            (2, hundred) if hundred != 12 => "nd",
+            (3, hundred) if hundred != 13 => "rd",
+            _ => "th",
+        };
+        write!(f, "{}{suffix}", self.0)
+    }
+}
+
+/// Writes an enumeration item by item: commas between them, `and` before the last, `nothing` when there is none.
+pub(super) struct List {
+    held: String,
+    items: usize,
+}
+
+impl List {
+    pub(super) const fn new() -> Self {
+        Self {
+            held: String::new(),
+            items: 0,
+        }
+    }
+
+    /// One more item. It is held back until it is known whether it is the last.
+    pub(super) fn next(&mut self, out: &mut String, item: fmt::Arguments<'_>) -> fmt::Result {
+        if self.items > 1 {
+            out.push_str(", ");
+        }
+        out.push_str(&self.held);
+        self.items += 1;
+        self.held.clear();
+        self.held.write_fmt(item)
+    }
+
+    pub(super) fn end(self, out: &mut String) -> fmt::Result {
+        match self.items {
+            0 => out.write_str("nothing"),
+            1 => out.write_str(&self.held),
+            _ => write!(out, " and {}", self.held),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +141,36 @@ mod tests {
         assert_eq!(Range::of(7, 1).to_string(), "7");
         assert_eq!(Range::before(14, 13).to_string(), "1–13");
         assert_eq!(Range::of(u32::MAX, 2).to_string(), "4294967295–0");
+    }
+
+    #[test]
+    fn ordinals() {
+        let written: Vec<_> = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111]
+            .map(|number| Ordinal(number).to_string())
+            .into();
+        assert_eq!(
+            written,
+            [
+                "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th"
+            ]
+        );
+    }
+
+    #[test]
+    fn lists_end_with_and() {
+        for (items, written) in [
+            (&[][..], "nothing"),
+            (&["a"], "a"),
+            (&["a", "b"], "a and b"),
+            (&["a", "b", "c", "d"], "a, b, c and d"),
+        ] {
+            let (mut out, mut list) = (String::new(), List::new());
+            for item in items {
+                list.next(&mut out, format_args!("{item}")).expect("memory");
+            }
+            list.end(&mut out).expect("memory");
+            assert_eq!(out, written);
+        }
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! Brief clauses about FIN and RST.
+
+use std::fmt::{self, Write};
+
+use super::{acknowledged, find};
+use crate::explain::words::{Bytes, ends};
+use crate::tcp::{Flags, Segment, TcpState};
+use crate::track::{Change, Event, ResetEffect};
+
+pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+    let (sender, _) = ends(change.direction);
+    let number = change.seq.wrapping_add(segment.len);
+    let second = find(change, |event| match event {
+        Event::Finishes { first } => Some(!first),
+        _ => None,
+    }) == Some(true);
+    let takes_fin = acknowledged(change).is_some_and(|(_, _, fin)| fin);
+    if segment.len > 0 {
+        let last = Bytes(u64::from(segment.len));
+        let too = if second { "closes, too: " } else { "" };
+        return write!(
+            out,
+            "{too}{sender}'s last {last} and its FIN, which takes number {number}"
+        );
+    }
+    if second && takes_fin {
+        return write!(
+            out,
+            "closes too; ack {} = got the FIN: one packet for both, so 3, not 4",
+            change.ack
+        );
+    }
+    if second && change.of(change.direction.sender()).after == Some(TcpState::Closing) {
+        return write!(
+            out,
+            "closes without having seen the other FIN: simultaneous close"
+        );
+    }
+    let too = if second { "closes too: " } else { "" };
+    write!(
+        out,
+        "{too}no more bytes from {sender}; the FIN takes number {number}"
+    )
+}
+
+pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+    let effect = find(change, |event| match event {
+        Event::Resets { effect } => Some(effect),
+        _ => None,
+    });
+    match effect {
+        Some(ResetEffect::Refuses) => refuses(out, segment, change),
+        Some(ResetEffect::AbortsOpening) => {
+            let (sender, _) = ends(change.direction);
+            write!(out, "{sender} breaks off before the handshake is complete")
+        }
+        Some(ResetEffect::AfterClose) => {
+            write!(out, "the connection was over already; this changes nothing")
+        }
+        Some(ResetEffect::Ignored) => ignored(out, change),
+        Some(ResetEffect::Challenged) => write!(
+            out,
+            "in the window, but not the expected number: a challenge ACK is due"
+        ),
+        Some(ResetEffect::Ends) | None => aborts(out, change),
+    }
+}
+
+fn refuses(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+    write!(
+        out,
+        "refused: nobody listens there, or a firewall says so; ack {} ties it to the SYN",
+        change.ack
+    )?;
+    if segment.seq.0 == 0 {
+        write!(
+            out,
+            " (such a reset has the real sequence number 0: RFC 9293 section 3.5.2)"
+        )?;
+    }
+    Ok(())
+}
+
+fn ignored(out: &mut String, change: &Change) -> fmt::Result {
+    let (_, receiver) = ends(change.direction);
+    match change.of(change.direction.receiver()).before {
+        Some(TcpState::SynSent) => write!(
+            out,
+            "does not acknowledge {receiver}'s SYN: a correct TCP ignores it"
+        ),
+        Some(TcpState::Listen) => write!(out, "a listening socket ignores a reset"),
+        _ => write!(
+            out,
+            "number {} is outside {receiver}'s window: a correct TCP ignores it",
+            change.seq
+        ),
+    }
+}
+
+/// An abort. What the other end's program hears depends on the state that end was in.
+fn aborts(out: &mut String, change: &Change) -> fmt::Result {
+    let (sender, receiver) = ends(change.direction);
+    if change.of(change.direction.sender()).before == Some(TcpState::SynSent) {
+        return write!(
+            out,
+            "clears {receiver}'s older connection; the SYN still waits (inferred)"
+        );
+    }
+    match change.of(change.direction.receiver()).before {
+        Some(TcpState::Established) => write!(
+            out,
+            "{sender} aborts: {receiver}'s next call fails with ECONNRESET"
+        ),
+        Some(TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing | TcpState::LastAck) => {
+            write!(out, "{sender} aborts; {receiver} had sent its FIN before")
+        }
+        _ => write!(out, "{sender} aborts: both directions end at once"),
+    }
+}

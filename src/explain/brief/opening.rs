@@ -1,0 +1,216 @@
+//! Brief clauses about SYNs and about the ACK that completes a handshake.
+
+use std::fmt::{self, Write};
+
+use super::{find, has};
+use crate::explain::words::{Bytes, ends, the};
+use crate::tcp::{FastOpen, Flags, OptionsSeen, Segment, Side, TcpState};
+use crate::track::{Change, Event};
+
+pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+    if segment.flags.contains(Flags::ACK) {
+        return answer(out, segment, change);
+    }
+    if has(change, |event| event == Event::SelfConnect) {
+        return write!(
+            out,
+            "a socket asks to connect to itself: both lanes are the same socket"
+        );
+    }
+    if let Some((before, since_first)) = find(change, |event| match event {
+        Event::SynRepeated {
+            before,
+            since_first,
+        } => Some((before, since_first)),
+        _ => None,
+    }) {
+        return asks_again(out, change, before, since_first);
+    }
+    if let Some(previous) = find(change, |event| match event {
+        Event::ReusesPorts { previous } => Some(previous),
+        _ => None,
+    }) {
+        return write!(
+            out,
+            "asks to open a new connection on the pair of ports of #{previous}"
+        );
+    }
+    if let Some((bytes, cookie)) = find(change, |event| match event {
+        Event::FastOpen { bytes, cookie } => Some((bytes, cookie)),
+        _ => None,
+    }) {
+        return fast_open(out, bytes, cookie);
+    }
+    if has(change, |event| event == Event::SimultaneousOpen) {
+        let (sender, _) = ends(change.direction);
+        return write!(
+            out,
+            "{sender} asks, too: the SYNs cross (simultaneous open)"
+        );
+    }
+    match segment.options.mptcp_subtype {
+        Some(0) => return write!(out, "asks to open, and for Multipath TCP (MP_CAPABLE)"),
+        Some(1) => {
+            return write!(
+                out,
+                "asks to add a path to a Multipath TCP connection (MP_JOIN)"
+            );
+        }
+        _ => {}
+    }
+    write!(
+        out,
+        "asks to open; the SYN takes number {}, so the first byte will be {}",
+        change.seq,
+        change.seq.wrapping_add(1)
+    )
+}
+
+/// The same SYN again. What the sender is waiting for depends on what has been seen since.
+fn asks_again(
+    out: &mut String,
+    change: &Change,
+    before: u32,
+    since_first: crate::time::Span,
+) -> fmt::Result {
+    let sender = change.direction.sender();
+    let number = before.saturating_add(1);
+    if change.of(sender).before == Some(TcpState::SynSent) {
+        return write!(
+            out,
+            "no answer has come: the same SYN again ({number}), {since_first} after the first"
+        );
+    }
+    match change.of(!sender).before {
+        Some(TcpState::SynReceived) => write!(
+            out,
+            "the same SYN again ({number}): the SYN-ACK did not reach it (inferred)"
+        ),
+        _ => write!(
+            out,
+            "the same SYN once more ({number}), a late copy; it opens nothing now"
+        ),
+    }
+}
+
+fn fast_open(out: &mut String, bytes: u32, cookie: bool) -> fmt::Result {
+    match (cookie, bytes) {
+        (true, 0) => write!(
+            out,
+            "asks to open, with a Fast Open cookie but without data"
+        ),
+        (true, bytes) => write!(
+            out,
+            "asks to open and brings {} along, with a Fast Open cookie",
+            Bytes(u64::from(bytes))
+        ),
+        (false, _) => write!(
+            out,
+            "asks to open, and for a Fast Open cookie for the next time"
+        ),
+    }
+}
+
+/// SYN and ACK.
+fn answer(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+    let ack = change.ack;
+    if let Some((frame, after)) = find(change, |event| match event {
+        Event::Repeats { frame, after, .. } => Some((frame, after)),
+        _ => None,
+    }) {
+        return match (frame, after) {
+            (Some(frame), Some(after)) => write!(
+                out,
+                "its SYN-ACK again, {after} after packet {frame}: no ACK taken (inferred)"
+            ),
+            _ => write!(
+                out,
+                "its SYN-ACK again: it has taken no ACK of it (inferred)"
+            ),
+        };
+    }
+    if has(change, |event| event == Event::SelfConnect) {
+        return write!(
+            out,
+            "the SYN came back to its own sender, which answers itself (ack {ack})"
+        );
+    }
+    match find(change, |event| match event {
+        Event::FastOpenAnswered { accepted } => Some(accepted),
+        _ => None,
+    }) {
+        Some(true) => {
+            return write!(
+                out,
+                "agrees, and has the SYN's data already (ack {ack}): Fast Open worked"
+            );
+        }
+        Some(false) => {
+            return write!(
+                out,
+                "agrees, but not to the SYN's data (ack {ack}): it must be sent again"
+            );
+        }
+        None => {}
+    }
+    let receiver = change.direction.receiver();
+    let transition = change.of(receiver);
+    match transition.before {
+        // Both ends sent a SYN, so this one was taken before it was answered.
+        Some(TcpState::SynReceived) => write!(
+            out,
+            "acknowledges the SYN that crossed its own (ack {ack}), which it repeats"
+        ),
+        Some(TcpState::SynSent) if !transition.changed() => write!(
+            out,
+            "ack {ack} is not what the SYN calls for: {} should reset it",
+            the(receiver)
+        ),
+        Some(TcpState::SynSent) => agrees(out, segment, change),
+        None if change.begins => write!(
+            out,
+            "agrees (ack {ack}) to a SYN from before the capture began"
+        ),
+        _ => write!(out, "agrees (ack {ack}: send {ack} next), opens its side"),
+    }
+}
+
+fn agrees(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+    let ack = change.ack;
+    if let Some(FastOpen::Cookie(_)) = segment.options.fast_open {
+        return write!(
+            out,
+            "agrees (ack {ack}: send {ack} next) and gives a cookie for Fast Open"
+        );
+    }
+    if segment.options.seen.contains(OptionsSeen::MPTCP) && segment.options.mptcp_subtype == Some(0)
+    {
+        return write!(
+            out,
+            "agrees (ack {ack}: send {ack} next), and to Multipath TCP"
+        );
+    }
+    write!(
+        out,
+        "agrees (ack {ack}: send {ack} next), opens its side; connect() can return"
+    )
+}
+
+/// The ACK that completes the opening.
+pub(super) fn completes(out: &mut String, change: &Change) -> fmt::Result {
+    let server = change.of(Side::Server);
+    let from_listen = change.direction.sender() == Side::Client
+        && server.before == Some(TcpState::SynReceived)
+        && server.after == Some(TcpState::Established);
+    if from_listen {
+        write!(
+            out,
+            "open both ways; TCP did it alone, accept() need not have been called"
+        )
+    } else {
+        write!(
+            out,
+            "open both ways: each end has acknowledged the other's SYN"
+        )
+    }
+}

@@ -1,0 +1,63 @@
+//! Brief clauses about what is sent again.
+
+use std::fmt::{self, Write};
+
+use super::find;
+use crate::explain::words::{Range, ends};
+use crate::tcp::Segment;
+use crate::track::{Change, Event, RepeatCause};
+
+/// What is repeated, after how long, and why as far as can be inferred; `None` when nothing is.
+pub(super) fn repeats(out: &mut String, segment: &Segment, change: &Change) -> Option<fmt::Result> {
+    let (frame, cause, after) = find(change, |event| match event {
+        Event::Repeats {
+            frame,
+            cause,
+            after,
+        } => Some((frame, cause, after)),
+        _ => None,
+    })?;
+    Some(what(out, segment, change, frame).and_then(|()| {
+        match after {
+            Some(after) => write!(out, " after {after}")?,
+            None => {}
+        }
+        why(out, change, cause)
+    }))
+}
+
+fn what(out: &mut String, segment: &Segment, change: &Change, frame: Option<u64>) -> fmt::Result {
+    match frame {
+        Some(frame) => write!(out, "packet {frame} again"),
+        None if segment.len > 0 => write!(
+            out,
+            "{} again, not captured before",
+            Range::of(change.seq, segment.len)
+        ),
+        None => write!(out, "sent again, not captured before"),
+    }
+}
+
+fn why(out: &mut String, change: &Change, cause: RepeatCause) -> fmt::Result {
+    let (_, receiver) = ends(change.direction);
+    match cause {
+        RepeatCause::Timer { attempt: 0 | 1 } => {
+            write!(out, ": no ACK came, the timer ran out (inferred)")
+        }
+        RepeatCause::Timer { attempt } => write!(
+            out,
+            ", repeat {attempt}: still no ACK, the timer backs off (inferred)"
+        ),
+        RepeatCause::FastRetransmit => {
+            write!(
+                out,
+                ": {receiver}'s ACKs show that it is missing (inferred)"
+            )
+        }
+        RepeatCause::TailLossProbe => {
+            write!(out, " to provoke an ACK: tail loss probe (inferred)")
+        }
+        RepeatCause::Spurious => write!(out, ", needless: {receiver} had acknowledged it"),
+        RepeatCause::Unknown => write!(out, "; the cause cannot be told"),
+    }
+}

@@ -1,0 +1,123 @@
+//! Full sentences about the options of SYNs: what one end offers, and what both agreed on.
+
+use std::fmt::{self, Write};
+
+use crate::explain::words::List;
+use crate::tcp::{FastOpen, OptionsSeen, Segment, Side};
+use crate::track::Connection;
+
+/// Shifts above this are used as this (RFC 7323 section 2.3).
+const MAX_SHIFT: u8 = 14;
+
+/// What a SYN offers.
+pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
+    let options = &segment.options;
+    write!(out, "It offers ")?;
+    let mut list = List::new();
+    match options.mss {
+        Some(mss) => list.next(
+            out,
+            format_args!("to take segments of up to {mss} bytes (MSS, section 3.7.1)"),
+        )?,
+        None if options.seen.contains(OptionsSeen::CUT) => {}
+        None => {
+            let default = if segment.tuple.source.address.is_ipv4() {
+                536
+            } else {
+                1220
+            };
+            list.next(
+                out,
+                format_args!("no MSS, so {default} bytes are assumed (section 3.7.1)"),
+            )?;
+        }
+    }
+    if let Some(shift) = options.window_scale {
+        list.next(
+            out,
+            format_args!(
+                "to count later windows in units of {} (window scale {}, RFC 7323 section 2)",
+                1_u32 << shift.min(MAX_SHIFT),
+                shift.min(MAX_SHIFT)
+            ),
+        )?;
+    }
+    for (option, words) in [
+        (
+            OptionsSeen::SACK_PERMITTED,
+            "selective ACKs (RFC 2018 section 2)",
+        ),
+        (OptionsSeen::TIMESTAMPS, "timestamps (RFC 7323 section 3)"),
+        (OptionsSeen::MPTCP, "Multipath TCP (RFC 8684 section 3)"),
+        (OptionsSeen::MD5, "an MD5 signature (RFC 2385)"),
+        (OptionsSeen::AO, "authentication (TCP-AO, RFC 5925)"),
+        (
+            OptionsSeen::USER_TIMEOUT,
+            "a user timeout (RFC 5482 section 3)",
+        ),
+        (OptionsSeen::OTHER, "options that are not explained here"),
+    ] {
+        if options.seen.contains(option) {
+            list.next(out, format_args!("{words}"))?;
+        }
+    }
+    if let Some(FastOpen::Cookie(len)) = options.fast_open {
+        list.next(
+            out,
+            format_args!("a Fast Open cookie of {len} bytes (RFC 7413 section 4.1.1)"),
+        )?;
+    }
+    if options.seen.contains(OptionsSeen::CUT) {
+        list.next(out, format_args!("what the capture has cut off"))?;
+    }
+    list.end(out)?;
+    write!(
+        out,
+        "; its window of {} bytes is not scaled in a SYN. ",
+        segment.window
+    )
+}
+
+/// What both SYNs together agreed on, and how large segments may be in each direction.
+pub(super) fn agreed(out: &mut String, connection: &Connection) -> fmt::Result {
+    let Some(agreed) = connection.negotiated() else {
+        return Ok(());
+    };
+    let offer = |side| connection.peer(side).offer.unwrap_or_default();
+    let (client, server) = (offer(Side::Client), offer(Side::Server));
+    let scale = |shift: Option<u8>| shift.unwrap_or_default().min(MAX_SHIFT);
+    let used = agreed.window_scale || agreed.sack || agreed.timestamps;
+    if used {
+        write!(out, "In use, because both SYNs offer it: ")?;
+        let mut list = List::new();
+        if agreed.window_scale {
+            list.next(
+                out,
+                format_args!(
+                    "window scaling (client × 2^{}, server × 2^{})",
+                    scale(client.window_scale),
+                    scale(server.window_scale)
+                ),
+            )?;
+        }
+        if agreed.sack {
+            list.next(out, format_args!("selective ACKs"))?;
+        }
+        if agreed.timestamps {
+            list.next(out, format_args!("timestamps"))?;
+        }
+        list.end(out)?;
+    } else {
+        write!(
+            out,
+            "Nothing optional is in use: no window scaling, no selective ACKs, no timestamps"
+        )?;
+    }
+    match (client.mss, server.mss) {
+        (Some(client), Some(server)) => write!(
+            out,
+            "; each end names its own MSS, {client} the client, {server} the server (section 3.7.1). "
+        ),
+        _ => write!(out, ". "),
+    }
+}

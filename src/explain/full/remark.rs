@@ -1,0 +1,239 @@
+//! Full sentences about what was found out about a segment: repeats, gaps, windows, probes, marks.
+
+use std::fmt::{self, Write};
+
+use crate::explain::words::{Ordinal, Range, ends, the, the_capital};
+use crate::tcp::{Flags, Segment, Side, TcpState};
+use crate::time::Span;
+use crate::track::{Change, Connection, Event, RepeatCause};
+
+pub(super) fn remark(
+    out: &mut String,
+    event: Event,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+) -> fmt::Result {
+    let (sender, receiver) = ends(change.direction);
+    match event {
+        Event::HandshakeCompletes {
+            syn_to_synack,
+            synack_to_ack,
+        } => completes(out, change, syn_to_synack, synack_to_ack),
+        Event::Repeats {
+            frame,
+            cause,
+            after,
+        } => repeats(out, segment, change, frame, cause, after),
+        Event::DuplicateAck { number, of } => duplicate_ack(out, change, number, of),
+        Event::DuplicateSack { left, right } => write!(
+            out,
+            "Its first SACK block reports {} as received twice (D-SACK, RFC 2883 section 4). ",
+            Range::of(left, right.wrapping_sub(left))
+        ),
+        Event::Gap { bytes } => write!(
+            out,
+            "{} before it are not in the capture so far. If {receiver} goes on asking for them they were lost; if it acknowledges past them the capture missed them. ",
+            Range::before(change.seq, bytes)
+        ),
+        Event::FillsGap => write!(
+            out,
+            "It fills a hole: packets with later numbers came first. "
+        ),
+        Event::AcknowledgesUnseen { bytes } => write!(
+            out,
+            "{bytes} of the numbers it covers never appeared here: they were delivered, and the capture missed them or sees one direction only. "
+        ),
+        Event::CongestionMark { in_ip } => congestion(out, segment, change, connection, in_ip),
+        Event::WindowCloses
+        | Event::WindowReopens { .. }
+        | Event::FillsWindow
+        | Event::WindowProbe { .. }
+        | Event::AnswersProbe => window(out, event, segment, change),
+        Event::KeepAlive { idle } => write!(
+            out,
+            "After {idle} without a packet {sender} repeats the number before its next one{}; that makes a living peer answer (RFC 9293 section 3.8.4). ",
+            match segment.len {
+                0 => "",
+                _ => ", with a byte that counts for nothing",
+            }
+        ),
+        Event::AnswersKeepAlive => write!(
+            out,
+            "The keep-alive's number is an old one, and such a segment is answered with the numbers as they stand (RFC 9293 section 3.8.4). "
+        ),
+        Event::ChallengeAck { of } => write!(
+            out,
+            "Packet {of} could have been forged or belong to an older connection. Instead of obeying, {sender} says where it stands; a peer that really lost the connection answers this with RST (RFC 5961 sections 3.2 and 4.2). "
+        ),
+        Event::OutsideWindow => write!(
+            out,
+            "Its numbers lie outside {receiver}'s window: dropped, and answered with an ACK (RFC 9293 section 3.10.7.4). "
+        ),
+        // Told where the numbers, the SACK blocks and the SYNs are explained.
+        Event::Acknowledges { .. }
+        | Event::SelectivelyAcknowledges { .. }
+        | Event::Finishes { .. }
+        | Event::Resets { .. }
+        | Event::SimultaneousOpen
+        | Event::SelfConnect
+        | Event::SynRepeated { .. }
+        | Event::FastOpen { .. }
+        | Event::FastOpenAnswered { .. }
+        | Event::ReusesPorts { .. }
+        | Event::CaptureDuplicate { .. } => Ok(()),
+    }
+}
+
+fn completes(out: &mut String, change: &Change, answer: Span, ack: Span) -> fmt::Result {
+    write!(
+        out,
+        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). The handshake took {}: {answer} to the SYN-ACK and {ack} to this packet, where the capture was made. ",
+        answer + ack
+    )?;
+    if change.of(Side::Server).before == Some(TcpState::SynReceived) {
+        write!(
+            out,
+            "The server's program only fetches the finished connection with accept(). "
+        )?;
+    }
+    Ok(())
+}
+
+fn repeats(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    frame: Option<u64>,
+    cause: RepeatCause,
+    after: Option<Span>,
+) -> fmt::Result {
+    let sender = the(change.direction.sender());
+    let receiver = the_capital(change.direction.receiver());
+    match (frame, after) {
+        (Some(frame), Some(after)) => write!(
+            out,
+            "Packet {frame}, {after} earlier, sent {} already. ",
+            if segment.len > 0 {
+                "these bytes"
+            } else {
+                "this"
+            }
+        )?,
+        _ => write!(
+            out,
+            "It was sent before, though the capture has no earlier packet with it (inferred). "
+        )?,
+    }
+    match cause {
+        RepeatCause::Timer { attempt } => write!(
+            out,
+            "Inferred: no ACK reached {sender} before its retransmission timer (RTO) ran out{} (RFC 6298 section 5). ",
+            match attempt {
+                0 | 1 => "; the next time it waits twice as long",
+                _ => "; it waits twice as long each time",
+            }
+        ),
+        RepeatCause::FastRetransmit => write!(
+            out,
+            "Inferred: a fast retransmit. {receiver}'s duplicate or selective ACKs show that later bytes arrived and these did not, so {sender} does not wait for its timer (RFC 5681 section 3.2, RFC 6675 section 5, RFC 8985). "
+        ),
+        RepeatCause::TailLossProbe => write!(
+            out,
+            "Inferred: a tail loss probe, about two round trips after the last packet. Its ACK tells what is missing at the end, where no later packet can show it (RFC 8985 section 7). "
+        ),
+        RepeatCause::Spurious => write!(
+            out,
+            "{receiver} had acknowledged them, so the repeat was needless: the ACK was lost, or came too late (inferred). "
+        ),
+        RepeatCause::Unknown => Ok(()),
+    }
+}
+
+fn duplicate_ack(out: &mut String, change: &Change, number: u32, of: u64) -> fmt::Result {
+    let (_, receiver) = ends(change.direction);
+    write!(
+        out,
+        "ack {} for the {} time since packet {of}: something arrived, but not the number that is due (RFC 5681 section 2). ",
+        change.ack,
+        Ordinal(number.saturating_add(1))
+    )?;
+    match number {
+        0..3 => Ok(()),
+        3 => write!(
+            out,
+            "On the third duplicate {receiver} repeats it without waiting for the timer (section 3.2). "
+        ),
+        _ => write!(
+            out,
+            "More than three: {receiver} should be repairing it by now. "
+        ),
+    }
+}
+
+fn window(out: &mut String, event: Event, segment: &Segment, change: &Change) -> fmt::Result {
+    let (sender, receiver) = ends(change.direction);
+    let other = the_capital(change.direction.receiver());
+    match event {
+        Event::WindowCloses => write!(
+            out,
+            "Window 0: {sender}'s buffer is full, as its program reads too slowly or not at all (inferred). {other} may send no data now, only probes (RFC 9293 section 3.8.6.1). "
+        ),
+        Event::WindowReopens { closed_for } => write!(
+            out,
+            "After {closed_for} with a window of 0 there is room again: {sender}'s program has read (inferred). "
+        ),
+        Event::FillsWindow => write!(
+            out,
+            "Its last byte is the last one for which {receiver} has offered room, so {sender} has to stop (RFC 9293 section 3.8.6). "
+        ),
+        Event::WindowProbe { number } => write!(
+            out,
+            "{} probe of the closed window, with {}. The message that it has opened could be lost, and ACKs are not repeated, so {sender} asks, each time after a longer pause (RFC 9293 section 3.8.6.1). ",
+            Ordinal(number),
+            match segment.len {
+                0 => "no byte and an old number, as Linux does it",
+                _ => "one byte",
+            }
+        ),
+        _ if change.window == 0 => write!(
+            out,
+            "Still window 0. As long as such answers come the connection stays open (RFC 9293 section 3.8.6.1). "
+        ),
+        _ => write!(out, "The answer to the probe: there is room now. "),
+    }
+}
+
+/// CE, ECE and CWR. After Accurate ECN the two flags are part of a counter, and say something else.
+fn congestion(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+    in_ip: bool,
+) -> fmt::Result {
+    let sender = the(change.direction.sender());
+    let receiver = the(change.direction.receiver());
+    if in_ip {
+        write!(
+            out,
+            "A full queue on the way marked the packet instead of dropping one: congestion experienced (CE, RFC 3168 section 5). "
+        )?;
+    }
+    if !super::ecn_agreed(connection) || segment.flags.contains(Flags::AE) {
+        return Ok(());
+    }
+    if segment.flags.contains(Flags::ECE) {
+        write!(
+            out,
+            "ECE: a marked packet has reached {sender}, which says so until {receiver} answers with CWR (RFC 3168 section 6.1.3). "
+        )?;
+    }
+    if segment.flags.contains(Flags::CWR) {
+        write!(
+            out,
+            "CWR: {sender} has reduced its congestion window (RFC 3168 section 6.1.2). "
+        )?;
+    }
+    Ok(())
+}
