@@ -30,7 +30,9 @@ impl Chance<'_> {
             Self::Given(bytes) => {
                 let (taken, rest) = bytes.split_at(bytes.len().min(4));
                 *bytes = rest;
-                taken.iter().fold(0, |word, byte| word << 8 | u32::from(*byte))
+                taken
+                    .iter()
+                    .fold(0, |word, byte| word << 8 | u32::from(*byte))
             }
         }
     }

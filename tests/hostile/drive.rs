@@ -22,8 +22,6 @@ use super::page::{self, Promise};
 /// Ladders drawn of one input, and segments kept for each: more of the same finds nothing new.
 const LADDERS: usize = 12;
 const SEGMENTS: usize = 400;
-/// Segments that are told as they happen, and kept as JSON.
-const TOLD: u64 = 3000;
 
 /// How an input is looked at.
 #[derive(Clone, Debug)]
@@ -33,6 +31,8 @@ pub struct Manner {
     /// Bytes for live connections: little makes the tracker evict.
     pub memory: usize,
     pub raw_seq: bool,
+    /// So many segments are rendered; all are tracked.
+    pub told: u64,
     /// What the input calls itself; hostile text.
     pub source: String,
     /// What its interface is called when the input does not say; hostile text.
@@ -46,8 +46,17 @@ impl Manner {
             width: Width::new(chance.of(&[20, 21, 33, 40, 57, 72, 80, 81, 100, 160, 400, 1000])),
             glyphs: chance.of(&[Glyphs::Unicode, Glyphs::Ascii]),
             color: chance.once_in(3),
-            explain: chance.of(&[Explain::None, Explain::AtTrouble, Explain::Brief, Explain::Full]),
-            time: chance.of(&[TimeColumn::Relative, TimeColumn::Delta, TimeColumn::Absolute]),
+            explain: chance.of(&[
+                Explain::None,
+                Explain::AtTrouble,
+                Explain::Brief,
+                Explain::Full,
+            ]),
+            time: chance.of(&[
+                TimeColumn::Relative,
+                TimeColumn::Delta,
+                TimeColumn::Absolute,
+            ]),
             fold: !chance.once_in(3),
             payload: chance.once_in(2),
             big: chance.once_in(4),
@@ -56,8 +65,13 @@ impl Manner {
         Self {
             style,
             labels: chance.of(&[LabelRules::Own, LabelRules::Wireshark]),
-            memory: if chance.once_in(4) { 0 } else { Limits::DEFAULT_MEMORY },
+            memory: if chance.once_in(4) {
+                0
+            } else {
+                Limits::DEFAULT_MEMORY
+            },
             raw_seq: chance.once_in(4),
+            told: 3000,
             source: "capture".to_owned(),
             interface: None,
         }
@@ -70,11 +84,20 @@ impl Manner {
         }
     }
 
-    fn promise(&self, width: bool) -> Promise {
+    /// What a page in this manner has to keep to, with or without its width.
+    pub fn promise(&self, width: bool) -> Promise {
         Promise {
             color: self.style.color,
             ascii: self.style.glyphs == Glyphs::Ascii,
             width: width.then_some(self.style.width.columns()),
+        }
+    }
+
+    /// What sentences have to keep to: they are as long as they are, and never coloured.
+    pub fn sentences(&self) -> Promise {
+        Promise {
+            color: false,
+            ..self.promise(false)
         }
     }
 }
@@ -109,16 +132,26 @@ pub fn drive(mut source: Box<dyn Source + Send>, manner: &Manner) -> Outputs {
             Ok(Next::End) => break,
             Err(error) => {
                 // What is said about it stands on one line of a terminal, whatever bytes are to blame.
-                let calm = Promise { color: false, ascii: false, width: None };
+                let calm = Promise {
+                    color: false,
+                    ascii: false,
+                    width: None,
+                };
                 page::check(error.to_string().as_bytes(), calm, "the error");
                 assert!(!error.to_string().contains('\n'), "{error:?}");
-                assert!(matches!(source.next(), Ok(Next::End)), "an error is the end");
+                assert!(
+                    matches!(source.next(), Ok(Next::End)),
+                    "an error is the end"
+                );
                 break;
             }
         }
     }
     if watch.interface.is_none() {
-        watch.interface = source.interfaces().iter().find_map(|interface| interface.name.clone());
+        watch.interface = source
+            .interfaces()
+            .iter()
+            .find_map(|interface| interface.name.clone());
     }
     watch.finish()
 }
@@ -227,14 +260,22 @@ impl<'m> Watch<'m> {
         let connection = self.tracker.connection(change.slot);
         let id = change.connection;
         assert_eq!(connection.id(), id, "a connection's number never changes");
-        assert!(id >= 1 && id <= self.newest + 1, "{id} after {}", self.newest);
+        assert!(
+            id >= 1 && id <= self.newest + 1,
+            "{id} after {}",
+            self.newest
+        );
         self.newest = self.newest.max(id);
         let evicted = self.finals.get(&id);
-        assert_ne!(evicted, Some(&false), "a segment of a final connection {id}");
+        assert_ne!(
+            evicted,
+            Some(&false),
+            "a segment of a final connection {id}"
+        );
         self.note.clear();
         explain::brief(&mut self.note, segment, &change);
         let facts = explain::segment_facts(segment, &change, &self.note);
-        if self.outputs.segments > TOLD {
+        if self.outputs.segments > self.manner.told {
             return;
         }
         json::segment(&mut self.outputs.json, &facts);
@@ -256,15 +297,23 @@ impl<'m> Watch<'m> {
         self.ladder.step(&step, told).expect("memory");
         self.rows.step(&step, plain).expect("memory");
         if self.manner.style.payload {
-            self.ladder.payload(payload, segment.len, told).expect("memory");
-            self.rows.payload(payload, segment.len, plain).expect("memory");
+            self.ladder
+                .payload(payload, segment.len, told)
+                .expect("memory");
+            self.rows
+                .payload(payload, segment.len, plain)
+                .expect("memory");
         }
         // For afterwards.
         let room = self.kept.len() < LADDERS;
         if room || self.kept.contains_key(&id) {
             let kept = self.kept.entry(id).or_default();
             if kept.len() < SEGMENTS {
-                kept.push(Kept { segment: segment.clone(), change, payload: payload.to_vec() });
+                kept.push(Kept {
+                    segment: segment.clone(),
+                    change,
+                    payload: payload.to_vec(),
+                });
             }
         }
     }
@@ -290,8 +339,12 @@ impl<'m> Watch<'m> {
             let title = explain::title(&connection, self.interface.as_deref(), true);
             let conclusion = explain::conclusion(&connection);
             let (told, plain) = (&mut self.outputs.told, &mut self.outputs.plain);
-            self.ladder.conclude(&title, &conclusion, told).expect("memory");
-            self.rows.conclude(&title, &conclusion, plain).expect("memory");
+            self.ladder
+                .conclude(&title, &conclusion, told)
+                .expect("memory");
+            self.rows
+                .conclude(&title, &conclusion, plain)
+                .expect("memory");
         }
         // An evicted connection's late segments bring it back here with nothing kept.
         if let Some(kept) = self.kept.remove(&id)
@@ -314,7 +367,10 @@ impl<'m> Watch<'m> {
         let totals = self.totals();
         let skipped: u64 = self.skipped.iter().sum();
         assert_eq!(self.outputs.frames, self.outputs.segments + skipped);
-        assert_eq!(totals.by_verdict.iter().map(|(_, n)| n).sum::<u64>(), totals.connections);
+        assert_eq!(
+            totals.by_verdict.iter().map(|(_, n)| n).sum::<u64>(),
+            totals.connections
+        );
         json::summary(&mut self.outputs.json, &totals);
         self.ladders();
         let (manner, source) = (self.manner, self.manner.source.as_str());
@@ -348,8 +404,12 @@ impl<'m> Watch<'m> {
         let manner = self.manner;
         for (connection, kept) in &self.stories {
             let steps = kept.iter().map(|kept| (&kept.segment, &kept.change));
-            let story =
-                explain::story(connection, self.interface.as_deref(), steps, manner.wording());
+            let story = explain::story(
+                connection,
+                self.interface.as_deref(),
+                steps,
+                manner.wording(),
+            );
             let payload = |frame| {
                 let found = kept.iter().find(|kept| kept.segment.frame == frame);
                 found.map(|kept| kept.payload.as_slice())
@@ -372,8 +432,7 @@ impl Outputs {
         page::check(&self.told, manner.promise(true), "the growing ladder");
         page::check(&self.tables, manner.promise(true), "the table");
         page::check(&self.summary, manner.promise(true), "the summary");
-        let sentences = Promise { color: false, ..manner.promise(false) };
-        page::check(&self.plain, sentences, "the sentences");
+        page::check(&self.plain, manner.sentences(), "the sentences");
         let lines = page::json_lines(&self.json);
         let of_type = |kind| lines.iter().filter(move |line| line["type"] == kind);
         assert_eq!(lines[0]["type"], "header");
@@ -382,7 +441,10 @@ impl Outputs {
         assert_eq!(summary["frames"], self.frames);
         assert_eq!(summary["tcp_segments"], self.segments);
         assert_eq!(of_type("connection").count() as u64, self.connections);
-        assert_eq!(of_type("segment").count() as u64, self.segments.min(TOLD));
+        assert_eq!(
+            of_type("segment").count() as u64,
+            self.segments.min(manner.told)
+        );
     }
 }
 

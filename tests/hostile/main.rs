@@ -17,6 +17,7 @@ mod drive;
 mod mutate;
 mod page;
 mod scene;
+mod story;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,7 +38,7 @@ use drive::{Manner, Outputs, drive};
 use mutate::{HOSTILE, NO_TEXT, block, interface_block, mutate};
 
 /// How long the seeded runs take when nobody asks for more.
-const SECONDS: u64 = 7;
+const SECONDS: u64 = 5;
 /// Processor time that one input may take, in a build without optimisation.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// An input that is still not done after this long hangs, however busy the machine is.
@@ -58,8 +59,7 @@ fn damaged_captures_end_without_harm() {
         let (_, other) = &captures[chance.below(captures.len())];
         let mut manner = Manner::any(chance);
         manner.source.clone_from(name);
-        let damaged = mutate(bytes, other, chance);
-        (damaged, manner)
+        read(mutate(bytes, other, chance), &manner);
     });
 }
 
@@ -67,9 +67,37 @@ fn damaged_captures_end_without_harm() {
 fn impossible_conversations_end_without_harm() {
     campaign("scenes", |chance| {
         let mut manner = Manner::any(chance);
-        manner.interface = Some(String::from_utf8_lossy(&mutate::hostile_bytes(chance)).into_owned());
-        (Vec::new(), manner)
+        let name = mutate::hostile_bytes(chance);
+        manner.interface = Some(String::from_utf8_lossy(&name).into_owned());
+        scene::play(chance, &manner, 80);
     });
+}
+
+#[test]
+fn impossible_stories_are_told_without_harm() {
+    campaign("stories", |chance| {
+        let manner = Manner::any(chance);
+        match chance.below(4) {
+            0 => story::ladder(chance, &manner),
+            1 => story::sentences(chance, &manner),
+            2 => story::tables(chance, &manner),
+            _ => story::json(chance),
+        }
+    });
+}
+
+/// What a fuzzer offers ends, and may be nothing.
+#[test]
+fn few_choices_are_enough() {
+    for length in 0..40 {
+        let bytes: Vec<u8> = (0..length)
+            .map(|place| u8::wrapping_mul(place, 37))
+            .collect();
+        let mut chance = Chance::Given(&bytes);
+        let manner = Manner::any(&mut chance);
+        scene::play(&mut chance, &manner, 80);
+        story::json(&mut Chance::Given(&bytes));
+    }
 }
 
 #[test]
@@ -78,7 +106,10 @@ fn whole_captures_are_read_without_harm() {
         for seed in 0..4 {
             let manner = Manner::any(&mut Chance::Seeded(seed));
             let outputs = read(bytes.clone(), &manner);
-            assert!(seed > 0 || outputs.is_none_or(|outputs| !outputs.json.is_empty()), "{name}");
+            assert!(
+                seed > 0 || outputs.is_none_or(|outputs| !outputs.json.is_empty()),
+                "{name}"
+            );
         }
     }
 }
@@ -109,8 +140,11 @@ fn a_flood_of_one_character_stays_bounded() {
     for character in ["A", "\u{1b}", "\u{202e}", "\u{301}", "日", "\"", "\n", "\0"] {
         let text = character.repeat(65_000 / character.len());
         for manner in manners(text.as_bytes()) {
-            let outputs = read(conversation(text.as_bytes(), &text.as_bytes()[..60_000]), &manner)
-                .expect("a capture");
+            let outputs = read(
+                conversation(text.as_bytes(), &text.as_bytes()[..60_000]),
+                &manner,
+            )
+            .expect("a capture");
             // Payload is cut, and so is a name in a title: a page of it is enough.
             assert!(
                 outputs.ladders.len() < 1_200_000,
@@ -143,6 +177,7 @@ fn manners(source: &[u8]) -> Vec<Manner> {
             labels: LabelRules::Own,
             memory: Limits::DEFAULT_MEMORY,
             raw_seq: false,
+            told: u64::MAX,
             source: String::from_utf8_lossy(source).into_owned(),
             interface: None,
         });
@@ -180,7 +215,11 @@ fn conversation(payload: &[u8], interface: &[u8]) -> Vec<u8> {
 }
 
 fn ip_packet(from_client: bool, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
-    let ports: [u16; 2] = if from_client { [40000, 1712] } else { [1712, 40000] };
+    let ports: [u16; 2] = if from_client {
+        [40000, 1712]
+    } else {
+        [1712, 40000]
+    };
     let mut packet = vec![0x45, 0];
     packet.extend((40 + payload.len() as u16).to_be_bytes());
     packet.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
@@ -194,14 +233,13 @@ fn ip_packet(from_client: bool, seq: u32, ack: u32, flags: u8, payload: &[u8]) -
 
 /// Reads a capture from memory; `None` when it is none.
 fn read(bytes: Vec<u8>, manner: &Manner) -> Option<Outputs> {
-    capture::recorded(Cursor::new(bytes)).ok().map(|source| drive(source, manner))
+    capture::recorded(Cursor::new(bytes))
+        .ok()
+        .map(|source| drive(source, manner))
 }
 
 /// Makes inputs from seed after seed until the time is over, and collects what goes wrong.
-fn campaign(
-    name: &'static str,
-    mut input: impl FnMut(&mut Chance<'_>) -> (Vec<u8>, Manner) + Send + 'static,
-) {
+fn campaign(name: &'static str, mut try_one: impl FnMut(&mut Chance<'_>) + Send + 'static) {
     let seconds = number("HANDSHAKE_WATCH_HOSTILE_SECONDS").unwrap_or(SECONDS);
     let first = number("HANDSHAKE_WATCH_HOSTILE_SEED").unwrap_or(1);
     let (begun, watched) = mpsc::channel();
@@ -215,13 +253,7 @@ fn campaign(
             let _ = begun.send(seed);
             let before = processor_time();
             let result = panic::catch_unwind(AssertUnwindSafe(|| {
-                let mut chance = Chance::Seeded(seed);
-                let (bytes, manner) = input(&mut chance);
-                if bytes.is_empty() {
-                    scene::play(&mut chance, &manner, 80);
-                } else {
-                    read(bytes, &manner);
-                }
+                try_one(&mut Chance::Seeded(seed));
             }));
             let taken = processor_time().saturating_sub(before);
             let finding = match result {
@@ -249,10 +281,17 @@ fn campaign(
     for (finding, (seed, times)) in &findings {
         eprintln!("seed {seed} ({times} times): {finding}");
     }
-    assert!(findings.is_empty(), "{} findings, see above", findings.len());
+    assert!(
+        findings.is_empty(),
+        "{} findings, see above",
+        findings.len()
+    );
     assert!(runs > 0, "no input was tried");
     let peak = peak_memory();
-    assert!(peak.is_none_or(|peak| peak < MEMORY_LIMIT), "{peak:?} bytes of memory");
+    assert!(
+        peak.is_none_or(|peak| peak < MEMORY_LIMIT),
+        "{peak:?} bytes of memory"
+    );
 }
 
 /// Keeps messages of panics that are caught from the screen, and the last one of this thread for the report.
@@ -275,7 +314,11 @@ impl Quiet {
                 return;
             }
             let mut text = info.to_string().replace('\n', " ");
-            text = text.chars().flat_map(char::escape_debug).take(600).collect();
+            text = text
+                .chars()
+                .flat_map(char::escape_debug)
+                .take(600)
+                .collect();
             if let Ok(mut last) = LAST.lock() {
                 last.insert(thread, text);
             }
@@ -292,7 +335,11 @@ impl Quiet {
 /// The project's captures, and where there is a corpus a selection of it.
 fn captures() -> Captures {
     let mut captures = Captures::new();
-    add(&Path::new(env!("CARGO_MANIFEST_DIR")).join("captures"), usize::MAX, &mut captures);
+    add(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("captures"),
+        usize::MAX,
+        &mut captures,
+    );
     assert!(!captures.is_empty(), "captures/ has captures");
     match std::env::var_os("HANDSHAKE_WATCH_CORPUS") {
         Some(corpus) => {
@@ -314,8 +361,14 @@ fn add(folder: &Path, most: usize, captures: &mut Captures) {
         .collect();
     paths.sort();
     for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_text = [".tsv", ".txt", ".md"].iter().any(|end| name.ends_with(end));
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let is_text = [".tsv", ".txt", ".md"]
+            .iter()
+            .any(|end| name.ends_with(end));
         if is_text || !path.is_file() {
             continue;
         }
@@ -325,7 +378,10 @@ fn add(folder: &Path, most: usize, captures: &mut Captures) {
         }
         // Damage under the compression reaches further than damage to it; both are tried.
         let mut inner = Vec::new();
-        if flate2::read::MultiGzDecoder::new(&bytes[..]).take(1 << 22).read_to_end(&mut inner).is_ok()
+        if flate2::read::MultiGzDecoder::new(&bytes[..])
+            .take(1 << 22)
+            .read_to_end(&mut inner)
+            .is_ok()
             && inner.len() <= most
         {
             captures.push((format!("{name} inside"), inner));
@@ -352,7 +408,9 @@ fn processor_time() -> Duration {
 /// The most memory that this process has used.
 fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
     Some(kilobytes * 1024)
 }

@@ -33,7 +33,24 @@ pub const NO_TEXT: [&[u8]; 4] = [
 
 /// Numbers at the edges of their types, and lengths that captures often have.
 const EDGES: [u32; 18] = [
-    0, 1, 2, 3, 4, 5, 15, 16, 19, 20, 40, 0x7f, 0xff, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    15,
+    16,
+    19,
+    20,
+    40,
+    0x7f,
+    0xff,
+    0xffff,
+    0x1_0000,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_ffff,
 ];
 
 /// Link types that are decoded, and some that are not.
@@ -182,7 +199,10 @@ impl Parts {
             self.relink(chance);
             return;
         }
-        let (one, two) = (chance.below(self.records.len()), chance.below(self.records.len()));
+        let (one, two) = (
+            chance.below(self.records.len()),
+            chance.below(self.records.len()),
+        );
         match chance.below(16) {
             0 => {
                 let copy = self.records[one].clone();
@@ -214,7 +234,11 @@ impl Parts {
 
     /// Another link type: of the file, or of one interface.
     fn relink(&mut self, chance: &mut Chance<'_>) {
-        let link = if chance.once_in(4) { chance.word() as u16 } else { chance.of(&LINKS) };
+        let link = if chance.once_in(4) {
+            chance.word() as u16
+        } else {
+            chance.of(&LINKS)
+        };
         let big_endian = self.big_endian;
         if !self.is_pcapng() {
             put(&mut self.header, 20, u32::from(link), big_endian);
@@ -231,7 +255,11 @@ impl Parts {
 
     /// A length that does not fit: captured, original, or of the block.
     fn set_length(&mut self, one: usize, chance: &mut Chance<'_>) {
-        let places: &[usize] = if self.is_pcapng() { &[4, 20, 24] } else { &[8, 12] };
+        let places: &[usize] = if self.is_pcapng() {
+            &[4, 20, 24]
+        } else {
+            &[8, 12]
+        };
         let at = chance.of(places);
         let edge = if chance.once_in(2) {
             chance.of(&EDGES)
@@ -245,8 +273,17 @@ impl Parts {
     /// A time stamp that jumps.
     fn set_time(&mut self, one: usize, chance: &mut Chance<'_>) {
         let at = if self.is_pcapng() { 12 } else { 0 };
-        let time = if chance.once_in(2) { chance.of(&EDGES) } else { chance.word() };
-        put(&mut self.records[one], at + 4 * chance.below(2), time, self.big_endian);
+        let time = if chance.once_in(2) {
+            chance.of(&EDGES)
+        } else {
+            chance.word()
+        };
+        put(
+            &mut self.records[one],
+            at + 4 * chance.below(2),
+            time,
+            self.big_endian,
+        );
     }
 
     /// The header or some records of another capture.
@@ -259,7 +296,11 @@ impl Parts {
             self.data_at = other.data_at;
         }
         let from = chance.below(other.records.len());
-        let some = other.records.into_iter().skip(from).take(1 + chance.below(20));
+        let some = other
+            .records
+            .into_iter()
+            .skip(from)
+            .take(1 + chance.below(20));
         self.records.splice(at..at, some);
     }
 
@@ -284,10 +325,17 @@ impl Parts {
     /// A byte or a number inside a packet, mostly in its headers.
     fn damage_packet(&mut self, one: usize, chance: &mut Chance<'_>) {
         let record = &mut self.records[one];
-        let Some(data) = record.get_mut(self.data_at..).filter(|data| !data.is_empty()) else {
+        let Some(data) = record
+            .get_mut(self.data_at..)
+            .filter(|data| !data.is_empty())
+        else {
             return;
         };
-        let reach = if chance.once_in(8) { data.len() } else { data.len().min(100) };
+        let reach = if chance.once_in(8) {
+            data.len()
+        } else {
+            data.len().min(100)
+        };
         let at = chance.below(reach);
         match chance.below(4) {
             0 => data[at] ^= 1 << chance.below(8),
@@ -314,8 +362,22 @@ pub fn hostile_bytes(chance: &mut Chance<'_>) -> Vec<u8> {
 
 /// An interface description block with a name.
 pub fn interface_block(link: u16, name: &[u8], big_endian: bool) -> Vec<u8> {
-    let short = |value: u16| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
-    let mut body = [short(link), [0, 0], [0, 0], [0, 0], short(2), short(name.len() as u16)].concat();
+    let short = |value: u16| {
+        if big_endian {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
+    let mut body = [
+        short(link),
+        [0, 0],
+        [0, 0],
+        [0, 0],
+        short(2),
+        short(name.len() as u16),
+    ]
+    .concat();
     body.extend_from_slice(name);
     body.resize(body.len().next_multiple_of(4), 0);
     body.extend_from_slice(&[0; 4]);
@@ -324,19 +386,33 @@ pub fn interface_block(link: u16, name: &[u8], big_endian: bool) -> Vec<u8> {
 
 /// A pcapng block.
 pub fn block(kind: u32, body: &[u8], big_endian: bool) -> Vec<u8> {
-    let word = |value: u32| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
+    let word = |value: u32| {
+        if big_endian {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    };
     let length = word(body.len() as u32 + 12);
     [&word(kind), &length, body, &length].concat()
 }
 
 fn get(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
     let four = bytes.get(at..at + 4)?.try_into().ok()?;
-    Some(if big_endian { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
+    Some(if big_endian {
+        u32::from_be_bytes(four)
+    } else {
+        u32::from_le_bytes(four)
+    })
 }
 
 /// Overwrites what is there of four bytes.
 fn put(bytes: &mut [u8], at: usize, value: u32, big_endian: bool) {
-    let four = if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
+    let four = if big_endian {
+        value.to_be_bytes()
+    } else {
+        value.to_le_bytes()
+    };
     for (byte, new) in bytes.iter_mut().skip(at).zip(four) {
         *byte = new;
     }

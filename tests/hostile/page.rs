@@ -18,14 +18,21 @@ pub struct Promise {
 
 /// Holds a page of text to its promise.
 pub fn check(page: &[u8], promise: Promise, what: &str) {
-    let text = std::str::from_utf8(page)
-        .unwrap_or_else(|error| panic!("{what} is not UTF-8: {error}"));
+    let text =
+        std::str::from_utf8(page).unwrap_or_else(|error| panic!("{what} is not UTF-8: {error}"));
     for line in text.split_terminator('\n') {
-        let plain = if promise.color { without_colors(line) } else { line.to_owned() };
+        let plain = if promise.color {
+            without_colors(line)
+        } else {
+            line.to_owned()
+        };
         if let Some(c) = plain.chars().find(|c| !is_harmless(*c)) {
             panic!("{what} holds {c:?} in {line:?}");
         }
-        assert!(!promise.ascii || plain.is_ascii(), "{what} is not ASCII in {line:?}");
+        assert!(
+            !promise.ascii || plain.is_ascii(),
+            "{what} is not ASCII in {line:?}"
+        );
         if let Some(width) = promise.width {
             assert!(
                 plain.width() <= width,
@@ -47,9 +54,8 @@ pub fn json_lines(page: &[u8]) -> Vec<Value> {
     page.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .map(|line| {
-            serde_json::from_slice(line).unwrap_or_else(|error| {
-                panic!("{error} in {}", String::from_utf8_lossy(line))
-            })
+            serde_json::from_slice(line)
+                .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(line)))
         })
         .collect()
 }
@@ -94,7 +100,15 @@ fn the_check_sees_what_it_forbids() {
     };
     check("\u{1b}[1;31mabcd\u{1b}[0m\nx\n".as_bytes(), promise, "fine");
     for bad in [
-        "\u{1b}[2J", "\u{1b}]0;x\u{7}", "\u{9b}1m", "a\rb", "\u{202e}", "a\0", "\u{200d}", "abcde", "e\u{301}",
+        "\u{1b}[2J",
+        "\u{1b}]0;x\u{7}",
+        "\u{9b}1m",
+        "a\rb",
+        "\u{202e}",
+        "a\0",
+        "\u{200d}",
+        "abcde",
+        "e\u{301}",
     ] {
         let found = std::panic::catch_unwind(|| check(bad.as_bytes(), promise, "bad"));
         assert!(found.is_err(), "{bad:?} was let through");

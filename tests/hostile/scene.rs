@@ -43,8 +43,13 @@ impl Scene {
     fn new(chance: &mut Chance<'_>) -> Self {
         let most = if chance.once_in(4) { 300 } else { 4 };
         let count = 2 + chance.below(most);
-        let ends = (0..count).map(|place| endpoint(place, chance)).collect::<Vec<_>>();
-        let next = ends.iter().map(|_| chance.of(&[0, 1, 1000, 0x7fff_ff00, 0xffff_ff00])).collect();
+        let ends = (0..count)
+            .map(|place| endpoint(place, chance))
+            .collect::<Vec<_>>();
+        let next = ends
+            .iter()
+            .map(|_| chance.of(&[0, 1, 1000, 0x7fff_ff00, 0xffff_ff00]))
+            .collect();
         Self {
             ends,
             next,
@@ -67,7 +72,11 @@ impl Scene {
 
     fn tuple(&self, chance: &mut Chance<'_>) -> (usize, usize) {
         let from = chance.below(self.ends.len());
-        let to = if chance.below(40) == 39 { from } else { (from ^ 1).min(self.ends.len() - 1) };
+        let to = if chance.below(40) == 39 {
+            from
+        } else {
+            (from ^ 1).min(self.ends.len() - 1)
+        };
         (from, to)
     }
 
@@ -94,7 +103,8 @@ impl Scene {
         };
         let seq = near(self.next[from], chance);
         let ack = near(self.next[to], chance);
-        let controls = u32::from(flags.contains(Flags::SYN)) + u32::from(flags.contains(Flags::FIN));
+        let controls =
+            u32::from(flags.contains(Flags::SYN)) + u32::from(flags.contains(Flags::FIN));
         if chance.below(8) != 7 {
             self.next[from] = seq.wrapping_add(len).wrapping_add(controls);
         }
@@ -110,7 +120,11 @@ impl Scene {
             len,
             flags,
             window: chance.of(&[0, 1, 64, 512, 65535, 65535, 8192, 2]),
-            urgent: if chance.below(32) == 31 { chance.word() as u16 } else { 0 },
+            urgent: if chance.below(32) == 31 {
+                chance.word() as u16
+            } else {
+                0
+            },
             ip: IpFacts {
                 id: (!chance.once_in(8)).then(|| u16::from(chance.byte())),
                 ttl: chance.of(&[64, 64, 64, 0, 255]),
@@ -140,21 +154,35 @@ impl Scene {
             kind: match chance.below(4) {
                 0 => IcmpKind::TooBig { mtu: chance.word() },
                 1 => IcmpKind::TimeExceeded,
-                2 => IcmpKind::Other { kind: chance.byte(), code },
-                _ => IcmpKind::Unreachable { code, v6: chance.once_in(2) },
+                2 => IcmpKind::Other {
+                    kind: chance.byte(),
+                    code,
+                },
+                _ => IcmpKind::Unreachable {
+                    code,
+                    v6: chance.once_in(2),
+                },
             },
         }
     }
 }
 
-fn endpoint(place: usize, chance: &mut Chance<'_>) -> Endpoint {
+/// One of many ends; the same place gives few different ones.
+pub fn endpoint(place: usize, chance: &mut Chance<'_>) -> Endpoint {
     let address = match chance.below(4) {
         0 => IpAddr::V6(Ipv6Addr::from_bits(u128::MAX - place as u128)),
         1 => IpAddr::V6(Ipv6Addr::LOCALHOST),
         _ => IpAddr::V4(Ipv4Addr::from_bits(0x7f00_0001 + place as u32 / 7)),
     };
-    let port = if place % 2 == 1 { 1712 } else { chance.of(&[0, 80, 40000, 65535]) };
-    Endpoint { address, port: port ^ (place as u16 / 2) }
+    let port = if place % 2 == 1 {
+        1712
+    } else {
+        chance.of(&[0, 80, 40000, 65535])
+    };
+    Endpoint {
+        address,
+        port: port ^ (place as u16 / 2),
+    }
 }
 
 /// Mostly the number itself, sometimes a little off, sometimes anything.
@@ -176,7 +204,9 @@ fn options(flags: Flags, chance: &mut Chance<'_>) -> Options {
         options.mss = (!chance.once_in(4)).then(|| chance.of(&[0, 1, 536, 1460, 65495, 65535]));
         options.window_scale = (!chance.once_in(4)).then(|| chance.of(&[0, 7, 10, 14, 15, 255]));
         options.seen.set(OptionsSeen::MSS, options.mss.is_some());
-        options.seen.set(OptionsSeen::WINDOW_SCALE, options.window_scale.is_some());
+        options
+            .seen
+            .set(OptionsSeen::WINDOW_SCALE, options.window_scale.is_some());
     }
     if chance.once_in(3) {
         options.timestamps = Some((chance.word(), chance.word()));
@@ -191,7 +221,11 @@ fn options(flags: Flags, chance: &mut Chance<'_>) -> Options {
         let _ = options.sack.try_push(block);
     }
     if chance.once_in(16) {
-        options.fast_open = Some(chance.of(&[FastOpen::Request, FastOpen::Cookie(8), FastOpen::Cookie(255)]));
+        options.fast_open = Some(chance.of(&[
+            FastOpen::Request,
+            FastOpen::Cookie(8),
+            FastOpen::Cookie(255),
+        ]));
         options.mptcp_subtype = Some(chance.byte());
         options.seen |= OptionsSeen::from_bits_truncate(chance.word() as u16);
     }
