@@ -70,15 +70,18 @@ impl Label {
             0 => room,
             columns => room.saturating_sub(2 + columns),
         };
-        let numbers_fit = width(&name) <= name_room || name_room >= NAME_MIN;
+        let numbers_fit =
+            width(&numbers) <= room && (width(&name) <= name_room || name_room >= NAME_MIN);
         let name_room = if numbers_fit { name_room } else { room };
         if width(&name) <= name_room {
             self.core.push_str(&name);
         } else {
             let ellipsis = line.glyphs().ellipsis;
             let kept = name_room.saturating_sub(width(ellipsis));
-            self.core.push_str(super::measure::beginning(&name, kept));
-            self.core.push_str(ellipsis);
+            if width(ellipsis) <= name_room {
+                self.core.push_str(super::measure::beginning(&name, kept));
+                self.core.push_str(ellipsis);
+            }
             self.move_below(&name);
         }
         if numbers.is_empty() {

@@ -60,11 +60,13 @@ pub fn open(path: &Path) -> Result<Box<dyn Source + Send>, ReadError> {
     from_reader(Counted::new(file, read), !facts.is_file(), progress)
 }
 
-/// Opens a capture that is part of the program.
+/// Opens a capture that is in memory: one that is part of the program, or one that a test has made.
 ///
 /// # Errors
 /// When it does not begin like a capture.
-pub fn recorded(bytes: &'static [u8]) -> Result<Box<dyn Source + Send>, ReadError> {
+pub fn recorded(
+    bytes: impl io::Read + Send + 'static,
+) -> Result<Box<dyn Source + Send>, ReadError> {
     let progress = Progress {
         read: Arc::default(),
         total: None,

@@ -235,7 +235,7 @@ impl End {
 /// The number after a segment; the bytes of a RST do not count.
 fn end_of(segment: &Segment) -> SeqNumber {
     if segment.flags.contains(Flags::RST) {
-        segment.seq + (segment.seq_len() - segment.len)
+        segment.seq + segment.seq_len().wrapping_sub(segment.len)
     } else {
         segment.seq_end()
     }
