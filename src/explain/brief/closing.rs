@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::{acknowledged, find};
 use crate::explain::words::{Bytes, ends};
-use crate::tcp::{Flags, Segment, TcpState};
+use crate::tcp::{Segment, TcpState};
 use crate::track::{Change, Event, ResetEffect};
 
 pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {

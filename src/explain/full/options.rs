@@ -86,11 +86,14 @@ pub(super) fn agreed(out: &mut String, connection: &Connection) -> fmt::Result {
     let offer = |side| connection.peer(side).offer.unwrap_or_default();
     let (client, server) = (offer(Side::Client), offer(Side::Server));
     let scale = |shift: Option<u8>| shift.unwrap_or_default().min(MAX_SHIFT);
-    let used = agreed.window_scale || agreed.sack || agreed.timestamps;
-    if used {
+    let in_use = |option| agreed.options.contains(option);
+    let any = OptionsSeen::WINDOW_SCALE
+        .union(OptionsSeen::SACK_PERMITTED)
+        .union(OptionsSeen::TIMESTAMPS);
+    if agreed.options.intersects(any) {
         write!(out, "In use, because both SYNs offer it: ")?;
         let mut list = List::new();
-        if agreed.window_scale {
+        if in_use(OptionsSeen::WINDOW_SCALE) {
             list.next(
                 out,
                 format_args!(
@@ -100,10 +103,10 @@ pub(super) fn agreed(out: &mut String, connection: &Connection) -> fmt::Result {
                 ),
             )?;
         }
-        if agreed.sack {
+        if in_use(OptionsSeen::SACK_PERMITTED) {
             list.next(out, format_args!("selective ACKs"))?;
         }
-        if agreed.timestamps {
+        if in_use(OptionsSeen::TIMESTAMPS) {
             list.next(out, format_args!("timestamps"))?;
         }
         list.end(out)?;
