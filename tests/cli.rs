@@ -296,6 +296,40 @@ fn an_expectation_of_nothing_is_not_met() {
 }
 
 #[test]
+fn a_filter_keeps_the_numbers_of_the_file() {
+    let capture = sample("handshake");
+    let filter = "tcp[tcpflags] & tcp-fin != 0";
+    let fins = run(&["replay", &capture, "--filter", filter, "--format", "json"]);
+    let frames: Vec<_> = fins
+        .ends_with(0)
+        .records("segment")
+        .iter()
+        .map(|segment| segment["frame"].clone())
+        .collect();
+    assert_eq!(frames, [6, 7]);
+    assert_eq!(fins.records("summary")[0]["frames"], 2);
+    let broken = run(&["replay", &capture, "--filter", "tcp port"]);
+    assert_eq!(broken.ends_with(5).says("does not compile").stdout, "");
+}
+
+#[test]
+fn saved_frames_are_the_frames_that_were_read() {
+    let folder = Folder::new();
+    let capture = sample("handshake");
+    let original = run(&["replay", &capture, "--format", "json", "--only", "segments"]);
+    for name in ["copy.pcapng", "copy.pcap"] {
+        let copy = folder.path(name);
+        run(&["replay", &capture, "-w", &copy, "--format", "summary"]).ends_with(0);
+        let saved = run(&["replay", &copy, "--format", "json", "--only", "segments"]);
+        assert_eq!(
+            saved.ends_with(0).records("segment"),
+            original.records("segment"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_captured_ends_with_5() {
     run(&["live", "-i", "no-such-interface"])
         .ends_with(5)
