@@ -12,14 +12,15 @@ use super::failure::Failure;
 use super::live;
 use super::output::Output;
 use super::pipeline::{self, Reader};
-use super::saving::saving;
+use super::sandbox;
+use super::saving;
 use super::say;
 use super::show;
 use crate::capture::live::Settings;
-use crate::capture::{self, Source};
+use crate::capture::{self, Saver, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
 use crate::lab::scenario::{Group, Origin, Play, SCENARIOS, Scenario, Stage, TIME_LIMIT};
-use crate::privilege;
+use crate::privilege::{self, Needs, Sockets};
 use crate::render::escape;
 use crate::track::{Limits, Tracker};
 
@@ -35,6 +36,7 @@ pub(crate) fn demo(command: &DemoCommand) -> Result<ExitCode, Failure> {
             scenario: Scenario::named(scenario).ok_or_else(|| no_such(scenario))?,
             port: *port,
             write: write.as_deref(),
+            sandboxed: command.sandboxed,
             choice: &command.output,
         }
         .play(),
@@ -110,13 +112,23 @@ struct Performance<'a> {
     scenario: &'static Scenario,
     port: u16,
     write: Option<&'a Path>,
+    sandboxed: bool,
     choice: &'a OutputChoice,
+}
+
+/// Where results go.
+struct Results {
+    output: Output,
+    saver: Option<Saver>,
 }
 
 impl Performance<'_> {
     fn play(&self) -> Result<ExitCode, Failure> {
         let place = Place::find(self.scenario);
-        let output = Output::open(self.choice.file.as_deref())?;
+        let results = Results {
+            output: Output::open(self.choice.file.as_deref())?,
+            saver: saving::create(self.write)?,
+        };
         say::note(format_args!(
             "{}: {} ({})\nwatch for {}\n",
             self.scenario.name,
@@ -126,19 +138,26 @@ impl Performance<'_> {
         ));
         match (self.scenario.origin, place) {
             (Origin::Constructed, _) | (_, Place::Recorded(_)) => {
+                sandbox::enter(self.sandboxed, &Needs::default())?;
                 let source = capture::recorded(self.scenario.recording)?;
-                self.show(source, output, DEFAULT_PORT)
+                self.show(source, results, DEFAULT_PORT)
             }
-            (Origin::Sockets(run), _) => self.capture(run, output),
+            (Origin::Sockets(run), _) => self.capture(run, results),
         }
     }
 
     /// Lets the scenario run, and captures it.
-    fn capture(&self, run: Play, output: Output) -> Result<ExitCode, Failure> {
+    fn capture(&self, run: Play, results: Results) -> Result<ExitCode, Failure> {
         let mut source = live::open(&Settings {
             filter: Some(format!("tcp port {}", self.port)),
             ..Settings::default()
         })?;
+        let needs = Needs {
+            sockets: Sockets::Both { port: self.port },
+            capture: source.descriptor(),
+            ..Needs::default()
+        };
+        sandbox::enter(self.sandboxed, &needs)?;
         source.stop_after(TIME_LIMIT);
         let stopper = source.stopper();
         live::stop_at_signal(&stopper)?;
@@ -159,7 +178,7 @@ impl Performance<'_> {
                     format_args!("cannot start a thread: {error}"),
                 )
             })?;
-        let code = self.show(Box::new(source), output, self.port)?;
+        let code = self.show(Box::new(source), results, self.port)?;
         // A player that a signal overtook is left alone; each of its waits has a limit.
         if !player.is_finished() && code != ExitCode::Fine {
             return Ok(code);
@@ -174,12 +193,12 @@ impl Performance<'_> {
     fn show(
         &self,
         source: Box<dyn Source + Send>,
-        output: Output,
+        Results { output, saver }: Results,
         port: u16,
     ) -> Result<ExitCode, Failure> {
         let interface = source.interfaces().first();
         let interface = interface.and_then(|interface| interface.name.clone());
-        let (source, problem) = saving(source, self.write, None)?;
+        let (source, problem) = saving::saving(source, saver, None);
         let mut sink = show::scenario(
             self.choice,
             output,

@@ -13,7 +13,8 @@ use super::failure::Failure;
 use crate::capture::live::Stopper;
 use crate::lab::LabError;
 use crate::lab::client::{self, Ending, Errand, Outcome};
-use crate::lab::server::{Listener, Server};
+use crate::lab::server::{Listening, Server};
+use crate::privilege;
 
 /// What is to be exchanged.
 pub(crate) struct Exchange {
@@ -27,14 +28,15 @@ pub(crate) struct Exchange {
     pub(crate) timeout: Duration,
     /// The capture to end afterwards; `None`: it goes on.
     pub(crate) ends: Option<Stopper>,
+    /// Afterwards this process makes no socket any more.
+    pub(crate) seals: bool,
     /// What people are told afterwards goes there.
     pub(crate) words: Sender<String>,
 }
 
-/// A server whose calls nobody listens to.
-pub(crate) fn server(port: u16) -> Result<Server, LabError> {
-    let listener: Listener = Arc::new(|_| ());
-    Server::start(port, listener)
+/// A server whose calls nobody listens to, without a thread for now.
+pub(crate) fn server(port: u16) -> Result<Listening, LabError> {
+    Listening::on(port, Arc::new(|_| ()))
 }
 
 impl Exchange {
@@ -59,6 +61,10 @@ impl Exchange {
         let outcome = client::run(&errand, &mut |_| ());
         if let Some(server) = self.server.take() {
             server.stop();
+        }
+        if self.seals {
+            // From here on there is no traffic of ours, whoever asks for it. Where it cannot be forbidden, nothing is lost.
+            privilege::no_more_sockets();
         }
         let result = judge(outcome);
         if let Some(capture) = self.ends {

@@ -9,16 +9,18 @@ use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
 use super::pipeline::{self, Both, Reader};
-use super::saving::saving;
+use super::sandbox;
+use super::saving;
 use super::say;
 use super::show;
 use super::signals;
 use super::watch::Watch;
+use crate::capture::Saver;
 use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
 use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
-use crate::lab::server::Server;
-use crate::privilege::Remedy;
+use crate::lab::server::Listening;
+use crate::privilege::{Needs, Remedy, Sockets};
 use crate::track::{Limits, Tracker};
 
 /// Captures, and shows what is captured.
@@ -34,12 +36,20 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     })?;
     let plan = Plan::new(command, &source)?;
     let output = Output::open(command.output.file.as_deref())?;
+    let saver = saving::create(command.write.as_deref())?;
+    // Everything is open by now, and this is still the only thread.
+    let needs = Needs {
+        sockets: plan.sockets(command),
+        capture: source.descriptor(),
+        ..Needs::default()
+    };
+    sandbox::enter(command.sandboxed, &needs)?;
     if let Some(duration) = command.duration {
         source.stop_after(duration);
     }
     let stopper = source.stopper();
     stop_at_signal(&stopper)?;
-    watch(command, source, plan, output, &stopper)
+    watch(command, source, plan, (output, saver), &stopper)
 }
 
 /// Runs the pipeline until the capture ends.
@@ -47,7 +57,7 @@ fn watch(
     command: &LiveCommand,
     source: LiveSource,
     plan: Plan,
-    output: Output,
+    (output, saver): (Output, Option<Saver>),
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
     let by_rows = matches!(
@@ -72,7 +82,7 @@ fn watch(
         server_ports: command.ports.clone(),
         ..Limits::default()
     });
-    let (source, problem) = saving(Box::new(source), command.write.as_deref(), None)?;
+    let (source, problem) = saving::saving(Box::new(source), saver, None);
     let mut reader = Reader::new(source);
     reader.limit = command.count;
     reader.keep_frames = command.output.payload;
@@ -115,19 +125,15 @@ enum Plan {
     /// None of ours, because there is a server already.
     Occupied,
     /// Our server and client.
-    BuiltIn(Server),
+    BuiltIn(Listening),
     /// Our client, and a server that is there already.
     ClientOnly,
 }
 
 impl Plan {
-    /// Decides, and starts the server. The capture is open already, so that nothing is missed.
+    /// Decides, and opens the server's port. The capture is open already, so that nothing is missed.
     fn new(command: &LiveCommand, source: &LiveSource) -> Result<Self, Failure> {
-        let port = command
-            .ports
-            .first()
-            .copied()
-            .unwrap_or(crate::cli::DEFAULT_PORT);
+        let port = own_port(command);
         let demanded = command.once || command.traffic == Traffic::Always;
         if !source.is_loopback() && demanded {
             return Err(Failure::new(
@@ -168,11 +174,7 @@ impl Plan {
 
     /// What to say when nothing is seen for a while.
     fn hint_when_idle(&self, command: &LiveCommand, source: &LiveSource) -> Option<String> {
-        let port = command
-            .ports
-            .first()
-            .copied()
-            .unwrap_or(crate::cli::DEFAULT_PORT);
+        let port = own_port(command);
         let seen = format!(
             "nothing seen yet on {} that matches \"{}\"",
             name_of(source),
@@ -193,6 +195,16 @@ impl Plan {
         }
     }
 
+    /// What is still to be done on the network.
+    fn sockets(&self, command: &LiveCommand) -> Sockets {
+        match self {
+            Self::WatchOnly | Self::Occupied => Sockets::None,
+            Self::BuiltIn(_) | Self::ClientOnly => Sockets::Client {
+                port: own_port(command),
+            },
+        }
+    }
+
     /// Begins the exchange, if there is to be one.
     fn exchange(
         self,
@@ -202,19 +214,16 @@ impl Plan {
     ) -> Result<Option<std::thread::JoinHandle<Result<(), Failure>>>, Failure> {
         let server = match self {
             Self::WatchOnly | Self::Occupied => return Ok(None),
-            Self::BuiltIn(server) => Some(server),
+            Self::BuiltIn(server) => Some(server.serve().map_err(exchange::failure)?),
             Self::ClientOnly => None,
         };
         let exchange = Exchange {
-            port: command
-                .ports
-                .first()
-                .copied()
-                .unwrap_or(crate::cli::DEFAULT_PORT),
+            port: own_port(command),
             server,
             message: command.message.clone(),
             timeout: command.timeout,
             ends: command.once.then(|| stopper.clone()),
+            seals: command.sandboxed,
             words,
         };
         exchange.begin().map(Some).map_err(|error: io::Error| {
@@ -266,6 +275,12 @@ fn enter_private() -> Result<(), Failure> {
         Failure::new(ExitCode::NotPermitted, "a private network needs Linux")
             .hint("sudo handshake-watch live --once"),
     )
+}
+
+/// The port that traffic of our own uses.
+fn own_port(command: &LiveCommand) -> u16 {
+    let first = command.ports.first().copied();
+    first.unwrap_or(crate::cli::DEFAULT_PORT)
 }
 
 fn name_of(source: &LiveSource) -> &str {

@@ -13,6 +13,7 @@ mod live;
 mod output;
 mod pipeline;
 mod replay;
+mod sandbox;
 mod saving;
 mod say;
 mod select;

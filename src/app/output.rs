@@ -8,6 +8,7 @@ use std::path::Path;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::cli::{ColorChoice, OutputChoice};
+use crate::privilege;
 use crate::render::{Explain, Glyphs, Style, Width};
 
 /// Standard output or a file.
@@ -24,7 +25,7 @@ impl Output {
         let Some(path) = file else {
             return Ok(Self::Stdout(io::stdout().lock()));
         };
-        File::create(path).map(Self::File).map_err(|error| {
+        privilege::create(path).map(Self::File).map_err(|error| {
             Failure::new(
                 ExitCode::Output,
                 format_args!("cannot write {}: {error}", path.display()),

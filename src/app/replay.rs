@@ -8,12 +8,14 @@ use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
 use super::pipeline::{self, Both, Outcome, Reader, Sink};
-use super::saving::{Noting, save_selected, saving};
+use super::sandbox;
+use super::saving::{self, Noting, save_selected};
 use super::say;
 use super::select::{Scout, Selected, Stretch, Surroundings};
 use super::show::{self, What};
-use crate::capture::{self, FilterSet, Source};
+use crate::capture::{FilterSet, Saver, Unread};
 use crate::cli::ReplayCommand;
+use crate::privilege::Needs;
 use crate::track::{ConnectionId, Limits, Tracker};
 
 /// One reads and decodes, one tracks and shows.
@@ -21,16 +23,19 @@ const THREADS: usize = 2;
 
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
-    let filter = filter(command)?;
-    let source = capture::open(&command.file)?;
-    let chosen = resolve(command)?;
+    let mut passes = Passes::open(command)?;
+    // What is wrong with the input is told first, so a file that cannot be written has to wait.
+    let results = Results::open(command);
+    // Everything is open by now, this is still the only thread, and no byte of the capture was looked at.
+    sandbox::enter(command.sandboxed, &Needs::default())?;
+    let Pass { input, filter } = passes.take()?;
+    let source = input.read()?;
+    let Results { output, saver } = results?;
+    let chosen = resolve(command, &mut passes)?;
+    // A selection is saved by a pass of its own, when it is known what belongs to it.
     let partly = !command.selection.is_everything();
-    if partly && command.write.is_some() {
-        twice(command, "--write of a selection has")?;
-    }
-    let to_save = command.write.as_deref().filter(|_| !partly);
-    let (source, problem) = saving(source, to_save, filter)?;
-    let output = Output::open(command.output.file.as_deref())?;
+    let (now, later) = if partly { (None, saver) } else { (saver, None) };
+    let (source, problem) = saving::saving(source, now, passes.saved.take());
     let shown = show::whole(&command.output, output, &what(command));
     let mut selected = Selected::new(
         Both {
@@ -43,7 +48,8 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
         chosen.connections,
         chosen.stretch,
     );
-    let mut reader = reader(command, source)?;
+    let mut reader = Reader::new(source);
+    reader.filter = filter;
     reader.keep_frames = command.output.payload;
     let mut code = ExitCode::Fine;
     match pipeline::run(reader, tracker(command), &mut selected, THREADS) {
@@ -59,8 +65,8 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
         say::problem(failure);
     }
     let Both { first, second } = selected.inner.second;
-    if let Some(path) = command.write.as_deref().filter(|_| partly) {
-        save_selected(capture::open(&command.file)?, &second.frames, path)?;
+    if let Some(saver) = later {
+        save_selected(passes.take()?.input.read()?, &second.frames, saver)?;
     }
     for line in first.failures() {
         say::problem(format_args!("not as expected: {line}"));
@@ -79,17 +85,70 @@ fn what(command: &ReplayCommand) -> What<'_> {
     }
 }
 
+/// The input, open once for each time that it is read, and the filter, compiled as often: later, nothing can be opened.
+struct Passes {
+    passes: Vec<Pass>,
+    /// For what is saved while it is shown.
+    saved: Option<FilterSet>,
+}
+
+struct Pass {
+    input: Unread,
+    filter: Option<FilterSet>,
+}
+
+impl Passes {
+    fn open(command: &ReplayCommand) -> Result<Self, Failure> {
+        let saved = filter(command)?;
+        let selection = &command.selection;
+        let mut count = 1;
+        if command.write.is_some() && !selection.is_everything() {
+            twice(command, "--write of a selection has")?;
+            count += 1;
+        }
+        if !selection.verdicts.is_empty() || selection.around.is_some() {
+            twice(command, "--verdict and --around have")?;
+            count += 1 + usize::from(selection.around.is_some());
+        }
+        let passes = (0..count).map(|_| {
+            Ok(Pass {
+                input: Unread::open(&command.file)?,
+                filter: filter(command)?,
+            })
+        });
+        Ok(Self {
+            passes: passes.collect::<Result<_, Failure>>()?,
+            saved,
+        })
+    }
+
+    fn take(&mut self) -> Result<Pass, Failure> {
+        self.passes
+            .pop()
+            .ok_or_else(|| Failure::new(ExitCode::Input, "the capture is read too often"))
+    }
+}
+
+/// Where results go.
+struct Results {
+    output: Output,
+    saver: Option<Saver>,
+}
+
+impl Results {
+    fn open(command: &ReplayCommand) -> Result<Self, Failure> {
+        Ok(Self {
+            output: Output::open(command.output.file.as_deref())?,
+            saver: saving::create(command.write.as_deref())?,
+        })
+    }
+}
+
 fn filter(command: &ReplayCommand) -> Result<Option<FilterSet>, Failure> {
     let compiled = command.filter.as_deref().map(FilterSet::compile);
     compiled
         .transpose()
         .map_err(|error| Failure::new(ExitCode::Interface, error))
-}
-
-fn reader(command: &ReplayCommand, source: Box<dyn Source + Send>) -> Result<Reader, Failure> {
-    let mut reader = Reader::new(source);
-    reader.filter = filter(command)?;
-    Ok(reader)
 }
 
 /// Refuses what has to read a pipe twice.
@@ -112,7 +171,7 @@ struct Chosen {
 }
 
 /// Finds out what is selected; verdicts and surroundings are only known after a first pass.
-fn resolve(command: &ReplayCommand) -> Result<Chosen, Failure> {
+fn resolve(command: &ReplayCommand, passes: &mut Passes) -> Result<Chosen, Failure> {
     let selection = &command.selection;
     let mut chosen = Chosen {
         connections: (!selection.connections.is_empty())
@@ -125,13 +184,12 @@ fn resolve(command: &ReplayCommand) -> Result<Chosen, Failure> {
     if selection.verdicts.is_empty() && selection.around.is_none() {
         return Ok(chosen);
     }
-    twice(command, "--verdict and --around have")?;
     let mut scout = Scout {
         verdicts: selection.verdicts.clone(),
         around: selection.around,
         ..Scout::default()
     };
-    first_pass(command, &mut scout)?;
+    first_pass(command, passes.take()?, &mut scout)?;
     let mut found = scout.connections;
     if let Some(wanted) = &chosen.connections {
         found = found.intersection(wanted).copied().collect();
@@ -145,7 +203,7 @@ fn resolve(command: &ReplayCommand) -> Result<Chosen, Failure> {
         }
         let surroundings = Surroundings::of(frame);
         let mut pass = Selected::new(surroundings, Some(found.clone()), Stretch::default());
-        first_pass(command, &mut pass)?;
+        first_pass(command, passes.take()?, &mut pass)?;
         chosen.stretch = pass.inner.stretch();
     }
     chosen.connections = Some(found);
@@ -153,8 +211,9 @@ fn resolve(command: &ReplayCommand) -> Result<Chosen, Failure> {
 }
 
 /// A pass whose result is not shown. How the input ends is reported by the pass that shows it.
-fn first_pass(command: &ReplayCommand, sink: &mut dyn Sink) -> Result<(), Failure> {
-    let reader = reader(command, capture::open(&command.file)?)?;
+fn first_pass(command: &ReplayCommand, pass: Pass, sink: &mut dyn Sink) -> Result<(), Failure> {
+    let mut reader = Reader::new(pass.input.read()?);
+    reader.filter = pass.filter;
     match pipeline::run(reader, tracker(command), sink, THREADS) {
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::new(

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::pipeline::{Sink, Tracked};
 use crate::capture::{FilterSet, Interface, Next, ReadError, SaveError, Saver, Source};
 use crate::explain::Totals;
+use crate::privilege;
 use crate::track::Connection;
 
 /// The frames that are to be saved, by number: a bit each, so that ten million cost little more than a megabyte.
@@ -58,10 +59,9 @@ impl Sink for Noting {
 pub(crate) fn save_selected(
     mut source: Box<dyn Source + Send>,
     frames: &FrameSet,
-    path: &Path,
+    mut saver: Saver,
 ) -> Result<(), Failure> {
     let failure = |error| Failure::new(ExitCode::Output, error);
-    let mut saver = Saver::create(path).map_err(failure)?;
     // How the input ends was reported by the pass that showed it.
     while let Ok((next, interfaces)) = source.next_with_interfaces() {
         match next {
@@ -102,24 +102,38 @@ impl Problem {
     }
 }
 
-/// Saves what `source` gives to a new file, if there is to be one.
+/// Creates the file that frames are saved to, if there is to be one.
+pub(crate) fn create(path: Option<&Path>) -> Result<Option<Saver>, Failure> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    privilege::create(path)
+        .map_err(|error| SaveError::Create {
+            path: path.to_owned(),
+            error,
+        })
+        .and_then(|file| Saver::new(file, path))
+        .map(Some)
+        .map_err(|error| Failure::new(ExitCode::Output, error))
+}
+
+/// Saves what `source` gives, if there is a file for it.
 pub(crate) fn saving(
     source: Box<dyn Source + Send>,
-    path: Option<&Path>,
+    saver: Option<Saver>,
     filter: Option<FilterSet>,
-) -> Result<(Box<dyn Source + Send>, Problem), Failure> {
+) -> (Box<dyn Source + Send>, Problem) {
     let problem = Problem::default();
-    let Some(path) = path else {
-        return Ok((source, problem));
+    let Some(saver) = saver else {
+        return (source, problem);
     };
-    let saver = Saver::create(path).map_err(|error| Failure::new(ExitCode::Output, error))?;
     let saving = Saving {
         source,
         saver: Some(saver),
         filter,
         problem: problem.clone(),
     };
-    Ok((Box::new(saving), problem))
+    (Box::new(saving), problem)
 }
 
 impl Source for Saving {

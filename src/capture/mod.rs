@@ -11,7 +11,7 @@ pub mod live;
 mod save;
 
 pub use error::ReadError;
-pub use file::{open, recorded};
+pub use file::{Unread, open, recorded};
 pub use filter::{Filter, FilterError, FilterSet};
 pub use link::LinkType;
 pub use save::{SaveError, Saver};

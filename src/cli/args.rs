@@ -129,6 +129,9 @@ pub(super) struct LiveArgs {
     pub(super) analysis: AnalysisArgs,
 
     #[command(flatten)]
+    pub(super) sandbox: SandboxArgs,
+
+    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -202,6 +205,9 @@ pub(super) struct ReplayArgs {
     pub(super) analysis: AnalysisArgs,
 
     #[command(flatten)]
+    pub(super) sandbox: SandboxArgs,
+
+    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -232,6 +238,9 @@ pub(super) struct DemoArgs {
     /// Also save the frames: .pcapng as pcapng, any other name as pcap
     #[arg(short, long, value_name = "FILE")]
     pub(super) write: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) sandbox: SandboxArgs,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
@@ -303,6 +312,14 @@ pub(super) struct AnalysisArgs {
 pub(super) enum Compat {
     /// Wireshark 4.0
     Wireshark,
+}
+
+/// What the process gives up before it looks at packets.
+#[derive(Args, Debug)]
+pub(super) struct SandboxArgs {
+    /// Keep all rights while reading packets, also root's
+    #[arg(long)]
+    pub(super) no_sandbox: bool,
 }
 
 /// How the result is shown.

@@ -65,6 +65,8 @@ pub struct LiveCommand {
     pub labels: LabelRules,
     /// What every connection has to fulfil.
     pub expect: Vec<Expectation>,
+    /// Give up rights before looking at packets.
+    pub sandboxed: bool,
     /// How it is shown.
     pub output: OutputChoice,
 }
@@ -101,6 +103,8 @@ pub struct ReplayCommand {
     pub labels: LabelRules,
     /// What every selected connection has to fulfil.
     pub expect: Vec<Expectation>,
+    /// Give up rights before looking at packets.
+    pub sandboxed: bool,
     /// How it is shown.
     pub output: OutputChoice,
 }
@@ -154,6 +158,8 @@ pub enum Rows {
 pub struct DemoCommand {
     /// Play or list.
     pub task: DemoTask,
+    /// Give up rights before looking at packets.
+    pub sandboxed: bool,
     /// How it is shown.
     pub output: OutputChoice,
 }
@@ -321,6 +327,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
         timeout,
         labels: labels(args.analysis.compat),
         expect: args.analysis.expect,
+        sandboxed: !args.sandbox.no_sandbox,
         output,
     })
 }
@@ -367,6 +374,7 @@ fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
         },
         labels: labels(args.analysis.compat),
         expect: args.analysis.expect,
+        sandboxed: !args.sandbox.no_sandbox,
         output,
     })
 }
@@ -386,7 +394,11 @@ fn demo(args: DemoArgs) -> Checked<DemoCommand> {
         },
         None => DemoTask::List,
     };
-    Ok(DemoCommand { task, output })
+    Ok(DemoCommand {
+        task,
+        sandboxed: !args.sandbox.no_sandbox,
+        output,
+    })
 }
 
 fn connect(args: ConnectArgs) -> ConnectCommand {

@@ -61,13 +61,29 @@ struct Shared {
     clients: Arc<AtomicUsize>,
 }
 
-impl Server {
+/// A server that listens and has accepted nobody yet: its clients wait in the kernel. It has no thread, so that rights that
+/// were needed for its port can be given up before [`Listening::serve`].
+pub struct Listening {
+    sockets: Vec<Bound>,
+    listener: Listener,
+}
+
+impl Listening {
     /// Listens on `port` of 127.0.0.1 and, where the system has it, of `::1`. Port 0 takes any that is free on both.
     ///
     /// # Errors
     /// When the port is taken or may not be used. Nothing is left open then.
-    pub fn start(port: u16, listener: Listener) -> Result<Self, LabError> {
+    pub fn on(port: u16, listener: Listener) -> Result<Self, LabError> {
         let sockets = bind_both(port, &listener)?;
+        Ok(Self { sockets, listener })
+    }
+
+    /// Serves, on threads of its own.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn serve(self) -> Result<Server, LabError> {
+        let Self { sockets, listener } = self;
         let addresses = sockets.iter().map(|(_, address)| *address).collect();
         let (reader, writer) = io::pipe().map_err(|error| LabError::System {
             call: "pipe",
@@ -85,11 +101,21 @@ impl Server {
                 call: "thread",
                 error,
             })?;
-        Ok(Self {
+        Ok(Server {
             addresses,
             stop: Some(writer),
             thread: Some(thread),
         })
+    }
+}
+
+impl Server {
+    /// [`Listening::on`] and [`Listening::serve`] in one.
+    ///
+    /// # Errors
+    /// As for these two.
+    pub fn start(port: u16, listener: Listener) -> Result<Self, LabError> {
+        Listening::on(port, listener)?.serve()
     }
 
     /// Where it listens: IPv4 first.

@@ -4,7 +4,7 @@
 //! does every process in a user namespace of its own: there this is the wall that counts.
 
 use caps::errors::CapsError;
-use caps::{CapSet, Capability};
+use caps::{CapSet, Capability, CapsHashSet};
 
 /// Whether this process may become another user and leave its groups.
 pub(super) fn may_change_ids() -> bool {
@@ -22,20 +22,30 @@ pub(super) fn empty_bounding() -> bool {
     caps::read(None, CapSet::Bounding).is_ok_and(|left| left.is_empty())
 }
 
-/// Empties the other four, of the calling thread. The effective set goes with the permitted one.
+/// Empties the other four, of the calling thread, except for one capability that a scenario needs in its private network.
 ///
 /// # Errors
 /// When the kernel refuses, which it has no reason to.
-pub(super) fn empty_all() -> Result<(), CapsError> {
+pub(super) fn give_up(kept: Option<Capability>) -> Result<(), CapsError> {
     // Kernels before 4.3 have no ambient set, and then nothing is in it.
     let _ = caps::clear(None, CapSet::Ambient);
     caps::clear(None, CapSet::Inheritable)?;
-    caps::clear(None, CapSet::Permitted)
+    let had = caps::read(None, CapSet::Permitted)?;
+    let kept: CapsHashSet = kept.into_iter().filter(|kept| had.contains(kept)).collect();
+    if kept.is_empty() {
+        // The effective set goes with it, also capabilities that are newer than the list of this program.
+        return caps::clear(None, CapSet::Permitted);
+    }
+    caps::set(None, CapSet::Effective, &kept)?;
+    caps::set(None, CapSet::Permitted, &kept)
 }
 
-/// Whether nothing is left in the sets that give power.
-pub(super) fn are_gone() -> bool {
+/// Whether nothing else is left in the sets that give power.
+pub(super) fn are_gone(kept: Option<Capability>) -> bool {
     [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable]
         .into_iter()
-        .all(|set| caps::read(None, set).is_ok_and(|left| left.is_empty()))
+        .all(|set| {
+            let left = caps::read(None, set);
+            left.is_ok_and(|left| left.into_iter().all(|left| Some(left) == kept))
+        })
 }

@@ -14,6 +14,8 @@ pub struct Needs {
     pub sockets: Sockets,
     /// The capture's own descriptor, if there is one: it is for reading. A packet socket could send frames as well.
     pub capture: Option<RawFd>,
+    /// It goes on changing its network, which has to be a private one: `CAP_NET_ADMIN` is kept, and no other capability.
+    pub network_admin: bool,
 }
 
 /// Which sockets the rest of the run makes. Those that are open stay usable.
@@ -32,12 +34,14 @@ pub enum Sockets {
         /// The port bound and connected to.
         port: u16,
     },
+    /// TCP of all kinds and on all ports. Only for a private network, where there is nobody else to reach.
+    Private,
 }
 
 /// Which walls stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Confined {
-    /// As whom this process continues. It has no capability in any case.
+    /// As whom this process continues.
     pub successor: Successor,
     /// Whether the bounding set of capabilities is empty.
     pub bounding_empty: bool,
@@ -98,6 +102,7 @@ pub enum ConfineError {
 #[cfg(target_os = "linux")]
 pub fn confine(needs: &Needs) -> Result<Confined, ConfineError> {
     use super::{capability, filter, identity, rules};
+    use caps::Capability;
 
     alone()?;
     let successor = Successor::here();
@@ -108,14 +113,19 @@ pub fn confine(needs: &Needs) -> Result<Confined, ConfineError> {
         Successor::Same | Successor::OnlyRoot => None,
     };
     if let Some(identity) = identity {
+        if needs.network_admin {
+            // A new user id would take all capabilities; the next step takes the others.
+            let _ = nix::sys::prctl::set_keepcaps(true);
+        }
         identity::become_user(identity).map_err(|(call, errno)| ConfineError::Identity {
             call,
             error: errno.into(),
         })?;
     }
     let capabilities = |words: String| ConfineError::Capabilities { words };
-    capability::empty_all().map_err(|error| capabilities(error.to_string()))?;
-    if !capability::are_gone() {
+    let kept = needs.network_admin.then_some(Capability::CAP_NET_ADMIN);
+    capability::give_up(kept).map_err(|error| capabilities(error.to_string()))?;
+    if !capability::are_gone(kept) {
         return Err(capabilities("some are left".to_owned()));
     }
     // User 0 is root again as soon as it asks; there it is the capabilities that count, and they were looked at.

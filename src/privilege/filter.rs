@@ -136,6 +136,7 @@ fn sockets(forbidden: &mut Forbidden, sockets: Sockets) -> Result<(), BackendErr
             always(forbidden, &calls::SERVING);
         }
         Sockets::Both { .. } => only_tcp(forbidden)?,
+        Sockets::Private => only_streams(forbidden, &[libc::IPPROTO_TCP, libc::IPPROTO_MPTCP])?,
     }
     Ok(())
 }
@@ -145,7 +146,11 @@ fn only_tcp(forbidden: &mut Forbidden) -> Result<(), BackendError> {
     const FAST_OPEN: u32 = libc::MSG_FASTOPEN as u32;
     let fast_open = (3, MaskedEq(u64::from(FAST_OPEN)), FAST_OPEN);
     when(forbidden, libc::SYS_sendto, &[fast_open])?;
+    only_streams(forbidden, &[libc::IPPROTO_TCP])
+}
 
+/// Sockets for streams over IP, of these protocols. Protocol 0 is the usual one for streams, TCP.
+fn only_streams(forbidden: &mut Forbidden, protocols: &[i32]) -> Result<(), BackendError> {
     let other_family = [
         (0, Ne, libc::AF_INET as u32),
         (0, Ne, libc::AF_INET6 as u32),
@@ -155,10 +160,11 @@ fn only_tcp(forbidden: &mut Forbidden) -> Result<(), BackendError> {
     for (bit, wrong) in [(1, 0), (2, 2), (4, 4), (8, 8)] {
         when(forbidden, libc::SYS_socket, &[(1, MaskedEq(bit), wrong)])?;
     }
-    let other_protocol = [
-        (2, Ne, libc::IPPROTO_IP as u32),
-        (2, Ne, libc::IPPROTO_TCP as u32),
-    ];
+    let other_protocol: Vec<Condition> = [libc::IPPROTO_IP]
+        .iter()
+        .chain(protocols)
+        .map(|protocol| (2, Ne, *protocol as u32))
+        .collect();
     when(forbidden, libc::SYS_socket, &other_protocol)
 }
 
@@ -213,9 +219,14 @@ mod tests {
             Sockets::None,
             Sockets::Client { port: 1712 },
             Sockets::Both { port: 1712 },
+            Sockets::Private,
         ] {
             for capture in [None, Some(7)] {
-                let needs = Needs { sockets, capture };
+                let needs = Needs {
+                    sockets,
+                    capture,
+                    network_admin: false,
+                };
                 assert!(compile(forbidden(&needs).unwrap()).is_ok(), "{needs:?}");
             }
         }

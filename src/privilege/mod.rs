@@ -26,10 +26,11 @@ mod attempt;
 mod capability;
 mod confine;
 mod file;
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
+#[cfg(target_os = "linux")]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    path = "no_filter.rs"
+)]
 mod filter;
 mod identity;
 mod remedy;
@@ -43,24 +44,3 @@ pub use file::create;
 pub use identity::{Identity, Successor};
 pub use remedy::Remedy;
 pub use status::{Status, status};
-
-/// Machines whose system calls have other numbers, or fewer of them: there is no filter for them.
-#[cfg(all(
-    target_os = "linux",
-    not(any(target_arch = "x86_64", target_arch = "aarch64"))
-))]
-mod filter {
-    use super::{Layer, Needs};
-
-    pub(super) fn is_available() -> bool {
-        false
-    }
-
-    pub(super) fn enforce(_: &Needs) -> Layer {
-        Layer::Missing
-    }
-
-    pub(super) fn enforce_no_more_sockets() -> bool {
-        false
-    }
-}

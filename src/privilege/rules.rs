@@ -5,8 +5,9 @@
 //! Multipath TCP, `listen()` without `bind()` and a SYN sent by `sendto()` pass. The filter on system calls stops those.
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, RestrictionStatus, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort,
+    RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus,
+    Scope,
 };
 
 use super::confine::{Layer, Needs, Sockets};
@@ -25,17 +26,25 @@ pub(super) fn enforce(needs: &Needs) -> Layer {
 
 fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
     let (bind, connect) = match needs.sockets {
-        Sockets::None => (None, None),
+        Sockets::None | Sockets::Private => (None, None),
         Sockets::Client { port } => (None, Some(port)),
         Sockets::Both { port } => (Some(port), Some(port)),
+    };
+    // What is not handled is not restricted.
+    let handled = match needs.sockets {
+        Sockets::Private => BitFlags::EMPTY,
+        _ => AccessNet::from_all(TESTED),
     };
     let rule = |port: Option<u16>, access: AccessNet| {
         port.map(|port| Ok::<_, RulesetError>(NetPort::new(port, access)))
     };
-    Ruleset::default()
+    let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(TESTED))?
-        .handle_access(AccessNet::from_all(TESTED))?
+        .handle_access(AccessFs::from_all(TESTED))?;
+    if !handled.is_empty() {
+        ruleset = ruleset.handle_access(handled)?;
+    }
+    ruleset
         .scope(Scope::from_all(TESTED))?
         .create()?
         .add_rules(rule(bind, AccessNet::BindTcp))?

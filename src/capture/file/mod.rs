@@ -11,7 +11,7 @@ mod pcap;
 mod pcapng;
 mod reader;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,32 +32,58 @@ const USUAL_SNAPLEN: u32 = 262_144;
 /// allocate gigabytes.
 const LONGEST_RECORD: u32 = 16 * 1024 * 1024;
 
+/// A capture file that is open and was not looked at yet, so that rights can be given up in between.
+#[derive(Debug)]
+pub struct Unread {
+    file: File,
+    facts: Metadata,
+}
+
+impl Unread {
+    /// Opens a capture file, or takes standard input for `-`. Reads nothing.
+    ///
+    /// # Errors
+    /// When it cannot be opened or is a folder.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let fail = |error| ReadError::Open {
+            path: path.to_owned(),
+            error,
+        };
+        let file = if path == Path::new("-") {
+            standard_input().map_err(fail)?
+        } else {
+            File::open(path).map_err(fail)?
+        };
+        let facts = file.metadata().map_err(fail)?;
+        if facts.is_dir() {
+            return Err(ReadError::Directory {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self { file, facts })
+    }
+
+    /// Reads what it begins with. Blocks until the first bytes are there.
+    ///
+    /// # Errors
+    /// When it does not begin like a capture.
+    pub fn read(self) -> Result<Box<dyn Source + Send>, ReadError> {
+        let Self { file, facts } = self;
+        let read = Arc::new(AtomicU64::new(0));
+        let progress = Progress {
+            read: Arc::clone(&read),
+            total: facts.is_file().then_some(facts.len()),
+        };
+        from_reader(Counted::new(file, read), !facts.is_file(), progress)
+    }
+}
+
 /// Opens a capture file, or standard input for `-`. Blocks until the first bytes are there.
 ///
 /// # Errors
 /// When it cannot be opened or does not begin like a capture.
 pub fn open(path: &Path) -> Result<Box<dyn Source + Send>, ReadError> {
-    let fail = |error| ReadError::Open {
-        path: path.to_owned(),
-        error,
-    };
-    let file = if path == Path::new("-") {
-        standard_input().map_err(fail)?
-    } else {
-        File::open(path).map_err(fail)?
-    };
-    let facts = file.metadata().map_err(fail)?;
-    if facts.is_dir() {
-        return Err(ReadError::Directory {
-            path: path.to_owned(),
-        });
-    }
-    let read = Arc::new(AtomicU64::new(0));
-    let progress = Progress {
-        read: Arc::clone(&read),
-        total: facts.is_file().then_some(facts.len()),
-    };
-    from_reader(Counted::new(file, read), !facts.is_file(), progress)
+    Unread::open(path)?.read()
 }
 
 /// Opens a capture that is in memory: one that is part of the program, or one that a test has made.

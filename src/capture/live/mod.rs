@@ -14,6 +14,7 @@ mod queue;
 mod ring;
 
 use std::io::{self, PipeReader, PipeWriter, Write as _};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -187,6 +188,12 @@ impl LiveSource {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.loopback
+    }
+
+    /// The descriptor that packets come from, for a sandbox that has to know it. `None` once the first packet was asked for.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.ring.as_ref().map(Ring::descriptor)
     }
 
     /// A handle that ends this capture from another thread.

@@ -4,7 +4,7 @@
 //! the pipe that says stop.
 
 use std::io::{self, PipeReader};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -74,6 +74,10 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, LiveError> {
 }
 
 impl Ring {
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.capture.as_fd().as_raw_fd()
+    }
+
     /// Moves packets into the queue until `stop` is set, the deadline passes, the capture fails, or nobody takes them.
     pub(super) fn empty_into(
         mut self,
