@@ -135,6 +135,7 @@ impl Scene {
             header_cut: chance.below(64) == 63,
             options: options(flags, chance),
             preview: Preview::of(&payload),
+            announces: None,
         };
         (segment, payload)
     }

@@ -78,6 +78,7 @@ pub fn json(chance: &mut Chance<'_>) {
         header_cut: false,
         options: Options::default(),
         preview: Preview::of(&payload),
+        announces: None,
     };
     let facts = SegmentFacts {
         segment: &segment,
