@@ -6,6 +6,7 @@ use std::path::Path;
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
+use super::header;
 use super::output::Output;
 use super::pipeline::{self, Both, Outcome, Reader, Sink};
 use super::saving::{Noting, save_selected, saving};
@@ -21,6 +22,9 @@ const THREADS: usize = 2;
 
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
+    if let Some(frame) = command.header {
+        return header::header(command, frame);
+    }
     let filter = filter(command)?;
     let source = capture::open(&command.file)?;
     let chosen = resolve(command)?;
@@ -86,7 +90,10 @@ fn filter(command: &ReplayCommand) -> Result<Option<FilterSet>, Failure> {
         .map_err(|error| Failure::new(ExitCode::Interface, error))
 }
 
-fn reader(command: &ReplayCommand, source: Box<dyn Source + Send>) -> Result<Reader, Failure> {
+pub(super) fn reader(
+    command: &ReplayCommand,
+    source: Box<dyn Source + Send>,
+) -> Result<Reader, Failure> {
     let mut reader = Reader::new(source);
     reader.filter = filter(command)?;
     Ok(reader)
@@ -164,7 +171,7 @@ fn first_pass(command: &ReplayCommand, sink: &mut dyn Sink) -> Result<(), Failur
     }
 }
 
-fn tracker(command: &ReplayCommand) -> Tracker {
+pub(super) fn tracker(command: &ReplayCommand) -> Tracker {
     Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
@@ -173,7 +180,7 @@ fn tracker(command: &ReplayCommand) -> Tracker {
 }
 
 /// What is to be said about a finished run, and its exit code.
-fn judge(command: &ReplayCommand, outcome: Outcome) -> ExitCode {
+pub(super) fn judge(command: &ReplayCommand, outcome: Outcome) -> ExitCode {
     let mut code = ExitCode::Fine;
     let connections = outcome.totals.connections;
     for wanted in &command.selection.connections {
