@@ -5,7 +5,9 @@ mod ends;
 mod exchange;
 mod exit;
 mod expect;
+mod explain;
 mod failure;
+mod header;
 mod json;
 mod keep;
 mod ladders;
@@ -56,5 +58,6 @@ fn run(command: &Command) -> Result<ExitCode, failure::Failure> {
         Command::Demo(command) => demo::demo(command),
         Command::Serve(command) => ends::serve(command),
         Command::Connect(command) => ends::connect(command),
+        Command::Explain(command) => explain::explain(command),
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
+use super::header;
 use super::output::Output;
 use super::pipeline::{self, Both, Outcome, Reader, Sink};
 use super::sandbox;
@@ -31,6 +32,11 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let Pass { input, filter } = passes.take()?;
     let source = input.read()?;
     let Results { output, saver } = results?;
+    if let Some(frame) = command.header {
+        let mut reader = Reader::new(source);
+        reader.filter = filter;
+        return header::header(command, frame, reader, output);
+    }
     let chosen = resolve(command, &mut passes)?;
     // A selection is saved by a pass of its own, when it is known what belongs to it.
     let partly = !command.selection.is_everything();
@@ -223,7 +229,7 @@ fn first_pass(command: &ReplayCommand, pass: Pass, sink: &mut dyn Sink) -> Resul
     }
 }
 
-fn tracker(command: &ReplayCommand) -> Tracker {
+pub(super) fn tracker(command: &ReplayCommand) -> Tracker {
     Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
@@ -232,7 +238,7 @@ fn tracker(command: &ReplayCommand) -> Tracker {
 }
 
 /// What is to be said about a finished run, and its exit code.
-fn judge(command: &ReplayCommand, outcome: Outcome) -> ExitCode {
+pub(super) fn judge(command: &ReplayCommand, outcome: Outcome) -> ExitCode {
     let mut code = ExitCode::Fine;
     let connections = outcome.totals.connections;
     for wanted in &command.selection.connections {

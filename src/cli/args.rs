@@ -56,6 +56,8 @@ pub(super) enum Subcommands {
     Serve(ServeArgs),
     /// Run only the built-in client: connect, send one message, close
     Connect(ConnectArgs),
+    /// Say what a word of the output means: a state, a label, a verdict
+    Explain(ExplainArgs),
 }
 
 /// `live`.
@@ -183,6 +185,14 @@ pub(super) struct ReplayArgs {
     #[arg(short, long, value_name = "FILE", help_heading = "Selection")]
     pub(super) write: Option<PathBuf>,
 
+    /// Draw the TCP header of one frame, as RFC 9293 draws it
+    #[arg(long, requires = "frame", conflicts_with_all = ["connection", "verdict", "from", "to", "around", "write"], help_heading = "Header")]
+    pub(super) header: bool,
+
+    /// Which frame
+    #[arg(long, value_name = "FRAME", requires = "header", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Header")]
+    pub(super) frame: Option<u64>,
+
     /// Order of the table's rows
     #[arg(
         long,
@@ -278,6 +288,40 @@ pub(super) struct ConnectArgs {
 
     #[command(flatten)]
     pub(super) exchange: ExchangeArgs,
+}
+
+/// `explain`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Case, spaces, dashes and underscores do not matter.
+
+Examples:
+  handshake-watch explain                  all words
+  handshake-watch explain TIME-WAIT        a state
+  handshake-watch explain window scale     an option")]
+pub(super) struct ExplainArgs {
+    /// The word, such as TIME-WAIT or duplicate_ack; without it all are listed
+    pub(super) term: Vec<String>,
+
+    /// Shape of the output: plain or json
+    #[arg(long, value_name = "F", hide_possible_values = true)]
+    pub(super) format: Option<Format>,
+
+    /// Columns to use [default: the terminal's, else 80]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    pub(super) width: Option<u16>,
+
+    /// Write with ASCII characters only
+    #[arg(long)]
+    pub(super) ascii: bool,
+
+    /// Use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorChoice,
+
+    /// Write to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 /// What the built-in client says and how long it waits.

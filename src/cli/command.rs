@@ -10,7 +10,8 @@ use clap::{CommandFactory, Parser};
 
 use super::DEFAULT_PORT;
 use super::args::{
-    Cli, Compat, ConnectArgs, DemoArgs, ExchangeArgs, LiveArgs, OutputArgs, ReplayArgs, Subcommands,
+    Cli, Compat, ConnectArgs, DemoArgs, ExchangeArgs, ExplainArgs, LiveArgs, OutputArgs,
+    ReplayArgs, Subcommands,
 };
 use super::choice::{ColorChoice, Format, Only};
 use super::expect::Expectation;
@@ -32,6 +33,8 @@ pub enum Command {
     Serve(ServeCommand),
     /// Run the built-in client.
     Connect(ConnectCommand),
+    /// Explain a word.
+    Explain(ExplainCommand),
 }
 
 /// `live`.
@@ -97,6 +100,8 @@ pub struct ReplayCommand {
     pub ports: Vec<u16>,
     /// Where to save the selected frames.
     pub write: Option<PathBuf>,
+    /// Only the header of this frame.
+    pub header: Option<u64>,
     /// How a table is laid out.
     pub table: TableChoice,
     /// Whose rules give labels.
@@ -200,6 +205,17 @@ pub struct ConnectCommand {
     pub timeout: Duration,
 }
 
+/// `explain`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExplainCommand {
+    /// The word as typed, which may not exist; `None` lists all.
+    pub term: Option<String>,
+    /// JSON instead of text.
+    pub json: bool,
+    /// How it is shown.
+    pub output: OutputChoice,
+}
+
 /// How a result is shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(
@@ -259,6 +275,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap:
         Subcommands::Demo(args) => demo(args).map(Command::Demo).map_err(misuse_of("demo")),
         Subcommands::Serve(args) => Ok(Command::Serve(ServeCommand { port: args.port })),
         Subcommands::Connect(args) => Ok(Command::Connect(connect(args))),
+        Subcommands::Explain(args) => explain(args)
+            .map(Command::Explain)
+            .map_err(misuse_of("explain")),
     };
     checked.map_err(|misuse| {
         let mut declared = Cli::command();
@@ -334,6 +353,9 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
 
 fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
     let output = output(args.output)?;
+    if args.header && (output.format.is_some() || !args.analysis.expect.is_empty()) {
+        return Err("--header draws one frame: it takes neither --format nor --expect".to_owned());
+    }
     let table = matches!(output.format, None | Some(Format::Table | Format::Timeline));
     if !table && (args.all || args.top.is_some() || args.sort != Sort::default()) {
         return Err("--sort, --top and --all are about the table: use --format table".to_owned());
@@ -368,6 +390,7 @@ fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
         filter: args.filter,
         ports: or_default_port(args.port),
         write: args.write,
+        header: args.frame,
         table: TableChoice {
             sort: args.sort,
             rows,
@@ -409,6 +432,31 @@ fn connect(args: ConnectArgs) -> ConnectCommand {
         message,
         timeout,
     }
+}
+
+fn explain(args: ExplainArgs) -> Checked<ExplainCommand> {
+    let json = match args.format {
+        None | Some(Format::Plain) => false,
+        Some(Format::Json) => true,
+        Some(_) => return Err("words are explained with --format plain or json".to_owned()),
+    };
+    Ok(ExplainCommand {
+        term: (!args.term.is_empty()).then(|| args.term.join(" ")),
+        json,
+        output: OutputChoice {
+            format: args.format,
+            only: None,
+            explain: None,
+            width: args.width,
+            ascii: args.ascii,
+            color: args.color,
+            time: TimeColumn::default(),
+            raw_seq: false,
+            payload: false,
+            all_packets: false,
+            file: args.output,
+        },
+    })
 }
 
 fn output(args: OutputArgs) -> Checked<OutputChoice> {
@@ -612,6 +660,15 @@ mod tests {
             ("replay a.pcap -w b.pcap -o b.pcap", "same file"),
             ("demo", "<SCENARIO>"),
             ("demo --list handshake", "--list"),
+            ("replay a.pcap --header", "--frame"),
+            ("replay a.pcap --frame 3", "--header"),
+            ("replay a.pcap --header --frame 0", "--frame"),
+            (
+                "replay a.pcap --header --frame 3 --connection 1",
+                "--header",
+            ),
+            ("replay a.pcap --header --frame 3 --format json", "--format"),
+            ("explain SYN --format table", "plain or json"),
             ("connect localhost", "IP address"),
             ("dance", "dance"),
         ] {

@@ -22,7 +22,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::capture::Frame;
-use crate::tcp::{IcmpError, Segment};
+use crate::tcp::{IcmpError, RawHeader, Segment};
 
 /// Decodes one frame.
 #[must_use]
@@ -46,6 +46,12 @@ pub fn datagram<'a>(frame: &Frame<'a>) -> Decoded<'a> {
 #[must_use]
 pub fn payload<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
     walk::payload(frame)
+}
+
+/// The TCP header's bytes of a frame that holds a TCP segment.
+#[must_use]
+pub fn header<'a>(frame: &Frame<'a>) -> Option<RawHeader<'a>> {
+    walk::header(frame)
 }
 
 /// What one frame held.

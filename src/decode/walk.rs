@@ -6,6 +6,7 @@
 use super::part::Part;
 use super::{Decoded, Fragment, Skip, icmp, ip, link, segment, tunnel};
 use crate::capture::Frame;
+use crate::tcp::RawHeader;
 
 /// Headers inside each other before we give up. The deepest stacks in use (`QinQ`, MPLS, a pseudowire, an overlay and
 /// what it carries) have about a dozen; a crafted frame could hold thousands.
@@ -73,9 +74,18 @@ pub(super) fn walk<'a>(frame: &Frame<'a>, fragments: Fragments) -> Decoded<'a> {
 
 /// The captured payload bytes of a frame that holds a whole TCP segment.
 pub(super) fn payload<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
+    segment::payload(tcp(frame)?)
+}
+
+/// The TCP header of a frame that holds a whole TCP segment.
+pub(super) fn header<'a>(frame: &Frame<'a>) -> Option<RawHeader<'a>> {
+    RawHeader::of(tcp(frame)?.data())
+}
+
+fn tcp<'a>(frame: &Frame<'a>) -> Option<Part<'a>> {
     let (layer, part) = link::first(frame.link, Part::of_frame(frame)).ok()?;
     match descend(layer, part).ok()? {
-        Found::Tcp(_, part) => segment::payload(part),
+        Found::Tcp(_, part) => Some(part),
         Found::Icmp(..) | Found::Fragment(_) => None,
     }
 }

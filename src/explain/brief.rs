@@ -132,7 +132,7 @@ fn window_and_probe(out: &mut String, segment: &Segment, change: &Change) -> Opt
             Event::AnswersKeepAlive => write!(out, "still here: answers the keep-alive"),
             Event::FillsWindow => write!(
                 out,
-                "{} fill {receiver}'s window: {sender} has to wait for more room",
+                "{} fill {receiver}'s window: {sender} has to wait",
                 Range::of(change.seq, segment.len)
             ),
             Event::ChallengeAck { of } => write!(
@@ -146,7 +146,7 @@ fn window_and_probe(out: &mut String, segment: &Segment, change: &Change) -> Opt
 }
 
 fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    let (sender, receiver) = ends(change.direction);
+    let (_, receiver) = ends(change.direction);
     let range = Range::of(change.seq, segment.len);
     for event in &change.events {
         return match *event {
@@ -172,7 +172,7 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     if change.begins {
         return write!(
             out,
-            "the capture begins in the middle; {sender}'s first byte here is called 1"
+            "the capture begins in the middle; the first byte here is called 1"
         );
     }
     write!(
@@ -248,7 +248,7 @@ fn acknowledges(
     let sender = change.direction.sender();
     if fin {
         if bytes > 0 {
-            write!(out, "got the last {} and the FIN", Bytes(u64::from(bytes)))?;
+            write!(out, "has {} more and the FIN", Bytes(u64::from(bytes)))?;
         } else {
             write!(out, "got the FIN")?;
         }
@@ -258,6 +258,9 @@ fn acknowledges(
                 "; {} stays in TIME-WAIT in case this ACK is lost",
                 the(sender)
             ),
+            Some(TcpState::CloseWait) if bytes > 0 => {
+                write!(out, "; its own direction is still open")
+            }
             Some(TcpState::CloseWait) => {
                 write!(out, "; {}'s own direction is still open", the(sender))
             }

@@ -31,12 +31,14 @@ pub const fn meaning(kind: TroubleKind) -> &'static str {
         TroubleKind::ServerSilent => "request acknowledged, no reply",
         TroubleKind::ClientSilent => "the client owed the next byte and sent nothing",
         TroubleKind::NoAnswer => "SYN repeated, nothing came back",
-        TroubleKind::ResetAfterIdle => "after a long silence the next request was answered by RST",
-        TroubleKind::ReceiverFull => "window 0: the receiving program does not read",
+        TroubleKind::ResetAfterIdle => "RST after a long silence",
+        TroubleKind::ReceiverFull => "window 0: no room, the receiving program reads too slowly",
         TroubleKind::PathDead => "data repeated, never acknowledged",
         TroubleKind::SlowOpen => "the handshake took far longer than it should",
         TroubleKind::HeavyLoss => "many segments had to be sent again",
-        TroubleKind::Refused => "the SYN was answered by RST: nobody listens",
+        TroubleKind::Refused => {
+            "the SYN was answered by RST or ICMP: nobody listens, or a firewall"
+        }
         TroubleKind::Unfinished => "SYN-ACK seen, but the handshake was never completed",
         TroubleKind::Aborted => "reset before the handshake was complete",
     }
@@ -59,7 +61,7 @@ pub const fn advice(kind: TroubleKind) -> &'static str {
             "Something forgot the connection while it was idle: a NAT, a load balancer or the server. Compare its idle time-out with the keep-alive interval."
         }
         TroubleKind::ReceiverFull => {
-            "The receiving program does not read: look at what it waits for."
+            "The receiving program reads too slowly or not at all: look at what it waits for."
         }
         TroubleKind::PathDead => {
             "Was the route or the host gone, or are large packets dropped (MTU)?"
@@ -109,7 +111,7 @@ pub(super) fn sentence(out: &mut String, trouble: &Trouble) {
         ),
         TroubleKind::ReceiverFull => write!(
             out,
-            "A window stayed at 0 for {lasted} (packets {first} to {last}): a program did not read."
+            "A window stayed at 0 for {lasted} (packets {first} to {last}): no room, because a program did not read (inferred)."
         ),
         TroubleKind::PathDead => write!(
             out,

@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 
 use super::story::{Conclusion, Tone};
 use super::trouble;
-use super::words::{Bytes, Count, the};
-use crate::tcp::{Side, TcpState};
+use super::words::{Bytes, Count, the, the_capital};
+use crate::tcp::{IcmpKind, Side, TcpState};
 use crate::track::{Connection, Opened, Verdict};
 
 /// One sentence with the frames that prove the verdict, appended to `out`.
@@ -20,17 +20,29 @@ fn write_reason(out: &mut String, connection: &Connection) -> fmt::Result {
     let last = evidence.last().copied().unwrap_or(connection.frames().1);
     let handshake = connection.handshake();
     match connection.verdict() {
-        Verdict::Refused => write!(
-            out,
-            "packet {last} refuses the SYN of packet {first}: nobody listens on {}, or something on the way says so",
-            connection.endpoint(Side::Server)
-        ),
-        Verdict::NoAnswer => write!(
-            out,
-            "{} in {} from packet {first} on, and nothing came back",
-            Count(u64::from(handshake.syns.max(1)), "SYN"),
-            connection.duration()
-        ),
+        Verdict::Refused => match unreachable(connection) {
+            Some((frame, words)) => write!(
+                out,
+                "ICMP in packet {frame} answers the SYN of packet {first}: {words}"
+            ),
+            None => write!(
+                out,
+                "packet {last} refuses the SYN of packet {first}: nobody listens on {}, or a firewall says so",
+                connection.endpoint(Side::Server)
+            ),
+        },
+        Verdict::NoAnswer => {
+            write!(
+                out,
+                "{} from packet {first} on, ",
+                syns(handshake.syns, connection)
+            )?;
+            out.write_str(if answers(connection) {
+                "and nothing that came back answers them"
+            } else {
+                "and nothing came back"
+            })
+        }
         Verdict::Aborted => write!(
             out,
             "{} reset the connection in packet {last}, before the handshake was complete",
@@ -38,7 +50,7 @@ fn write_reason(out: &mut String, connection: &Connection) -> fmt::Result {
         ),
         Verdict::Unfinished => write!(
             out,
-            "SYN-ACK in packet {}, but no ACK ever completed the handshake",
+            "SYN-ACK in packet {}, but no ACK of it in the capture",
             handshake.syn_ack.unwrap_or(last)
         ),
         Verdict::Reset => write!(
@@ -68,6 +80,44 @@ fn write_reason(out: &mut String, connection: &Connection) -> fmt::Result {
         write!(out, "; the capture began in the middle")?;
     }
     Ok(())
+}
+
+/// `4 SYNs in 7.0 s`, `1 SYN`.
+fn syns(count: u32, connection: &Connection) -> String {
+    let count = Count(u64::from(count.max(1)), "SYN");
+    if count.0 > 1 {
+        format!("{count} in {}", connection.duration())
+    } else {
+        count.to_string()
+    }
+}
+
+/// The server's end sent something, though nothing that fits the SYN.
+fn answers(connection: &Connection) -> bool {
+    connection.peer(Side::Server).counts.packets > 0 && !connection.is_self()
+}
+
+/// The ICMP error that refused the connection, where no RST did: its frame, and what it says.
+fn unreachable(connection: &Connection) -> Option<(u64, &'static str)> {
+    if connection.ended().is_some() {
+        return None;
+    }
+    let remark = connection.icmp_error()?;
+    let words = match remark.kind {
+        IcmpKind::Unreachable { code, v6 } => match (code, v6) {
+            (0, false) => "the network is unreachable",
+            (1, false) | (3, true) => "the host is unreachable",
+            (2, false) => "TCP is not spoken there",
+            (3, false) | (4, true) => "the port is unreachable",
+            (9 | 10 | 13, false) | (1, true) => "a firewall forbids it",
+            (0, true) => "there is no route to it",
+            _ => "unreachable",
+        },
+        IcmpKind::TooBig { .. } => "the packet is too big",
+        IcmpKind::TimeExceeded => "its time to live ran out on the way",
+        IcmpKind::Other { .. } => "it could not be delivered",
+    };
+    Some((remark.frame, words))
 }
 
 fn closer(connection: &Connection) -> &'static str {
@@ -113,27 +163,42 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
         connection.peer(Side::Server).counts.bytes
     );
     match verdict {
-        Verdict::Refused => write!(
+        Verdict::Refused => match unreachable(connection) {
+            Some((frame, words)) => write!(
+                out,
+                "an ICMP error (packet {frame}) answered the SYN: {words}. On Linux connect() fails at once; other systems may go on trying (RFC 5461)."
+            ),
+            None => write!(
+                out,
+                "connect() fails with ECONNREFUSED, \"Connection refused\". The host, or a firewall that answers for it, said no. Silence would be \"no_answer\"."
+            ),
+        },
+        Verdict::NoAnswer if answers(connection) => write!(
             out,
-            "connect() fails with ECONNREFUSED, \"Connection refused\". The host was reached, and it (or a firewall that answers for it) said no. Silence would be \"no_answer\"."
+            "{}, and nothing that came back answers them: it acknowledges numbers that this SYN does not have.",
+            syns(connection.handshake().syns, connection)
         ),
         Verdict::NoAnswer => write!(
             out,
-            "{} in {} and nothing came back. connect() waits and fails with ETIMEDOUT in the end. A closed port would have answered with RST; silence means that packets are dropped, or that the server's queue is full.",
-            Count(u64::from(connection.handshake().syns.max(1)), "SYN"),
-            connection.duration()
+            "{} and nothing came back. connect() waits and fails with ETIMEDOUT in the end. A closed port would have answered with RST; silence means that packets are dropped, that the server's queue is full, or that the capture saw one direction only.",
+            syns(connection.handshake().syns, connection)
         ),
         Verdict::Aborted => write!(
             out,
-            "{} reset the connection before the handshake was complete.",
-            closer(connection)
+            "{} reset the connection before the handshake was complete.{}",
+            closer(connection),
+            if connection.closed_by() == Some(Side::Client) {
+                " Port scanners do this, and programs that give up."
+            } else {
+                ""
+            }
         ),
         Verdict::Unfinished => write!(
             out,
-            "the server answered, but the client's ACK never came: it is gone, it was a scan, or the ACK was lost."
+            "the server answered, but no ACK completed the handshake: the client is gone, it was a scan, or the ACK was lost or not captured."
         ),
         Verdict::Reset => {
-            let other = connection.closed_by().map(|side| the(!side));
+            let other = connection.closed_by().map(|side| the_capital(!side));
             write!(
                 out,
                 "{carried}; then {} aborted with RST.",
@@ -142,7 +207,7 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
             match other {
                 Some(other) => write!(
                     out,
-                    " {other}'s program gets ECONNRESET; bytes not yet read may be lost."
+                    " {other}'s program gets an error, usually ECONNRESET; bytes not yet read may be lost."
                 ),
                 None => Ok(()),
             }
@@ -170,6 +235,13 @@ fn closed(out: &mut String, connection: &Connection, carried: &str) -> fmt::Resu
         closer(connection),
         how_closed(connection)
     )?;
+    let waits = |side| connection.peer(side).state == Some(TcpState::TimeWait);
+    if waits(Side::Client) && waits(Side::Server) && !connection.is_self() {
+        return write!(
+            out,
+            " Both ends stay in TIME-WAIT (60 s on Linux), because both closed before they had the other's FIN."
+        );
+    }
     for side in [Side::Client, Side::Server] {
         if connection.peer(side).state == Some(TcpState::TimeWait) {
             return if connection.closed_by() == Some(side) {
@@ -181,7 +253,7 @@ fn closed(out: &mut String, connection: &Connection, carried: &str) -> fmt::Resu
                 write!(
                     out,
                     " {}'s end stays in TIME-WAIT (60 s on Linux); that is normal.",
-                    the(side)
+                    the_capital(side)
                 )
             };
         }
@@ -211,6 +283,9 @@ pub(super) fn closing_packets(connection: &Connection) -> Option<usize> {
 fn advice(verdict: Verdict, connection: &Connection) -> Option<String> {
     let server = connection.endpoint(Side::Server);
     Some(match verdict {
+        Verdict::Refused if unreachable(connection).is_some() => format!(
+            "Is there a route to {server}, is its host up, does a firewall in between forbid it?"
+        ),
         Verdict::Refused => {
             "Is the server running, on this address and port?  Try: ss -ltn".to_owned()
         }

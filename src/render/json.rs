@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::escape;
-use crate::explain::{ConnectionFacts, SegmentFacts, Totals};
+use crate::explain::{ConnectionFacts, SegmentFacts, Term, Totals};
 use crate::tcp::{Endpoint, TcpState};
 use crate::time::{Span, Timestamp};
 
@@ -51,6 +51,21 @@ pub fn segment(out: &mut Vec<u8>, facts: &SegmentFacts<'_>) {
     line.key("delivered")
         .optional(facts.delivered, Object::boolean);
     line.key("note").string(facts.note);
+    line.end();
+}
+
+/// A glossary term's line.
+pub fn term(out: &mut Vec<u8>, term: &Term) {
+    let mut line = Object::begin(out, "term");
+    line.key("name").string(term.name);
+    line.key("also")
+        .list(term.also.iter().copied(), Object::string);
+    line.key("meaning").string(term.meaning);
+    line.key("text").string(term.text);
+    line.key("see")
+        .list(term.see.iter().copied(), Object::string);
+    line.key("rfc")
+        .optional(Some(term.rfc).filter(|rfc| !rfc.is_empty()), Object::string);
     line.end();
 }
 

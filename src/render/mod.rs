@@ -9,6 +9,8 @@ mod measure;
 mod quantity;
 
 pub mod escape;
+pub mod glossary;
+pub mod header;
 pub mod json;
 pub mod ladder;
 pub mod layout;

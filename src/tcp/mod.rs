@@ -2,6 +2,7 @@
 
 mod flags;
 mod flow;
+mod header;
 mod icmp;
 mod label;
 mod options;
@@ -11,6 +12,7 @@ mod state;
 
 pub use flags::Flags;
 pub use flow::{Direction, Endpoint, FlowKey, FourTuple, Side};
+pub use header::{RawHeader, RawOption};
 pub use icmp::{IcmpError, IcmpKind};
 pub use label::Labels;
 pub use options::{FastOpen, Options, OptionsSeen, SackBlock};

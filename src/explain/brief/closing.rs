@@ -17,10 +17,10 @@ pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fm
     let takes_fin = acknowledged(change).is_some_and(|(_, _, fin)| fin);
     if segment.len > 0 {
         let last = Bytes(u64::from(segment.len));
-        let too = if second { "closes, too: " } else { "" };
+        let too = if second { "closes too: " } else { "" };
         return write!(
             out,
-            "{too}{sender}'s last {last} and its FIN, which takes number {number}"
+            "{too}{sender}'s last {last} and its FIN, number {number}"
         );
     }
     if second && takes_fin {

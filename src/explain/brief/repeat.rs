@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use super::find;
 use crate::explain::words::{Range, ends};
 use crate::tcp::Segment;
+use crate::time::Span;
 use crate::track::{Change, Event, RepeatCause};
 
 /// What is repeated, after how long, and why as far as can be inferred; `None` when nothing is.
@@ -18,9 +19,9 @@ pub(super) fn repeats(out: &mut String, segment: &Segment, change: &Change) -> O
         _ => None,
     })?;
     Some(what(out, segment, change, frame).and_then(|()| {
-        match after {
-            Some(after) => write!(out, " after {after}")?,
-            None => {}
+        // A capture clock that stepped back makes no sense here.
+        if let Some(after) = after.filter(|after| *after >= Span::ZERO) {
+            write!(out, " after {after}")?;
         }
         why(out, change, cause)
     }))
@@ -44,18 +45,14 @@ fn why(out: &mut String, change: &Change, cause: RepeatCause) -> fmt::Result {
         RepeatCause::Timer { attempt: 0 | 1 } => {
             write!(out, ": no ACK came, the timer ran out (inferred)")
         }
-        RepeatCause::Timer { attempt } => write!(
-            out,
-            ", repeat {attempt}: still no ACK, the timer backs off (inferred)"
-        ),
+        RepeatCause::Timer { attempt } => {
+            write!(out, ", repeat {attempt}: the timer backs off (inferred)")
+        }
         RepeatCause::FastRetransmit => {
-            write!(
-                out,
-                ": {receiver}'s ACKs show that it is missing (inferred)"
-            )
+            write!(out, ": {receiver}'s ACKs miss it (inferred)")
         }
         RepeatCause::TailLossProbe => {
-            write!(out, " to provoke an ACK: tail loss probe (inferred)")
+            write!(out, ": tail loss probe, to get an ACK (inferred)")
         }
         RepeatCause::Spurious => write!(out, ", needless: {receiver} had acknowledged it"),
         RepeatCause::Unknown => write!(out, "; the cause cannot be told"),

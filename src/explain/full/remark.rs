@@ -111,7 +111,7 @@ fn repeats(
     let sender = the(change.direction.sender());
     let receiver = the_capital(change.direction.receiver());
     match (frame, after) {
-        (Some(frame), Some(after)) => write!(
+        (Some(frame), Some(after)) if after >= Span::ZERO => write!(
             out,
             "Packet {frame}, {after} earlier, sent {} already. ",
             if segment.len > 0 {
@@ -120,7 +120,8 @@ fn repeats(
                 "this"
             }
         )?,
-        _ => write!(
+        (Some(frame), _) => write!(out, "Packet {frame} sent the same. ")?,
+        (None, _) => write!(
             out,
             "It was sent before, though the capture has no earlier packet with it (inferred). "
         )?,

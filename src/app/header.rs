@@ -1,0 +1,119 @@
+//! `replay --header --frame K`: the header of one packet, drawn.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use arrayvec::ArrayVec;
+
+use super::exit::ExitCode;
+use super::failure::Failure;
+use super::output::{self, Output};
+use super::pipeline::{self, Reader, Sink, Tracked};
+use super::replay;
+use crate::cli::ReplayCommand;
+use crate::decode;
+use crate::explain::{HeaderView, Totals, header_view};
+use crate::render::{self, Explain};
+use crate::tcp::{Direction, RawHeader};
+use crate::track::{Connection, ConnectionId};
+
+/// The longest TCP header: a data offset of 15 words.
+const LONGEST: usize = 60;
+
+/// Reads up to frame `frame` and draws its header.
+pub(super) fn header(
+    command: &ReplayCommand,
+    frame: u64,
+    mut reader: Reader,
+    mut out: Output,
+) -> Result<ExitCode, Failure> {
+    reader.keep_frames = true;
+    let mut finder = Finder {
+        wanted: frame,
+        latest: HashMap::new(),
+        found: Found::Nothing,
+    };
+    let outcome = pipeline::run(reader, replay::tracker(command), &mut finder, 1)
+        .map_err(|error| Failure::new(ExitCode::Input, error))?;
+    let view = match finder.found {
+        Found::View(view) => view,
+        Found::Fragmented => {
+            return Err(Failure::new(
+                ExitCode::Usage,
+                format_args!(
+                    "frame {frame} completes a fragmented packet, whose TCP header is in an earlier frame"
+                ),
+            ));
+        }
+        Found::Nothing => {
+            if let Some(error) = outcome.unreadable {
+                return Err(Failure::from(error));
+            }
+            return Err(Failure::new(
+                ExitCode::Usage,
+                format_args!(
+                    "frame {frame} holds no TCP segment in this capture of {} packets",
+                    outcome.totals.frames
+                ),
+            ));
+        }
+    };
+    let style = output::style(&command.output, &out, Explain::Brief);
+    let written = render::header::header(&view, &style, &mut out).and_then(|()| out.flush());
+    match written.err().as_ref().and_then(Failure::output) {
+        Some(failure) => Err(failure),
+        None => Ok(ExitCode::Fine),
+    }
+}
+
+/// What was found of the wanted frame.
+enum Found {
+    Nothing,
+    Fragmented,
+    View(Box<HeaderView>),
+}
+
+/// Remembers the latest header of each direction of each connection until the wanted frame comes. What is remembered is
+/// bounded by the connections that the tracker keeps.
+struct Finder {
+    wanted: u64,
+    latest: HashMap<(ConnectionId, Direction), (u64, ArrayVec<u8, LONGEST>)>,
+    found: Found,
+}
+
+impl Sink for Finder {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        let (segment, change) = (tracked.segment, tracked.change);
+        if self.satisfied() {
+            return Ok(());
+        }
+        let header = tracked.frame.as_ref().and_then(decode::header);
+        let key = (change.connection, change.direction);
+        if segment.frame == self.wanted {
+            let earlier = self.latest.get(&key);
+            let earlier = earlier.and_then(|(frame, bytes)| Some((*frame, RawHeader::of(bytes)?)));
+            self.found = header.map_or(Found::Fragmented, |header| {
+                Found::View(Box::new(header_view(header, segment, change, earlier)))
+            });
+        } else if let Some(header) = header {
+            let bytes = header.bytes().take(LONGEST).collect();
+            self.latest.insert(key, (segment.frame, bytes));
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+            self.latest.remove(&(connection.id(), direction));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn satisfied(&self) -> bool {
+        !matches!(self.found, Found::Nothing)
+    }
+}
