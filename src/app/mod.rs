@@ -1,6 +1,7 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
 mod demo;
+mod doctor;
 mod ends;
 mod exchange;
 mod exit;
@@ -56,5 +57,6 @@ fn run(command: &Command) -> Result<ExitCode, failure::Failure> {
         Command::Demo(command) => demo::demo(command),
         Command::Serve(command) => ends::serve(command),
         Command::Connect(command) => ends::connect(command),
+        Command::Doctor(command) => doctor::doctor(command),
     }
 }

@@ -56,6 +56,8 @@ pub(super) enum Subcommands {
     Serve(ServeArgs),
     /// Run only the built-in client: connect, send one message, close
     Connect(ConnectArgs),
+    /// Say what works on this machine, and what mends the rest
+    Doctor(DoctorArgs),
 }
 
 /// `live`.
@@ -278,6 +280,21 @@ pub(super) struct ConnectArgs {
 
     #[command(flatten)]
     pub(super) exchange: ExchangeArgs,
+}
+
+/// `doctor`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+It looks and changes nothing. The exit code is 0 when `live` or `demo` would
+capture, else 4.
+
+Examples:
+  handshake-watch doctor                   what works, and what mends the rest
+  sudo handshake-watch doctor              the same for root
+  handshake-watch doctor --format json     one object for each check")]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 /// What the built-in client says and how long it waits.

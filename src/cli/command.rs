@@ -10,7 +10,8 @@ use clap::{CommandFactory, Parser};
 
 use super::DEFAULT_PORT;
 use super::args::{
-    Cli, Compat, ConnectArgs, DemoArgs, ExchangeArgs, LiveArgs, OutputArgs, ReplayArgs, Subcommands,
+    Cli, Compat, ConnectArgs, DemoArgs, DoctorArgs, ExchangeArgs, LiveArgs, OutputArgs, ReplayArgs,
+    Subcommands,
 };
 use super::choice::{ColorChoice, Format, Only};
 use super::expect::Expectation;
@@ -32,6 +33,8 @@ pub enum Command {
     Serve(ServeCommand),
     /// Run the built-in client.
     Connect(ConnectCommand),
+    /// Say what works here.
+    Doctor(DoctorCommand),
 }
 
 /// `live`.
@@ -200,6 +203,13 @@ pub struct ConnectCommand {
     pub timeout: Duration,
 }
 
+/// `doctor`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DoctorCommand {
+    /// How it is shown: as text, or as JSON.
+    pub output: OutputChoice,
+}
+
 /// How a result is shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(
@@ -259,6 +269,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap:
         Subcommands::Demo(args) => demo(args).map(Command::Demo).map_err(misuse_of("demo")),
         Subcommands::Serve(args) => Ok(Command::Serve(ServeCommand { port: args.port })),
         Subcommands::Connect(args) => Ok(Command::Connect(connect(args))),
+        Subcommands::Doctor(args) => doctor(args)
+            .map(Command::Doctor)
+            .map_err(misuse_of("doctor")),
     };
     checked.map_err(|misuse| {
         let mut declared = Cli::command();
@@ -408,6 +421,14 @@ fn connect(args: ConnectArgs) -> ConnectCommand {
         port: args.port,
         message,
         timeout,
+    }
+}
+
+fn doctor(args: DoctorArgs) -> Checked<DoctorCommand> {
+    let output = output(args.output)?;
+    match output.format {
+        None | Some(Format::Json) => Ok(DoctorCommand { output }),
+        Some(_) => Err("there are no connections to shape here: --format json, or none".to_owned()),
     }
 }
 
@@ -613,6 +634,7 @@ mod tests {
             ("demo", "<SCENARIO>"),
             ("demo --list handshake", "--list"),
             ("connect localhost", "IP address"),
+            ("doctor --format table", "--format json"),
             ("dance", "dance"),
         ] {
             let error = parsed(line).expect_err(line);
