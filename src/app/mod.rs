@@ -1,6 +1,7 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
 mod demo;
+mod doctor;
 mod ends;
 mod exchange;
 mod exit;
@@ -59,5 +60,6 @@ fn run(command: &Command) -> Result<ExitCode, failure::Failure> {
         Command::Serve(command) => ends::serve(command),
         Command::Connect(command) => ends::connect(command),
         Command::Explain(command) => explain::explain(command),
+        Command::Doctor(command) => doctor::doctor(command),
     }
 }

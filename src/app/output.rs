@@ -75,7 +75,12 @@ pub(crate) fn style(choice: &OutputChoice, output: &Output, explain: Explain) ->
 
 /// Columns of the terminal; 80 where there is none.
 fn terminal_width() -> u16 {
-    terminal_size::terminal_size().map_or(80, |(width, _)| width.0)
+    terminal_columns().unwrap_or(80)
+}
+
+/// Columns of the terminal; `None` where there is none.
+pub(crate) fn terminal_columns() -> Option<u16> {
+    terminal_size::terminal_size().map(|(width, _)| width.0)
 }
 
 /// Lines of the terminal; `None` where there is none.
@@ -84,13 +89,18 @@ pub(crate) fn terminal_height() -> Option<usize> {
 }
 
 /// The locale's character set, by the rules of setlocale: the first of these that is set and not empty decides.
-fn locale_is_utf8() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
-    locale.is_some_and(|locale| {
+pub(crate) fn locale_is_utf8() -> bool {
+    locale().is_some_and(|(_, locale)| {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// The variable that decides, and its value.
+pub(crate) fn locale() -> Option<(&'static str, String)> {
+    ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| {
+        let value = env::var(name).ok().filter(|value| !value.is_empty())?;
+        Some((name, value))
     })
 }
 

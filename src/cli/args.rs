@@ -58,6 +58,8 @@ pub(super) enum Subcommands {
     Connect(ConnectArgs),
     /// Say what a word of the output means: a state, a label, a verdict
     Explain(ExplainArgs),
+    /// Say what works on this machine, and what mends the rest
+    Doctor(DoctorArgs),
 }
 
 /// `live`.
@@ -322,6 +324,21 @@ pub(super) struct ExplainArgs {
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+/// `doctor`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+It looks and changes nothing. The exit code is 0 when `live` or `demo` would
+capture, else 4.
+
+Examples:
+  handshake-watch doctor                   what works, and what mends the rest
+  sudo handshake-watch doctor              the same for root
+  handshake-watch doctor --format json     one object for each check")]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 /// What the built-in client says and how long it waits.

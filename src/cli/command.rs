@@ -10,8 +10,8 @@ use clap::{CommandFactory, Parser};
 
 use super::DEFAULT_PORT;
 use super::args::{
-    Cli, Compat, ConnectArgs, DemoArgs, ExchangeArgs, ExplainArgs, LiveArgs, OutputArgs,
-    ReplayArgs, Subcommands,
+    Cli, Compat, ConnectArgs, DemoArgs, DoctorArgs, ExchangeArgs, ExplainArgs, LiveArgs,
+    OutputArgs, ReplayArgs, Subcommands,
 };
 use super::choice::{ColorChoice, Format, Only};
 use super::expect::Expectation;
@@ -35,6 +35,8 @@ pub enum Command {
     Connect(ConnectCommand),
     /// Explain a word.
     Explain(ExplainCommand),
+    /// Say what works here.
+    Doctor(DoctorCommand),
 }
 
 /// `live`.
@@ -216,6 +218,13 @@ pub struct ExplainCommand {
     pub output: OutputChoice,
 }
 
+/// `doctor`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DoctorCommand {
+    /// How it is shown: as text, or as JSON.
+    pub output: OutputChoice,
+}
+
 /// How a result is shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(
@@ -278,6 +287,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap:
         Subcommands::Explain(args) => explain(args)
             .map(Command::Explain)
             .map_err(misuse_of("explain")),
+        Subcommands::Doctor(args) => doctor(args)
+            .map(Command::Doctor)
+            .map_err(misuse_of("doctor")),
     };
     checked.map_err(|misuse| {
         let mut declared = Cli::command();
@@ -457,6 +469,14 @@ fn explain(args: ExplainArgs) -> Checked<ExplainCommand> {
             file: args.output,
         },
     })
+}
+
+fn doctor(args: DoctorArgs) -> Checked<DoctorCommand> {
+    let output = output(args.output)?;
+    match output.format {
+        None | Some(Format::Json) => Ok(DoctorCommand { output }),
+        Some(_) => Err("there are no connections to shape here: --format json, or none".to_owned()),
+    }
 }
 
 fn output(args: OutputArgs) -> Checked<OutputChoice> {
@@ -670,6 +690,7 @@ mod tests {
             ("replay a.pcap --header --frame 3 --format json", "--format"),
             ("explain SYN --format table", "plain or json"),
             ("connect localhost", "IP address"),
+            ("doctor --format table", "--format json"),
             ("dance", "dance"),
         ] {
             let error = parsed(line).expect_err(line);

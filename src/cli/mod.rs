@@ -11,8 +11,8 @@ mod value;
 
 pub use choice::{ColorChoice, Format, Only};
 pub use command::{
-    Command, ConnectCommand, DemoCommand, DemoTask, ExplainCommand, LiveCommand, OutputChoice,
-    ReplayCommand, Rows, Selection, ServeCommand, TableChoice, Traffic, parse,
+    Command, ConnectCommand, DemoCommand, DemoTask, DoctorCommand, ExplainCommand, LiveCommand,
+    OutputChoice, ReplayCommand, Rows, Selection, ServeCommand, TableChoice, Traffic, parse,
 };
 pub use expect::{Comparison, Expectation, FlagsPattern};
 pub use value::{Moment, parse_duration, parse_moment, parse_size};

@@ -56,6 +56,21 @@ impl Default for Settings {
     }
 }
 
+/// An interface that may be captured by whoever is permitted to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Whether it is the loopback device, by its flag.
+    pub loopback: bool,
+}
+
+/// The interfaces of this machine that may carry TCP. Listing them needs no permission.
+#[must_use]
+pub fn interfaces() -> Vec<Listed> {
+    ring::interfaces()
+}
+
 /// A capture could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {

@@ -13,7 +13,7 @@ use pcap::{Active, Capture, Device};
 
 use super::batch::Batch;
 use super::queue::Queue;
-use super::{LiveError, Settings};
+use super::{Listed, LiveError, Settings};
 use crate::capture::{Interface, LinkType};
 use crate::time::Timestamp;
 
@@ -195,9 +195,27 @@ fn choose(devices: &[Device], name: Option<&str>) -> Result<Device, LiveError> {
         available: devices
             .iter()
             .map(|device| device.name.clone())
-            .filter(|name| !NOT_NETWORKS.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|name| is_network(name))
             .collect(),
     })
+}
+
+/// The interfaces that may carry TCP.
+pub(super) fn interfaces() -> Vec<Listed> {
+    let devices = Device::list().unwrap_or_default();
+    let networks = devices
+        .into_iter()
+        .filter(|device| is_network(&device.name));
+    networks
+        .map(|device| Listed {
+            loopback: device.flags.is_loopback(),
+            name: device.name,
+        })
+        .collect()
+}
+
+fn is_network(name: &str) -> bool {
+    !NOT_NETWORKS.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Devices that libpcap lists and that never carry TCP.
