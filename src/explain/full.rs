@@ -50,12 +50,12 @@ fn write_full(
     } else if flags.contains(Flags::ACK) {
         exchange(out, segment, change, connection)?;
     } else {
-        write!(
+        return write!(
             out,
-            "Only a first SYN and some resets come without ACK; in a connection's later states a segment without it is dropped (RFC 9293 section 3.10.7.4), and a closed port answers it with RST (section 3.10.7.1). "
-        )?;
+            "Only a first SYN and some resets come without ACK; in a connection's later states a segment without it is dropped (RFC 9293 section 3.10.7.4), and a closed port answers it with RST (section 3.10.7.1)."
+        );
     }
-    states(out, change)
+    states(out, change, connection.is_self())
 }
 
 /// A segment of an open connection: what it brings, what it acknowledges, what was found out about it.
@@ -81,12 +81,25 @@ fn exchange(
     for event in &change.events {
         remark::remark(out, *event, segment, change, connection)?;
     }
+    missing(out, segment, change)?;
     window(out, segment, change, connection)
 }
 
 fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     let sender = change.direction.sender();
     let next = change.seq.wrapping_add(segment.len);
+    let again = find(change, |event| {
+        matches!(event, Event::Repeats { .. }).then_some(())
+    });
+    if again.is_some() {
+        return write!(
+            out,
+            "{} sends {} again, numbers {}. ",
+            the_capital(sender),
+            Bytes(u64::from(segment.len)),
+            Range::of(change.seq, segment.len)
+        );
+    }
     write!(
         out,
         "{} sends {}: numbers {}, one for each byte, so an ACK of {next} will cover them (RFC 9293 section 3.4). ",
@@ -145,6 +158,7 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::
         )?,
         (_, 0, false) => {}
         (_, _, true) => write!(out, "; new are {covered} and {receiver}'s FIN")?,
+        (_, 1, false) => write!(out, "; new is {covered}")?,
         (_, _, false) => write!(out, "; new are {covered}")?,
     }
     match (frame, rtt) {
@@ -184,14 +198,14 @@ fn nothing_new(out: &mut String, segment: &Segment, change: &Change) -> fmt::Res
     })
     .is_some();
     let bare = segment.len == 0 && !segment.flags.contains(Flags::FIN);
-    if bare && !explained {
-        write!(
-            out,
-            "ack {} acknowledges nothing that was not acknowledged before (RFC 9293 section 3.4). ",
-            change.ack
-        )?;
+    if !bare || explained || change.begins {
+        return Ok(());
     }
-    missing(out, segment, change)
+    write!(
+        out,
+        "ack {} acknowledges nothing that was not acknowledged before (RFC 9293 section 3.4). ",
+        change.ack
+    )
 }
 
 /// What the SACK blocks say is missing between the acknowledgment number and the first of them.
@@ -271,8 +285,14 @@ fn window(
     )
 }
 
-/// Which state each end is in now, where that changed.
-fn states(out: &mut String, change: &Change) -> fmt::Result {
+/// Which state each end is in now, where that changed. A socket that talks to itself has one state.
+fn states(out: &mut String, change: &Change, alone: bool) -> fmt::Result {
+    if alone {
+        return match change.client.after.filter(|_| change.client.changed()) {
+            Some(after) => write!(out, "The socket is {after}."),
+            None => Ok(()),
+        };
+    }
     let mut first = true;
     for side in [change.direction.sender(), change.direction.receiver()] {
         let transition = change.of(side);

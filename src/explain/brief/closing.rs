@@ -69,7 +69,7 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt
 fn refuses(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     write!(
         out,
-        "refused: nobody listens there, or a firewall says so; ack {} ties it to the SYN",
+        "refused: nobody listens, or a firewall says so; ack {} ties it to the SYN",
         change.ack
     )?;
     if segment.seq.0 == 0 {

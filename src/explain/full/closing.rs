@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::explain::brief::find;
 use crate::explain::words::{ends, the_capital};
-use crate::tcp::{Flags, Segment, TcpState};
+use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::track::{Change, Event, ResetEffect};
 
 pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
@@ -55,8 +55,13 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt
         ),
         Some(ResetEffect::AbortsOpening) => write!(
             out,
-            "{} gives up before the other end's SYN-ACK or ACK has made the connection (RFC 9293 section 3.5.3). A client that was closed meanwhile does this, a port scanner too. ",
-            the_capital(change.direction.sender())
+            "{} gives up before the handshake is complete (RFC 9293 section 3.5.3). {}",
+            the_capital(change.direction.sender()),
+            match change.direction.sender() {
+                Side::Client =>
+                    "A client that was closed meanwhile does this, a port scanner too. ",
+                Side::Server => "",
+            }
         ),
         Some(ResetEffect::Ends) | None => aborts(out, segment, change),
     }

@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 use super::options::{agreed, offers};
 use crate::explain::brief::find;
 use crate::explain::words::{Bytes, Range, the, the_capital};
-use crate::tcp::{Flags, Segment};
+use crate::tcp::{Flags, Segment, TcpState};
+use crate::time::Span;
 use crate::track::{Change, Connection, Event, RepeatCause};
 
 pub(super) fn synchronize(
@@ -47,12 +48,7 @@ fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
                 before,
                 since_first,
             } => {
-                write!(
-                    out,
-                    "SYN number {} of {}, {since_first} after its first one and the same but for its timestamps. Without an answer a TCP repeats its SYN after 1 s, then after ever longer times (RFC 6298 sections 2 and 5.5); Linux from 6.5 on repeats it four times at equal distance first. ",
-                    before.saturating_add(1),
-                    the(sender)
-                )?;
+                asks_again(out, change, before, since_first)?;
                 return Ok(true);
             }
             Event::Repeats { frame, cause, .. } => {
@@ -72,6 +68,33 @@ fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
         }
     }
     Ok(false)
+}
+
+/// The same SYN again. What its sender lacks depends on what has been seen since the first.
+fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span) -> fmt::Result {
+    let sender = change.direction.sender();
+    write!(
+        out,
+        "SYN number {} of {}, {since_first} after its first one and with the same sequence number. ",
+        before.saturating_add(1),
+        the(sender)
+    )?;
+    if change.of(sender).before == Some(TcpState::SynSent) {
+        write!(
+            out,
+            "Without an answer a TCP repeats its SYN after 1 s, then after ever longer times (RFC 6298 sections 2 and 5.5); Linux from 6.5 on repeats it four times at equal distance first. "
+        )
+    } else if change.of(!sender).before == Some(TcpState::SynReceived) {
+        write!(
+            out,
+            "A SYN-ACK passed here, so it was lost further on, came too late, or was not taken (inferred). "
+        )
+    } else {
+        write!(
+            out,
+            "The connection is past its opening, so the SYN provokes an ACK at most (RFC 9293 section 3.10.7.4). "
+        )
+    }
 }
 
 fn asks(out: &mut String, change: &Change, connection: &Connection) -> fmt::Result {

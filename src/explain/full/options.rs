@@ -113,7 +113,7 @@ pub(super) fn agreed(out: &mut String, connection: &Connection) -> fmt::Result {
     } else {
         write!(
             out,
-            "Nothing optional is in use: no window scaling, no selective ACKs, no timestamps"
+            "Neither window scaling nor selective ACKs nor timestamps are in use"
         )?;
     }
     match (client.mss, server.mss) {

@@ -33,7 +33,7 @@ pub(super) fn remark(
         ),
         Event::Gap { bytes } => write!(
             out,
-            "{} before it are not in the capture so far. If {receiver} goes on asking for them they were lost; if it acknowledges past them the capture missed them. ",
+            "{} before it are not in the capture so far. They come late, or they were lost and come again; if {receiver} acknowledges them without that, only the capture missed them. ",
             Range::before(change.seq, bytes)
         ),
         Event::FillsGap => write!(
@@ -42,7 +42,7 @@ pub(super) fn remark(
         ),
         Event::AcknowledgesUnseen { bytes } => write!(
             out,
-            "{bytes} of the numbers it covers never appeared here: they were delivered, and the capture missed them or sees one direction only. "
+            "Of the numbers it covers {bytes} never appeared here: delivered, but missed by the capture, which may see one direction only. "
         ),
         Event::CongestionMark { in_ip } => congestion(out, segment, change, connection, in_ip),
         Event::WindowCloses

@@ -1,0 +1,698 @@
+//! What is said about scripted conversations: the brief clause of each packet word for word, and what the full paragraphs
+//! must contain.
+//!
+//! The comment of a script's line is the brief clause expected for its packet; a line without one expects nothing.
+
+use handshake_watch::explain::{Narrator, Step as Told, Wording, brief, conclusion, reason};
+use handshake_watch::lab::script::{Script, Step};
+use handshake_watch::tcp::{Flags, Segment};
+use handshake_watch::track::{Change, Connection, Event, Limits, Tracker};
+
+/// SYN, SYN-ACK, ACK.
+const OPEN: &str = "
+        0      C > S  SYN
+        +11us  S > C  SYN-ACK
+        +12us  C > S  ACK
+";
+
+/// A ladder at 80 columns has one row for a clause of this many characters.
+const ROW: usize = 68;
+
+/// Clauses that say more than fits into one row, each for a reason.
+const LONGER: [&str; 4] = [
+    "refused:",
+    // Numbers of many digits, beside words that are needed.
+    "still waits",
+    "packet",
+    "the server's TCP has",
+];
+
+/// Runs a script: each segment, what it did, what is told about it, and the connections when they were final.
+fn run(script: &str) -> (Vec<(Segment, Change, Told)>, Vec<Connection>) {
+    let parsed = Script::parse(script).unwrap_or_else(|error| panic!("{error} in{script}"));
+    let mut tracker = Tracker::new(Limits::default());
+    let mut narrator = Narrator::live(Wording {
+        full: true,
+        raw_seq: false,
+    });
+    let mut told = Vec::new();
+    let mut finals = Vec::new();
+    for step in parsed.steps() {
+        match step {
+            Step::Segment { segment, .. } => {
+                let change = tracker.segment(segment);
+                let step = narrator.step(segment, &change, tracker.connection(change.slot));
+                told.push((segment.clone(), change, step));
+            }
+            Step::Icmp { error, .. } => {
+                tracker.icmp_error(error);
+            }
+        }
+        finals.extend(tracker.drain_final());
+    }
+    tracker.finish();
+    finals.extend(tracker.drain_final());
+    (told, finals)
+}
+
+/// Compares the brief clauses with the comments.
+fn briefs(script: &str) {
+    let (told, _) = run(script);
+    let lines = script
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit() || c == '+'));
+    for (line, (_, change, step)) in lines.zip(&told) {
+        if let Some((_, expected)) = line.split_once("  # ") {
+            assert_eq!(
+                step.brief, expected,
+                "{:?} of `{line}` in{script}",
+                change.events
+            );
+        }
+    }
+}
+
+/// The same for what follows a handshake.
+fn after_open(rest: &str) {
+    briefs(&format!("{OPEN}{rest}"));
+}
+
+/// The paragraph of packet `frame` contains these phrases, in this order.
+fn full(script: &str, frame: usize, phrases: &[&str]) {
+    let (told, _) = run(script);
+    let text = &told[frame - 1].2.full;
+    let mut rest = text.as_str();
+    for phrase in phrases {
+        let found = rest.find(phrase);
+        let at = found.unwrap_or_else(|| panic!("no `{phrase}` in `{text}`"));
+        rest = &rest[at + phrase.len()..];
+    }
+}
+
+/// A script that begins with a handshake.
+fn opened(rest: &str) -> String {
+    format!("{OPEN}{rest}")
+}
+
+#[test]
+fn a_plain_exchange() {
+    briefs(
+        "
+        0      C > S  SYN mss 65495 wscale 10 sackok ts 1 0  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +11us  S > C  SYN-ACK mss 65495 wscale 10 sackok ts 2 1  # agrees (ack 1: send 1 next), opens its side; connect() can return
+        +12us  C > S  ACK win 64  # open both ways; TCP did it alone, accept() need not have been called
+        +23us  C > S  PSH-ACK win 64 \"Hello server!\"  # 13 bytes for the server, numbered 1–13; the next is 14
+        +4us   S > C  ACK win 64  # the server's TCP has 1–13; whether its program read them: unknown
+        +7us   C > S  FIN-ACK win 64  # no more bytes from the client; the FIN takes number 14
+        +99us  S > C  FIN-ACK win 64  # closes too; ack 15 = got the FIN: one packet for both, so 3, not 4
+        +13us  C > S  ACK win 64  # got the FIN; the client stays in TIME-WAIT in case this ACK is lost
+        ",
+    );
+}
+
+#[test]
+fn a_four_packet_close_with_last_bytes() {
+    after_open(
+        "
+        +1ms   C > S  FIN-PSH-ACK \"bye\"  # the client's last 3 bytes and its FIN, number 4
+        +1ms   S > C  ACK  # has 3 bytes more and the FIN; its own direction is still open
+        +1ms   S > C  PSH-ACK \"still here\"  # 10 bytes for the client, numbered 1–10; the next is 11
+        +1ms   C > S  ACK  # the client's TCP has 1–10; whether its program read them: unknown
+        +1ms   S > C  FIN-ACK  # closes too: no more bytes from the server; the FIN takes number 11
+        +1ms   C > S  ACK  # got the FIN; the client stays in TIME-WAIT in case this ACK is lost
+        +1ms   S > C  RST  # the connection was over already; this changes nothing
+        ",
+    );
+}
+
+#[test]
+fn both_close_at_once() {
+    after_open(
+        "
+        +1ms   C > S  FIN-ACK  # no more bytes from the client; the FIN takes number 1
+        +1ms   S > C  FIN-ACK ack 1  # closes without having seen the other FIN: simultaneous close
+        +1ms   C > S  ACK  # got the FIN; waits for the ACK of its own
+        +1ms   S > C  ACK  # got the FIN; the server stays in TIME-WAIT in case this ACK is lost
+        ",
+    );
+}
+
+#[test]
+fn a_refusal() {
+    briefs(
+        "
+        0      C > S  SYN  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +9us   S > C  RST-ACK rawseq 0  # refused: nobody listens, or a firewall says so; ack 1 ties it to the SYN (such a reset has the real sequence number 0: RFC 9293 section 3.5.2)
+        ",
+    );
+}
+
+#[test]
+fn a_refusal_with_a_number() {
+    briefs(
+        "
+        0      C > S  SYN  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +9us   S > C  RST-ACK  # refused: nobody listens, or a firewall says so; ack 1 ties it to the SYN
+        ",
+    );
+}
+
+#[test]
+fn an_abort_of_the_opening() {
+    briefs(
+        "
+        0      C > S  SYN  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +1ms   S > C  SYN-ACK  # agrees (ack 1: send 1 next), opens its side; connect() can return
+        +1ms   C > S  RST  # the client breaks off before the handshake is complete
+        ",
+    );
+}
+
+#[test]
+fn silence_and_then_an_answer_that_is_lost() {
+    briefs(
+        "
+        0      C > S  SYN  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +1s    C > S  SYN seq 0  # no answer has come: the same SYN again (2), 1.0 s after the first
+        +2s    C > S  SYN seq 0  # no answer has come: the same SYN again (3), 3.0 s after the first
+        +1ms   S > C  SYN-ACK  # agrees (ack 1: send 1 next), opens its side; connect() can return
+        +4s    C > S  SYN seq 0  # the same SYN again (4): the SYN-ACK did not reach it (inferred)
+        +1ms   S > C  SYN-ACK seq 0  # its SYN-ACK again, 4.0 s after packet 4: no ACK taken (inferred)
+        +1ms   C > S  ACK  # open both ways; TCP did it alone, accept() need not have been called
+        +1ms   C > S  SYN seq 0 rawack 0  # the same SYN once more (5), a late copy; it opens nothing now
+        ",
+    );
+}
+
+#[test]
+fn crossing_syns() {
+    briefs(
+        "
+        0      C > S  SYN  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +1ms   S > C  SYN  # the server asks, too: the SYNs cross (simultaneous open)
+        +10ms  C > S  SYN-ACK seq 0  # acknowledges the SYN that crossed its own (ack 1), which it repeats
+        +1ms   S > C  SYN-ACK seq 0  # acknowledges the SYN that crossed its own (ack 1), which it repeats
+        ",
+    );
+}
+
+#[test]
+fn a_socket_connected_to_itself() {
+    briefs(
+        "
+        client 127.0.0.1:1712 isn 100
+        server 127.0.0.1:1712
+        0      C > S  SYN  # a socket asks to connect to itself: both lanes are the same socket
+        +9us   S > C  SYN-ACK seq 0 ack 1  # the SYN came back to its own sender, which answers itself (ack 1)
+        ",
+    );
+}
+
+#[test]
+fn fast_open_from_cookie_to_data() {
+    briefs(
+        "
+        0      C > S  SYN tfo  # asks to open, and for a Fast Open cookie for the next time
+        +1ms   S > C  SYN-ACK tfo 8  # agrees (ack 1: send 1 next) and gives a cookie for Fast Open
+        +1ms   C > S  RST  # the client breaks off before the handshake is complete
+        client 127.0.0.1:40001 isn 9
+        server 127.0.0.1:1712 isn 50
+        +1s    C > S  SYN tfo 8 \"GET /\"  # asks to open and brings 5 bytes along, with a Fast Open cookie
+        +1ms   S > C  SYN-ACK  # agrees, and has the SYN's data already (ack 6): Fast Open worked
+        +1ms   C > S  ACK  # open both ways; TCP did it alone, accept() need not have been called
+        client 127.0.0.1:40002 isn 9
+        server 127.0.0.1:1712 isn 50
+        +1s    C > S  SYN tfo 8 \"GET /\"  # asks to open and brings 5 bytes along, with a Fast Open cookie
+        +1ms   S > C  SYN-ACK ack 1  # agrees, but not to the SYN's data (ack 1): it must be sent again
+        ",
+    );
+}
+
+#[test]
+fn ports_used_again() {
+    after_open(
+        "
+        +1ms   C > S  RST  # the client aborts: the server's next call fails with ECONNRESET
+        client 127.0.0.1:40000 isn 900000
+        server 127.0.0.1:1712 isn 70000
+        +1s    C > S  SYN  # asks to open a new connection on the pair of ports of #1
+        ",
+    );
+}
+
+#[test]
+fn a_hole_and_what_fills_it_late() {
+    after_open(
+        "
+        +1ms   C > S  PSH-ACK seq 101 len 100  # 1–100 before it not seen: lost, late, or missed by the capture
+        +10us  C > S  PSH-ACK seq 1 len 100 ipid 7  # late: 1–100 belong before packets that were seen earlier
+        ",
+    );
+}
+
+#[test]
+fn bytes_that_only_the_capture_missed() {
+    after_open(
+        "
+        +1ms   S > C  ACK ack 101  # has everything before 101; 100 of those numbers were not captured
+        +1ms   C > S  PSH-ACK seq 301 len 100  # 101–300 before it not seen: lost, late, or missed by the capture
+        +1ms   S > C  ACK  # has everything before 401; 200 of those numbers were not captured
+        ",
+    );
+}
+
+#[test]
+fn a_loss_repaired_by_duplicate_acks() {
+    briefs(
+        "
+        0      C > S  SYN sackok  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +10ms  S > C  SYN-ACK sackok  # agrees (ack 1: send 1 next), opens its side; connect() can return
+        +10us  C > S  ACK  # open both ways; TCP did it alone, accept() need not have been called
+        +1ms   C > S  ACK len 1000  # 1000 bytes for the server, numbered 1–1000; the next is 1001
+        +1us   C > S  ACK len 1000  # 1000 bytes for the server, numbered 1001–2000; the next is 2001
+        +1us   C > S  ACK len 1000  # 1000 bytes for the server, numbered 2001–3000; the next is 3001
+        +1us   C > S  ACK len 1000  # 1000 bytes for the server, numbered 3001–4000; the next is 4001
+        +10ms  S > C  ACK ack 1001  # the server's TCP has 1–1000; whether its program read them: unknown
+        +1us   S > C  ACK ack 1001 sack 2001-3001  # still waits for 1001 (duplicate 1 of packet 8), has 2001–3000
+        +1us   S > C  ACK ack 1001 sack 2001-4001  # still waits for 1001 (duplicate 2 of packet 8), has 2001–4000
+        +1us   S > C  ACK ack 1001 sack 2001-4001  # still waits for 1001 (duplicate 3 of packet 8), has 2001–4000
+        +1us   C > S  ACK seq 1001 len 1000  # packet 5 again after 10 ms: the server's ACKs miss it (inferred)
+        +10ms  S > C  ACK ack 4001  # the server's TCP has 1001–4000; whether its program read them: unknown
+        +1us   C > S  ACK seq 1001 len 1000  # packet 12 again after 10 ms, needless: the server had acknowledged it
+        +10ms  S > C  ACK ack 4001 sack 1001-2001  # got 1001–2000 twice (D-SACK)
+        ",
+    );
+}
+
+#[test]
+fn a_timer_that_runs_out_and_backs_off() {
+    after_open(
+        "
+        +1ms   C > S  PSH-ACK \"request\"  # 7 bytes for the server, numbered 1–7; the next is 8
+        +300ms C > S  PSH-ACK seq 1 \"request\"  # packet 4 again after 300 ms: no ACK came, the timer ran out (inferred)
+        +600ms C > S  PSH-ACK seq 1 \"request\"  # packet 5 again after 600 ms, repeat 2: the timer backs off (inferred)
+        +1ms   S > C  ACK  # the server's TCP has 1–7; whether its program read them: unknown
+        ",
+    );
+}
+
+#[test]
+fn a_lost_tail_is_probed() {
+    briefs(
+        "
+        0      C > S  SYN sackok  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +10ms  S > C  SYN-ACK sackok  # agrees (ack 1: send 1 next), opens its side; connect() can return
+        +10us  C > S  ACK  # open both ways; TCP did it alone, accept() need not have been called
+        +1ms   C > S  PSH-ACK len 100  # 100 bytes for the server, numbered 1–100; the next is 101
+        +1us   C > S  PSH-ACK len 100  # 100 bytes for the server, numbered 101–200; the next is 201
+        +20ms  C > S  PSH-ACK seq 101 len 100  # packet 5 again after 20 ms: tail loss probe, to get an ACK (inferred)
+        ",
+    );
+}
+
+#[test]
+fn a_repeat_that_cannot_be_explained() {
+    after_open(
+        "
+        +1ms   C > S  PSH-ACK \"request\"  # 7 bytes for the server, numbered 1–7; the next is 8
+        +1ms   C > S  PSH-ACK seq 1 \"request\"  # packet 4 again after 1.0 ms; the cause cannot be told
+        ",
+    );
+}
+
+#[test]
+fn a_window_that_closes_and_opens() {
+    after_open(
+        "
+        +1ms   C > S  ACK len 1000  # 1000 bytes for the server, numbered 1–1000; the next is 1001
+        +1ms   S > C  ACK win 1000  # the server's TCP has 1–1000; whether its program read them: unknown
+        +1ms   C > S  ACK len 1000  # 1001–2000 fill the server's window: the client has to wait
+        +1ms   S > C  ACK win 0  # window 0: the server has no room, the client may only send probes
+        +210ms C > S  ACK seq 2000  # asks whether the server has room again (zero-window probe 1)
+        +1us   S > C  ACK win 0  # answers the probe: still no room, window 0
+        +420ms C > S  ACK len 1  # asks whether the server has room again (zero-window probe 2)
+        +1us   S > C  ACK ack 2001 win 0  # answers the probe: still no room, window 0
+        +840ms C > S  ACK seq 2001  # acknowledges nothing new (ack 1)
+        +1us   S > C  ACK win 5000  # room for 5000 bytes again, after 1.5 s without any
+        +1ms   S > C  ACK win 9000  # a window update: room for 9000 bytes now
+        ",
+    );
+}
+
+#[test]
+fn a_keep_alive() {
+    after_open(
+        "
+        +75s   C > S  ACK seq 0  # is the server still there? A keep-alive after 75.0 s of silence
+        +1ms   S > C  ACK  # still here: answers the keep-alive
+        ",
+    );
+}
+
+#[test]
+fn resets_that_are_not_obeyed() {
+    after_open(
+        "
+        +1ms   S > C  RST seq 100  # in the window, but not the expected number: a challenge ACK is due
+        +1ms   C > S  ACK  # challenge ACK: answers packet 4 with the numbers it expects
+        +1ms   S > C  RST seq 900000  # number 900000 is outside the client's window: a correct TCP ignores it
+        +1ms   C > S  SYN seq 0  # the same SYN once more (2), a late copy; it opens nothing now
+        ",
+    );
+}
+
+#[test]
+fn an_abort() {
+    after_open(
+        "
+        +1ms   S > C  RST-ACK  # the server aborts: the client's next call fails with ECONNRESET
+        +1ms   S > C  RST  # the connection was over already; this changes nothing
+        ",
+    );
+}
+
+#[test]
+fn an_abort_after_a_fin() {
+    after_open(
+        "
+        +1ms   C > S  FIN-ACK  # no more bytes from the client; the FIN takes number 1
+        +1ms   S > C  ACK  # got the FIN; the server's own direction is still open
+        +1ms   S > C  RST  # the server aborts; the client had sent its FIN before
+        ",
+    );
+}
+
+#[test]
+fn an_older_connection_is_cleared() {
+    briefs(
+        "
+        0      C > S  SYN  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +1ms   S > C  ACK rawseq 7000 rawack 9  # challenge ACK: answers packet 1 with the numbers it expects
+        +1ms   C > S  RST rawseq 9  # clears the server's older connection; the SYN still waits (inferred)
+        ",
+    );
+}
+
+#[test]
+fn a_packet_recorded_twice() {
+    briefs(
+        "
+        0      C > S  SYN ipid 9  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +5us   C > S  SYN seq 0 ipid 9  # the capture recorded packet 1 a second time; it was sent once
+        ",
+    );
+}
+
+#[test]
+fn congestion_marks() {
+    briefs(
+        "
+        0      C > S  SYN-ECE-CWR  # asks to open; the SYN takes number 0, so the first byte will be 1
+        +1ms   S > C  SYN-ACK-ECE  # agrees (ack 1: send 1 next), opens its side; connect() can return
+        +1ms   C > S  ACK  # open both ways; TCP did it alone, accept() need not have been called
+        +1ms   C > S  PSH-ACK len 10 ce  # 10 bytes for the server, 1–10; marked on the way: congestion (CE)
+        +1ms   S > C  ACK-ECE  # the server's TCP has 1–10; whether its program read them: unknown
+        +1ms   C > S  PSH-ACK-CWR len 10  # 10 bytes for the server, numbered 11–20; the next is 21
+        ",
+    );
+}
+
+#[test]
+fn probes_of_scanners() {
+    briefs(
+        "
+        0      C > S  FIN-PSH-URG  # FIN, PSH and URG without ACK: an Xmas scan; a connection drops it
+        ",
+    );
+}
+
+#[test]
+fn a_null_probe() {
+    briefs(
+        "
+        0      C > S  none  # no control bit at all: a NULL scan; a connection drops it
+        ",
+    );
+}
+
+#[test]
+fn joined_in_the_middle() {
+    briefs(
+        "
+        0      C > S  PSH-ACK \"and so on\"  # the capture begins in the middle; the first byte here is called 1
+        +1ms   S > C  ACK win 501  # the server's TCP has 1–9; whether its program read them: unknown
+        ",
+    );
+}
+
+#[test]
+fn joined_at_an_acknowledgment() {
+    briefs(
+        "
+        0      C > S  ACK  # the capture begins in the middle; the roles are judged by the ports
+        +1ms   C > S  ACK  # acknowledges nothing new (ack 1)
+        ",
+    );
+}
+
+#[test]
+fn joined_at_the_answer() {
+    briefs(
+        "
+        0      S > C  SYN-ACK ack 1  # agrees (ack 1) to a SYN from before the capture began
+        ",
+    );
+}
+
+#[test]
+fn urgent_data() {
+    after_open(
+        "
+        +1ms   C > S  PSH-ACK-URG urg 3 \"abc\"  # 3 bytes for the server, numbered 1–3; the next is 4
+        ",
+    );
+}
+
+/// The window's arithmetic, both numbers of an acknowledgment, and what both SYNs agreed on.
+#[test]
+fn paragraphs_are_made_from_the_numbers() {
+    let plain = "
+        0      C > S  SYN mss 65495 wscale 10 sackok ts 1 0
+        +11us  S > C  SYN-ACK mss 1460 wscale 7 sackok
+        +12us  C > S  ACK win 64
+        +23us  C > S  PSH-ACK win 64 \"Hello server!\"
+        +4us   S > C  ACK win 512
+        +7us   C > S  FIN-ACK win 64
+        +99us  S > C  FIN-ACK win 512";
+    full(
+        plain,
+        1,
+        &[
+            "port 1712 (RFC 9293 section 3.5)",
+            "ISN) is 1000, called 0 here",
+            "up to 65495 bytes (MSS, section 3.7.1)",
+            "units of 1024 (window scale 10",
+            "The client is SYN-SENT",
+        ],
+    );
+    full(
+        plain,
+        2,
+        &[
+            "ack 1: the server has the client's SYN, which takes number 0",
+            "ISN) is 5000",
+            "window scaling (client × 2^10, server × 2^7) and selective ACKs; each end",
+            "65495 the client, 1460 the server",
+            "The client is ESTABLISHED once this arrives (inferred)",
+        ],
+    );
+    full(
+        plain,
+        3,
+        &[
+            "It answers packet 2, 12 µs later",
+            "took 23 µs",
+            "64 × 2^10 = 65536 bytes",
+        ],
+    );
+    full(plain, 4, &["numbers 1–13", "an ACK of 14", "PSH asks"]);
+    full(
+        plain,
+        5,
+        &[
+            "new are 1–13. It answers packet 4",
+            "not that its program has read them",
+            "512 × 2^7 = 65536 bytes, so the client may send up to number 65549",
+        ],
+    );
+    full(
+        plain,
+        7,
+        &[
+            "both directions are closed",
+            "number 14 and therefore plus one",
+            "LAST-ACK",
+            "TIME-WAIT",
+        ],
+    );
+}
+
+#[test]
+fn paragraphs_name_what_is_repeated_and_why() {
+    let timer = opened(
+        "+1ms   C > S  PSH-ACK \"request\"
+         +300ms C > S  PSH-ACK seq 1 \"request\"
+         +600ms C > S  PSH-ACK seq 1 \"request\"
+         +1ms   S > C  ACK",
+    );
+    full(
+        &timer,
+        5,
+        &[
+            "Packet 4, 300 ms earlier",
+            "Inferred",
+            "twice as long (RFC 6298 section 5)",
+        ],
+    );
+    full(
+        &timer,
+        7,
+        &["covers packet 6", "no round trip (RFC 6298 section 3)"],
+    );
+    let fast = "
+        0      C > S  SYN sackok
+        +10ms  S > C  SYN-ACK sackok
+        +10us  C > S  ACK
+        +1ms   C > S  ACK len 1000
+        +1us   C > S  ACK len 1000
+        +10ms  S > C  ACK ack 1 sack 1001-2001
+        +1us   C > S  ACK seq 1 len 1000
+        +10ms  S > C  ACK ack 2001 sack 1-1001";
+    full(
+        fast,
+        6,
+        &[
+            "(RFC 5681 section 2)",
+            "it also has 1001–2000, so 1–1000 are the first bytes it misses",
+        ],
+    );
+    full(
+        fast,
+        7,
+        &["Packet 4", "a fast retransmit", "RFC 5681 section 3.2"],
+    );
+    full(
+        fast,
+        8,
+        &["1–1000 as received twice (D-SACK, RFC 2883 section 4)"],
+    );
+}
+
+/// The same flags mean something else where ECN was not agreed on.
+#[test]
+fn ecn_is_explained_only_where_it_was_agreed() {
+    let talk = "
+        +1ms   C > S  ACK
+        +1ms   C > S  PSH-ACK len 10 ce
+        +1ms   S > C  ACK-ECE";
+    let agreed = format!("0 C > S SYN-ECE-CWR\n+1ms S > C SYN-ACK-ECE{talk}");
+    full(
+        &agreed,
+        4,
+        &["congestion experienced (CE, RFC 3168 section 5)"],
+    );
+    full(&agreed, 5, &["a marked packet has reached the server"]);
+    let (told, _) = run(&format!("0 C > S SYN\n+1ms S > C SYN-ACK{talk}"));
+    assert!(!told[4].2.full.contains("ECE"), "{}", told[4].2.full);
+}
+
+/// Whoever has sent its FIN is not told how much it may send.
+#[test]
+fn windows_concern_those_who_may_still_send() {
+    let (told, _) = run(&opened(
+        "+1ms C > S FIN-ACK
+         +1ms S > C ACK
+         +1ms S > C PSH-ACK len 5
+         +1ms C > S ACK",
+    ));
+    let says = |frame: usize| told[frame - 1].2.full.contains("Window:");
+    assert!(says(4) && !says(5) && !says(6) && says(7));
+}
+
+#[test]
+fn verdicts_say_what_the_capture_proves() {
+    let said = |script: &str| {
+        let (_, connections) = run(script);
+        let connection = connections.last().expect("a connection");
+        let mut why = String::new();
+        reason(&mut why, connection);
+        (why, conclusion(connection).text)
+    };
+    let (why, text) = said("0 C > S SYN\n+1ms icmp C unreachable 1");
+    assert!(
+        why.contains("ICMP in packet 2 answers the SYN of packet 1: the host is unreachable"),
+        "{why}"
+    );
+    assert!(!text.contains("ECONNREFUSED"), "{text}");
+    let (why, text) = said("0 C > S SYN\n+1ms S > C RST-ACK rawseq 0");
+    assert!(
+        why.contains("packet 2 refuses") && text.contains("ECONNREFUSED"),
+        "{why} {text}"
+    );
+    let (why, _) = said("0 C > S SYN");
+    assert_eq!(why, "1 SYN from packet 1 on, and nothing came back");
+    let (_, text) = said(&opened("+1ms S > C RST-ACK"));
+    assert!(
+        text.contains("RST. The client's program gets an error"),
+        "{text}"
+    );
+    let (_, text) = said(&opened(
+        "+1ms C > S FIN-ACK\n+1ms S > C FIN-ACK ack 1\n+1ms C > S ACK\n+1ms S > C ACK",
+    ));
+    assert!(text.contains("Both ends stay in TIME-WAIT"), "{text}");
+}
+
+/// An event that no rule produces yet is worded all the same.
+#[test]
+fn every_event_has_words() {
+    let (told, _) = run(&opened("+1ms C > S PSH-ACK len 10"));
+    let (segment, change, _) = &told[3];
+    let mut change = change.clone();
+    change.events.push(Event::OutsideWindow);
+    let mut clause = String::new();
+    brief(&mut clause, segment, &change);
+    assert_eq!(clause, "outside what the server accepts: dropped there");
+}
+
+/// Any control bits, with and without data, in any state, get a clause that fits its row.
+#[test]
+fn no_clause_is_empty_and_most_fit_a_row() {
+    for bits in 0..512_u16 {
+        let flags = Flags::from_bits_truncate(bits);
+        for payload in ["", "len 3"] {
+            let (told, _) = run(&opened(&format!(
+                "+1ms C > S {flags} {payload}\n+1ms S > C ACK\n+1ms C > S {flags} {payload}"
+            )));
+            for (_, _, step) in &told {
+                let length = step.brief.chars().count();
+                let longer = LONGER.iter().any(|start| step.brief.starts_with(start));
+                assert!(
+                    length > 0 && (length <= ROW || longer),
+                    "{length}: {}",
+                    step.brief
+                );
+                assert!(
+                    !step.full.is_empty() || step.brief.contains("again"),
+                    "{flags} {}",
+                    step.brief
+                );
+                assert!(
+                    !step.full.contains("  ") && !step.full.contains(".."),
+                    "{}",
+                    step.full
+                );
+            }
+        }
+    }
+}
