@@ -19,7 +19,7 @@ pub(super) fn announced(payload: &[u8], sender: IpAddr) -> Option<NonZeroU16> {
     match line.get(..4)?.to_ascii_uppercase().as_str() {
         "PORT" => host_port(line.get(5..)?, sender),
         "227 " => {
-            let begin = line.find(|letter: char| letter == '(' || letter == '=')?;
+            let begin = line.find(['(', '='])?;
             host_port(&line[begin + 1..], sender)
         }
         "229 " => extended(&line[line.find('(')? + 1..]),
