@@ -377,7 +377,7 @@ fn an_abort_after_a_fin() {
     after_open(
         "
         +1ms   C > S  FIN-ACK  # no more bytes from the client; the FIN takes number 1
-        +1ms   S > C  ACK  # got the FIN; the server's own direction is still open
+        +1ms   S > C  ACK  # got the FIN; the server's own direction is still open (half-closed)
         +1ms   S > C  RST  # the server aborts; the client had sent its FIN before
         ",
     );

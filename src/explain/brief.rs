@@ -262,7 +262,11 @@ fn acknowledges(
                 write!(out, "; its own direction is still open")
             }
             Some(TcpState::CloseWait) => {
-                write!(out, "; {}'s own direction is still open", the(sender))
+                write!(
+                    out,
+                    "; {}'s own direction is still open (half-closed)",
+                    the(sender)
+                )
             }
             Some(TcpState::Closing) => write!(out, "; waits for the ACK of its own"),
             _ => Ok(()),
