@@ -653,6 +653,13 @@ mod tests {
     }
 
     #[test]
+    fn rights_are_given_up_unless_that_was_forbidden() {
+        assert!(replay("replay a.pcap").sandboxed && live("live").sandboxed);
+        assert!(!replay("replay a.pcap --no-sandbox").sandboxed);
+        assert!(!live("live --no-sandbox").sandboxed);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_the_way_out() {
         for (line, hint) in [
             ("live --watch-only --once", "--once"),
