@@ -109,6 +109,7 @@ pub(in crate::lab) const SYN_FLOOD: Scenario = Scenario {
     origin: Origin::Sockets(syn_flood),
     network: Network {
         raw: true,
+        keeps_rights: true,
         settings: &[
             ("ipv4/tcp_syncookies", "1"),
             ("ipv4/tcp_max_syn_backlog", "4"),

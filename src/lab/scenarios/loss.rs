@@ -147,7 +147,7 @@ pub(in crate::lab) const LOST_TAIL: Scenario = Scenario {
     question: "The last two segments are lost. Which later segment could make the server complain?",
     required: Labels::RETRANSMISSION.union(Labels::TAIL_LOSS_PROBE),
     origin: Origin::Wire(
-        three_segments,
+        one_then_two,
         &Plan {
             rules: &[Rule {
                 from: Side::Client,
@@ -168,6 +168,17 @@ pub(in crate::lab) const LOST_TAIL: Scenario = Scenario {
 fn three_segments(stage: &Stage) -> Result<(), LabError> {
     let (mut client, mut server) = meet(stage)?;
     client.send(&[b'.'; 3 * SEGMENT])?;
+    server.recv_bytes(3 * SEGMENT)?;
+    pause(100);
+    part(client, server)
+}
+
+/// After the first segment the client knows how long a round trip takes.
+fn one_then_two(stage: &Stage) -> Result<(), LabError> {
+    let (mut client, mut server) = meet(stage)?;
+    client.send(&[b'.'; SEGMENT])?;
+    pause(150);
+    client.send(&[b'.'; 2 * SEGMENT])?;
     server.recv_bytes(3 * SEGMENT)?;
     pause(100);
     part(client, server)

@@ -94,6 +94,7 @@ pub(in crate::lab) const FILTERED: Scenario = Scenario {
     origin: Origin::Sockets(filtered),
     network: Network {
         settings: &[("ipv4/tcp_syn_linear_timeouts", "2")],
+        keeps_rights: true,
         ..PLAIN
     },
     recording: recording!("filtered"),
@@ -120,7 +121,8 @@ fn filtered(stage: &Stage) -> Result<(), LabError> {
     }
 }
 
-/// A BPF program of one instruction, `ret #0`: of every packet, keep nothing.
+/// A BPF program of one instruction, `ret #0`: of every packet, keep nothing. Some kernels let nobody attach a filter who
+/// has no rights over the network.
 pub(super) fn swallow_everything(socket: &Socket) -> std::io::Result<()> {
     const RETURN_CONSTANT: u16 = 0x06;
     socket.attach_filter(&[SockFilter::new(RETURN_CONSTANT, 0, 0, 0)])
