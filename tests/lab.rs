@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use handshake_watch::calls::{Call, CallName};
 use handshake_watch::lab::LabError;
 use handshake_watch::lab::client::{self, Ending, Errand};
-use handshake_watch::lab::scenario::{Origin, Scenario, Stage, TIME_LIMIT};
+use handshake_watch::lab::scenario::{Scenario, TIME_LIMIT};
 use handshake_watch::lab::server::{Report, Server};
 use handshake_watch::tcp::Side;
 
@@ -253,17 +253,15 @@ fn a_server_that_never_closes_is_given_up() {
 fn both_scenarios_play_within_their_time() {
     for name in ["handshake", "refused"] {
         let scenario = Scenario::named(name).expect("in the catalogue");
-        let Origin::Sockets(play) = scenario.origin else {
-            panic!("{name} is made of sockets");
-        };
         // Below the ports that this system hands out by itself, so that no other test can be given it meanwhile.
         let port = 21_712;
         let begin = Instant::now();
-        let stage = Stage {
-            port,
-            listener: Arc::new(|_| ()),
-        };
-        play(&stage).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let stage = scenario
+            .prepare(port, Arc::new(|_| ()))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        scenario
+            .play(&stage)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(begin.elapsed() < TIME_LIMIT);
     }
 }

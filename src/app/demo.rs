@@ -15,11 +15,15 @@ use super::pipeline::{self, Reader};
 use super::sandbox;
 use super::saving;
 use super::say;
+use super::scripted::Scripted;
 use super::show;
+use super::sides::Sides;
 use crate::capture::live::Settings;
 use crate::capture::{self, Saver, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
-use crate::lab::scenario::{Group, Origin, Play, SCENARIOS, Scenario, Stage, TIME_LIMIT};
+use crate::lab::network::WIRE_DEVICE;
+use crate::lab::scenario::{Group, Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
+use crate::lab::script::Script;
 use crate::privilege::{self, Needs, Sockets};
 use crate::render::escape;
 use crate::track::{Limits, Tracker};
@@ -59,6 +63,8 @@ enum Place {
     Private,
     /// On the loopback of this machine.
     Host,
+    /// Nowhere: its packets were written by hand.
+    Constructed,
     /// Nowhere: its recording is shown, for this reason.
     Recorded(String),
 }
@@ -69,40 +75,61 @@ impl Place {
     fn find(scenario: &Scenario) -> Self {
         use crate::lab::namespace;
         if scenario.constructed() {
-            return Self::Recorded("constructed: no kernel would send these packets".to_owned());
+            return Self::Constructed;
         }
         // Tried in a child process first: a half-made private network could not be left again.
         match namespace::probe().and_then(|()| namespace::enter()) {
             Ok(()) => Self::Private,
-            Err(refused) => Self::without_private(&refused.to_string()),
+            Err(refused) => Self::without_private(scenario, &refused.to_string()),
         }
     }
 
     #[cfg(not(target_os = "linux"))]
     fn find(scenario: &Scenario) -> Self {
         if scenario.constructed() {
-            return Self::Recorded("constructed: no kernel would send these packets".to_owned());
+            return Self::Constructed;
         }
-        Self::without_private("a private network needs Linux")
+        Self::without_private(scenario, "a private network needs Linux")
     }
 
-    fn without_private(why: &str) -> Self {
-        if privilege::packet_socket().is_ok() {
+    fn without_private(scenario: &Scenario, why: &str) -> Self {
+        if privilege::packet_socket().is_err() {
+            Self::Recorded(format!("capturing is not permitted here, and {why}"))
+        } else if scenario.plays_anywhere() {
             Self::Host
         } else {
-            Self::Recorded(format!(
-                "recorded earlier and played back: capturing is not permitted here, and {why}"
-            ))
+            Self::Recorded(why.to_owned())
         }
     }
 
     /// What people are told about it.
-    fn describe(&self) -> &str {
-        match self {
+    fn describe(&self, scenario: &Scenario) -> String {
+        match (self, scenario.origin) {
             #[cfg(target_os = "linux")]
-            Self::Private => "live, in a private network of this process",
-            Self::Host => "live, on the loopback of this machine",
-            Self::Recorded(why) => why,
+            (Self::Private, Origin::Wire(_, plan)) => {
+                format!("live, on a wire of this process: {}", plan.summary)
+            }
+            #[cfg(target_os = "linux")]
+            (Self::Private, _) => "live, in a private network of this process".to_owned(),
+            (Self::Host, _) => "live, on the loopback of this machine".to_owned(),
+            (Self::Constructed, _) => "constructed: no kernel would send these packets".to_owned(),
+            (Self::Recorded(why), _) => format!("recorded earlier and played back: {why}"),
+        }
+    }
+
+    /// What a scenario's own ends may do after this process has given up its rights.
+    fn sockets(&self, port: u16) -> Sockets {
+        match self {
+            Self::Host => Sockets::Both { port },
+            _ => Sockets::Private,
+        }
+    }
+
+    /// In a private network there is no other traffic, and a scenario may use several ports.
+    fn filter(&self, port: u16) -> String {
+        match self {
+            Self::Host => format!("tcp port {port}"),
+            _ => "tcp".to_owned(),
         }
     }
 }
@@ -124,7 +151,14 @@ struct Results {
 
 impl Performance<'_> {
     fn play(&self) -> Result<ExitCode, Failure> {
-        let place = Place::find(self.scenario);
+        let mut place = Place::find(self.scenario);
+        let mut stage = None;
+        if !matches!(place, Place::Recorded(_) | Place::Constructed) {
+            match self.scenario.prepare(self.port, Arc::new(|_| ())) {
+                Ok(ready) => stage = Some(ready),
+                Err(error) => place = Place::Recorded(error.to_string()),
+            }
+        }
         let results = Results {
             output: Output::open(self.choice.file.as_deref())?,
             saver: saving::create(self.write)?,
@@ -133,27 +167,41 @@ impl Performance<'_> {
             "{}: {} ({})\nwatch for {}\n",
             self.scenario.name,
             self.scenario.title,
-            place.describe(),
+            place.describe(self.scenario),
             self.scenario.watch_for
         ));
-        match (self.scenario.origin, place) {
-            (Origin::Constructed, _) | (_, Place::Recorded(_)) => {
+        match (stage, self.scenario.origin) {
+            (Some(stage), _) => self.capture(stage, &place, results),
+            (None, Origin::Constructed(script)) => {
+                sandbox::enter(self.sandboxed, &Needs::default())?;
+                let script =
+                    Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
+                self.show(Box::new(Scripted::new(&script)), results, DEFAULT_PORT)
+            }
+            (None, _) => {
                 sandbox::enter(self.sandboxed, &Needs::default())?;
                 let source = capture::recorded(self.scenario.recording)?;
                 self.show(source, results, DEFAULT_PORT)
             }
-            (Origin::Sockets(run), _) => self.capture(run, results),
         }
     }
 
     /// Lets the scenario run, and captures it.
-    fn capture(&self, run: Play, results: Results) -> Result<ExitCode, Failure> {
+    fn capture(
+        &self,
+        stage: Stage,
+        place: &Place,
+        results: Results,
+    ) -> Result<ExitCode, Failure> {
+        let scenario = self.scenario;
         let mut source = live::open(&Settings {
-            filter: Some(format!("tcp port {}", self.port)),
+            interface: scenario.on_wire().then(|| WIRE_DEVICE.to_owned()),
+            filter: Some(place.filter(self.port)),
             ..Settings::default()
         })?;
         let needs = Needs {
-            sockets: Sockets::Both { port: self.port },
+            sockets: place.sockets(self.port),
+            network_admin: scenario.network.keeps_rights,
             capture: source.descriptor(),
             ..Needs::default()
         };
@@ -161,16 +209,13 @@ impl Performance<'_> {
         source.stop_after(TIME_LIMIT);
         let stopper = source.stopper();
         live::stop_at_signal(&stopper)?;
-        let stage = Stage {
-            port: self.port,
-            listener: Arc::new(|_| ()),
-        };
         let player = thread::Builder::new()
             .name("scenario".to_owned())
             .spawn(move || {
-                let result = run(&stage);
+                let result = scenario.play(&stage);
                 stopper.stop();
-                result
+                // A wire's device has to be there until its last packet was captured.
+                result.map(|()| stage)
             })
             .map_err(|error| {
                 Failure::new(
@@ -178,13 +223,18 @@ impl Performance<'_> {
                     format_args!("cannot start a thread: {error}"),
                 )
             })?;
-        let code = self.show(Box::new(source), results, self.port)?;
+        let source: Box<dyn Source + Send> = if scenario.on_wire() {
+            Box::new(Sides::new(source, self.port))
+        } else {
+            Box::new(source)
+        };
+        let code = self.show(source, results, self.port)?;
         // A player that a signal overtook is left alone; each of its waits has a limit.
         if !player.is_finished() && code != ExitCode::Fine {
             return Ok(code);
         }
         match player.join() {
-            Ok(Ok(())) => Ok(code),
+            Ok(Ok(_)) => Ok(code),
             Ok(Err(error)) => Err(exchange::failure(error)),
             Err(_) => Err(Failure::new(ExitCode::Lab, "the scenario failed")),
         }

@@ -4,11 +4,15 @@
 //! report of each system call that caused them. Nothing here captures, and nothing prints.
 
 pub mod client;
+mod ends;
 #[cfg(target_os = "linux")]
 pub mod namespace;
-pub mod recordings;
+pub mod network;
 pub mod scenario;
+mod scenarios;
+pub mod script;
 pub mod server;
+pub mod wire;
 
 use std::io;
 use std::net::SocketAddr;
@@ -51,6 +55,29 @@ pub enum LabError {
         /// How the exchange ended.
         ending: client::Ending,
     },
+    /// Somebody answered where nobody should.
+    #[error("somebody answered where nobody should have")]
+    Uninvited,
+    /// A kernel setting cannot be changed.
+    #[error("cannot set net.{}: {}", name.replace('/', "."), said(error))]
+    Setting {
+        /// The file below `/proc/sys/net`.
+        name: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// No wire can be made.
+    #[error("cannot make a wire with /dev/net/tun: {}", said(.0))]
+    Tun(io::Error),
+    /// A scenario that needs a wire was played without.
+    #[error("this scenario needs a wire")]
+    NoWire,
+    /// A scenario that sends packets of its own making was played without the right to.
+    #[error("this scenario needs a raw socket")]
+    NoRawSocket,
+    /// A script of our own cannot be read.
+    #[error("script: {0}")]
+    Script(script::ScriptError),
     /// A system call failed.
     #[error("{call}() failed: {}", said(error))]
     System {
@@ -83,5 +110,3 @@ fn tuple(socket: &Socket) -> Option<FourTuple> {
         destination: end(socket.peer_addr().ok()?)?,
     })
 }
-
-pub mod script;

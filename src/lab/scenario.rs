@@ -1,17 +1,18 @@
-//! The catalogue of teaching scenarios: what each shows, what to watch for, and the few socket calls that make it happen.
+//! The catalogue of teaching scenarios: what each shows, what to watch for, and what has to come of it.
 //!
-//! Comes in: a [`Stage`], the port and who listens to reports. Goes out: packets between two real sockets on the loopback
-//! of wherever this process is. Every wait in a scenario is limited, so that none takes longer than [`TIME_LIMIT`].
+//! Comes in: a [`Stage`]: where to play, and who listens to reports. Goes out: packets between two real sockets, or a
+//! script where no socket would send such packets. Every wait in a scenario is limited, so that none takes longer than
+//! [`TIME_LIMIT`]. What each does is in [`super::scenarios`].
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
-
-use super::client::{self, Ending, Errand};
-use super::server::{Listener, Report, Server};
-use super::{LabError, recordings};
+use super::LabError;
+use super::network::{self, Network};
+use super::scenarios::{attacks, closing, data, loss, opening};
+use super::server::{Listener, Report};
+use super::wire::{Plan, Wire};
+use crate::tcp::Labels;
 
 /// No scenario runs longer than this.
 pub const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -46,10 +47,16 @@ pub struct Scenario {
     pub watch_for: &'static str,
     /// A question to ask before the last packets are shown.
     pub question: &'static str,
-    /// The verdict that the connection ends with, in the word of the JSON contract.
+    /// The verdict that the first connection ends with, in the word of the JSON contract. On a wire: as its client saw it.
     pub verdict: &'static str,
+    /// Each of these is on some segment.
+    pub required: Labels,
+    /// None of these is on any segment.
+    pub forbidden: Labels,
     /// How its packets come about.
     pub origin: Origin,
+    /// What the network has to be like.
+    pub network: Network,
     /// The recording to play where nothing can be captured.
     pub recording: &'static [u8],
 }
@@ -57,48 +64,74 @@ pub struct Scenario {
 /// How a scenario's packets come about.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin {
-    /// Real sockets, by these calls.
+    /// Real sockets on a loopback device, by these calls.
     Sockets(Play),
-    /// Written by hand, because no kernel would send them on request. Never called captured.
-    Constructed,
+    /// Real sockets at the two ends of a wire that does what is planned.
+    Wire(Play, &'static Plan),
+    /// Written by hand in the script language, because no kernel would send these packets on request. Never called
+    /// captured.
+    Constructed(&'static str),
 }
 
 /// Makes a scenario's traffic and returns when it is over.
 pub type Play = fn(&Stage) -> Result<(), LabError>;
 
 /// Where a scenario plays.
-#[derive(Clone)]
 pub struct Stage {
     /// The server's port.
     pub port: u16,
     /// Who is told what the ends do.
     pub listener: Listener,
+    /// What had to be opened while this process still had every right over its network.
+    equipment: network::Equipment,
 }
 
 /// All scenarios, in the order in which one should meet them.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario {
-        name: "handshake",
-        title: "a whole connection: open, 13 bytes, close",
-        group: Group::Opening,
-        teaches: "three packets open a connection, and each direction is closed by its own FIN",
-        watch_for: "the numbers: a SYN and a FIN take one each, though they carry no byte",
-        question: "The client sends 13 bytes after its SYN with number 0. Which number does the server acknowledge?",
-        verdict: "closed",
-        origin: Origin::Sockets(handshake),
-        recording: recordings::HANDSHAKE,
-    },
-    Scenario {
-        name: "refused",
-        title: "nobody listens on the port",
-        group: Group::Opening,
-        teaches: "a kernel answers a SYN for a port without a listener with a reset, at once",
-        watch_for: "the reset's acknowledgment number, which ties it to the SYN",
-        question: "No server program runs. Who sends the reset?",
-        verdict: "refused",
-        origin: Origin::Sockets(refused),
-        recording: recordings::REFUSED,
-    },
+    opening::HANDSHAKE,
+    opening::REFUSED,
+    opening::FILTERED,
+    opening::LOCALHOST,
+    opening::ACCEPT_NOT_CALLED,
+    opening::BACKLOG,
+    opening::FAST_OPEN,
+    opening::ECN,
+    opening::SMALL_MSS,
+    opening::ONLY_MSS,
+    opening::NO_OPTIONS,
+    opening::MPTCP,
+    opening::SELF_CONNECT,
+    opening::SIMULTANEOUS_OPEN,
+    data::HELLO,
+    data::NAGLE,
+    data::SLOW_READER,
+    data::ZERO_WINDOW,
+    data::WINDOW_SCALING,
+    data::KEEP_ALIVE,
+    data::URGENT,
+    data::SEQUENCE_WRAP,
+    loss::LOST_SYN,
+    loss::LOST_SYN_ACK,
+    loss::LOST_DATA,
+    loss::LOST_TAIL,
+    loss::LOST_ACK,
+    loss::REORDERING,
+    loss::DUPLICATE,
+    loss::SPURIOUS,
+    loss::ECN_MARKED,
+    loss::PATH_DEAD,
+    closing::CLOSE_THREE,
+    closing::CLOSE_FOUR,
+    closing::HALF_CLOSE,
+    closing::SIMULTANEOUS_CLOSE,
+    closing::TIME_WAIT,
+    closing::RESET_LINGER,
+    closing::RESET_UNREAD,
+    closing::HALF_OPEN,
+    attacks::SYN_SCAN,
+    attacks::NULL_PROBE,
+    attacks::XMAS_PROBE,
+    attacks::SYN_FLOOD,
 ];
 
 impl Group {
@@ -134,66 +167,84 @@ impl Scenario {
     /// Whether its packets were written by hand.
     #[must_use]
     pub const fn constructed(&self) -> bool {
-        matches!(self.origin, Origin::Constructed)
+        matches!(self.origin, Origin::Constructed(_))
     }
-}
 
-/// The built-in server, the built-in client, one greeting.
-fn handshake(stage: &Stage) -> Result<(), LabError> {
-    let server = Server::start(stage.port, Arc::clone(&stage.listener))?;
-    let errand = Errand {
-        addresses: vec![(Ipv4Addr::LOCALHOST, server.port()).into()],
-        ..Errand::local(stage.port)
-    };
-    let outcome = client::run(&errand, &mut |call| (stage.listener)(Report::Call(call)))?;
-    server.stop();
-    match outcome.ending {
-        Ending::Closed => Ok(()),
-        ending => Err(LabError::Unexpected {
-            what: "the built-in server did not close",
-            ending,
-        }),
+    /// Whether its packets cross a wire.
+    #[must_use]
+    pub const fn on_wire(&self) -> bool {
+        matches!(self.origin, Origin::Wire(..))
     }
-}
 
-/// A client alone. The port is bound but nobody listens on it, so that no other program can come in between.
-fn refused(stage: &Stage) -> Result<(), LabError> {
-    let system = |call| move |error| LabError::System { call, error };
-    let address: SocketAddr = (Ipv4Addr::LOCALHOST, stage.port).into();
-    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(system("socket"))?;
-    holder
-        .set_reuse_address(true)
-        .map_err(system("setsockopt"))?;
-    holder
-        .bind(&address.into())
-        .map_err(|error| match error.raw_os_error() {
-            Some(libc::EADDRINUSE) => LabError::PortBusy { address },
-            _ => LabError::System {
-                call: "bind",
-                error,
-            },
-        })?;
-    let errand = Errand {
-        addresses: vec![address],
-        ..Errand::local(stage.port)
-    };
-    match client::run(&errand, &mut |call| (stage.listener)(Report::Call(call))) {
-        Err(LabError::NotConnected { error, .. })
-            if error.kind() == std::io::ErrorKind::ConnectionRefused =>
-        {
-            Ok(())
+    /// Whether it can play on a loopback device as it is, beside whatever else happens there.
+    #[must_use]
+    pub fn plays_anywhere(&self) -> bool {
+        matches!(self.origin, Origin::Sockets(_)) && self.network == Network::default()
+    }
+
+    /// Makes the network ready and opens what needs rights over it. This process must be in a private network, except for
+    /// a scenario that [`Self::plays_anywhere`].
+    ///
+    /// # Errors
+    /// When this system does not allow what the scenario needs.
+    pub fn prepare(&self, port: u16, listener: Listener) -> Result<Stage, LabError> {
+        Ok(Stage {
+            port,
+            listener,
+            equipment: self.network.prepare(self.on_wire())?,
+        })
+    }
+
+    /// Plays it, and returns when its last packet has arrived.
+    ///
+    /// # Errors
+    /// When a call failed that should not.
+    pub fn play(&self, stage: &Stage) -> Result<(), LabError> {
+        match self.origin {
+            Origin::Sockets(play) => play(stage),
+            Origin::Wire(play, plan) => {
+                let tun = stage.equipment.tun.as_ref();
+                let wire = Wire::start(tun.ok_or(LabError::NoWire)?, plan)?;
+                let result = play(stage);
+                wire.stop();
+                result
+            }
+            Origin::Constructed(_) => Ok(()),
         }
-        Err(error) => Err(error),
-        Ok(outcome) => Err(LabError::Unexpected {
-            what: "somebody accepted a connection that nobody listens for",
-            ending: outcome.ending,
-        }),
+    }
+}
+
+impl Stage {
+    /// Where the server listens.
+    pub(super) fn server(&self) -> SocketAddr {
+        match self.equipment.tun {
+            Some(_) => (network::HERE, self.port).into(),
+            None => (Ipv4Addr::LOCALHOST, self.port).into(),
+        }
+    }
+
+    /// Where a client finds it: on a wire, the far end's address.
+    pub(super) fn target(&self) -> SocketAddr {
+        match self.equipment.tun {
+            Some(_) => (network::THERE, self.port).into(),
+            None => self.server(),
+        }
+    }
+
+    /// For packets that no ordinary socket sends.
+    pub(super) fn raw(&self) -> Result<&socket2::Socket, LabError> {
+        self.equipment.raw.as_ref().ok_or(LabError::NoRawSocket)
+    }
+
+    pub(super) fn report(&self, report: Report) {
+        (self.listener)(report);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::script::Script;
 
     #[test]
     fn names_are_unique_and_findable() {
@@ -202,6 +253,11 @@ mod tests {
             assert_eq!(found.title, scenario.title);
         }
         assert!(Scenario::named("no such").is_none());
+    }
+
+    #[test]
+    fn groups_come_in_the_order_of_a_connections_life() {
+        assert!(SCENARIOS.is_sorted_by_key(|scenario| scenario.group));
     }
 
     #[test]
@@ -214,6 +270,16 @@ mod tests {
                 "{}",
                 scenario.name
             );
+        }
+    }
+
+    #[test]
+    fn scripts_can_be_read() {
+        for scenario in SCENARIOS {
+            if let Origin::Constructed(script) = scenario.origin {
+                let script = Script::parse(script);
+                script.unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+            }
         }
     }
 }

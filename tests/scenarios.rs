@@ -1,0 +1,121 @@
+//! Every scenario of the catalogue: played for real where this system allows it, and from its recording everywhere.
+//!
+//! Where a scenario cannot play, the program itself falls back to the recording; the test prints why and checks that.
+
+#![cfg(unix)]
+#![expect(clippy::print_stdout, reason = "a test that cannot run here says why")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use handshake_watch::lab::scenario::{SCENARIOS, Scenario, TIME_LIMIT};
+use handshake_watch::tcp::Labels;
+use serde_json::Value;
+
+/// Scenarios wait more than they work.
+const AT_ONCE: usize = 8;
+
+/// Below the ports that this system hands out by itself; scenarios use a few ports around theirs.
+const FIRST_PORT: usize = 21_800;
+
+#[test]
+fn every_scenario_comes_to_its_end() {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((i, scenario)) = take(&next) {
+                    let port = (FIRST_PORT + 10 * i).to_string();
+                    let begin = Instant::now();
+                    let output = run(&["demo", scenario.name, "-p", &port, "--format", "json"]);
+                    assert!(
+                        begin.elapsed() < TIME_LIMIT,
+                        "{} takes too long",
+                        scenario.name
+                    );
+                    let words = String::from_utf8_lossy(&output.stderr);
+                    if let Some((_, why)) = words.split_once("recorded earlier and played back: ") {
+                        let why = why.lines().next().unwrap_or_default();
+                        println!(
+                            "skipped: {} plays from its recording here: {why}",
+                            scenario.name
+                        );
+                    }
+                    check(scenario, &output);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn every_recording_shows_the_same() {
+    for scenario in SCENARIOS {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("captures/scenarios")
+            .join(scenario.name)
+            .with_extension("pcapng");
+        let file = file.to_str().expect("a path in UTF-8");
+        check(scenario, &run(&["replay", file, "--format", "json"]));
+    }
+}
+
+#[test]
+fn the_list_names_every_scenario_with_what_it_comes_to() {
+    let output = run(&["demo", "--list", "--format", "json"]);
+    let listed = records(&output);
+    assert_eq!(listed.len(), SCENARIOS.len());
+    for (record, scenario) in listed.iter().zip(SCENARIOS) {
+        assert_eq!(record["name"], scenario.name);
+        assert_eq!(record["group"], scenario.group.name());
+        assert_eq!(record["verdict"], scenario.verdict);
+        assert_eq!(record["constructed"], scenario.constructed());
+    }
+}
+
+fn take(next: &AtomicUsize) -> Option<(usize, &'static Scenario)> {
+    let i = next.fetch_add(1, Ordering::Relaxed);
+    SCENARIOS.get(i).map(|scenario| (i, scenario))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(arguments)
+        .output()
+        .expect("our own program starts")
+}
+
+fn records(output: &Output) -> Vec<Value> {
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect()
+}
+
+/// The first connection's verdict, and the labels of all connections; on a wire, of the client's view.
+fn check(scenario: &Scenario, output: &Output) {
+    let name = scenario.name;
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {words}");
+    let records = records(output);
+    let verdict = records
+        .iter()
+        .find(|record| record["type"] == "connection" && record["id"] == 1)
+        .map(|connection| connection["verdict"].as_str().expect("a word"));
+    assert_eq!(verdict, Some(scenario.verdict), "{name}");
+    let labels = records
+        .iter()
+        .filter(|record| record["type"] == "segment")
+        .filter(|segment| !scenario.on_wire() || segment["connection"] == 1)
+        .flat_map(|segment| segment["labels"].as_array().expect("a list"))
+        .map(|label| Labels::named(label.as_str().expect("a word")).expect("a known label"))
+        .fold(Labels::empty(), Labels::union);
+    let names = |labels: Labels| labels.names().collect::<Vec<_>>().join(", ");
+    let missing = scenario.required.difference(labels);
+    assert!(missing.is_empty(), "{name} has no {}", names(missing));
+    let wrong = scenario.forbidden.intersection(labels);
+    assert!(wrong.is_empty(), "{name} has {}", names(wrong));
+}
