@@ -187,12 +187,7 @@ impl Performance<'_> {
     }
 
     /// Lets the scenario run, and captures it.
-    fn capture(
-        &self,
-        stage: Stage,
-        place: &Place,
-        results: Results,
-    ) -> Result<ExitCode, Failure> {
+    fn capture(&self, stage: Stage, place: &Place, results: Results) -> Result<ExitCode, Failure> {
         let scenario = self.scenario;
         let mut source = live::open(&Settings {
             interface: scenario.on_wire().then(|| WIRE_DEVICE.to_owned()),

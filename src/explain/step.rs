@@ -61,6 +61,8 @@ impl Narrator {
 
     /// The next packet of the connection.
     pub fn step(&mut self, segment: &Segment, change: &Change, connection: &Connection) -> Step {
+        let corrected = self.in_hindsight(change, connection);
+        let change = corrected.as_ref().unwrap_or(change);
         let mut clause = String::new();
         brief(&mut clause, segment, change);
         let previous = self.previous.replace(segment.time);
@@ -74,7 +76,7 @@ impl Narrator {
             flags: segment.flags,
             arrow: arrow(segment, change, self.wording.raw_seq),
             client: change.client.after.filter(|_| change.client.changed()),
-            server: self.server_state(change, connection),
+            server: change.server.after.filter(|_| change.server.changed()),
             heading: self.heading(segment, change, connection),
             routine: routine(segment, change),
             brief: clause,
@@ -90,13 +92,14 @@ impl Narrator {
         }
     }
 
-    /// The server's state, when it changed. Where it is known that nobody listened there was none to change.
-    fn server_state(&self, change: &Change, connection: &Connection) -> Option<TcpState> {
-        let nobody = self.known && connection.verdict() == Verdict::Refused;
-        change
-            .server
-            .after
-            .filter(|_| change.server.changed() && !nobody)
+    /// The change as it is known to have been when the connection is over: a SYN that nobody accepted moved no server.
+    fn in_hindsight(&self, change: &Change, connection: &Connection) -> Option<Change> {
+        let nobody = matches!(connection.verdict(), Verdict::Refused | Verdict::NoAnswer);
+        (self.known && nobody).then(|| {
+            let mut corrected = change.clone();
+            corrected.in_hindsight(connection);
+            corrected
+        })
     }
 
     /// The heading, when a phase begins with this packet.
