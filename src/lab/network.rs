@@ -1,6 +1,6 @@
 //! What the network of a scenario has to be like: kernel settings, the size of packets, a wire's device, raw sockets.
 //!
-//! Comes in: a [`Network`]. Goes out: [`Equipment`] that was opened while this process still had every right over its
+//! Comes in: a [`Network`]. Goes out: `Equipment` that was opened while this process still had every right over its
 //! network, so that it can give these rights up before it plays. Only a private network is ever changed.
 
 use std::fs::{self, File, OpenOptions};

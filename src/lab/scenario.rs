@@ -2,7 +2,7 @@
 //!
 //! Comes in: a [`Stage`]: where to play, and who listens to reports. Goes out: packets between two real sockets, or a
 //! script where no socket would send such packets. Every wait in a scenario is limited, so that none takes longer than
-//! [`TIME_LIMIT`]. What each does is in [`super::scenarios`].
+//! [`TIME_LIMIT`]. What each does is in `scenarios`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -11,9 +11,9 @@
 //! What gives way as a line gets shorter, in this order:
 //! 1. from 112 columns down, the details at the right;
 //! 2. from 96 columns down, the Δ column;
-//! 3. then the arrow shrinks, down to [`ARROW_GOOD`] columns (68 columns in all with short frame numbers);
+//! 3. then the arrow shrinks, down to `ARROW_GOOD` columns (68 columns in all with short frame numbers);
 //! 4. then the time column goes, and the arrow has its room: 60 columns still show full labels and full state names;
-//! 5. below 56 columns, or when the arrow would be under [`ARROW_MIN`], there are no lanes but a list.
+//! 5. below 56 columns, or when the arrow would be under `ARROW_MIN`, there are no lanes but a list.
 //!
 //! Frame numbers stay everywhere, because sentences refer to them, and state names are never shortened, because they are
 //! what a reader looks up.
