@@ -3,6 +3,8 @@
 //!
 //! The comment of a script's line is the brief clause expected for its packet; a line without one expects nothing.
 
+use std::process::{Command, Output};
+
 use handshake_watch::explain::{Narrator, Step as Told, Wording, brief, conclusion, reason};
 use handshake_watch::lab::script::{Script, Step};
 use handshake_watch::tcp::{Flags, Segment};
@@ -255,9 +257,9 @@ fn a_hole_and_what_fills_it_late() {
 fn bytes_that_only_the_capture_missed() {
     after_open(
         "
-        +1ms   S > C  ACK ack 101  # has everything before 101; 100 of those numbers were not captured
+        +1ms   S > C  ACK ack 101  # has everything before 101; the capture missed 100 numbers of it
         +1ms   C > S  PSH-ACK seq 301 len 100  # 101–300 before it not seen: lost, late, or missed by the capture
-        +1ms   S > C  ACK  # has everything before 401; 200 of those numbers were not captured
+        +1ms   S > C  ACK  # has everything before 401; the capture missed 200 numbers of it
         ",
     );
 }
@@ -695,4 +697,76 @@ fn no_clause_is_empty_and_most_fit_a_row() {
             }
         }
     }
+}
+
+fn program(words: &[&str]) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(words)
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .expect("the program runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn words_are_explained_and_unknown_ones_are_wrong_usage() {
+    let (code, out, _) = program(&["explain", "time", "wait"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        out.starts_with("TIME-WAIT\n") && out.contains("RFC 9293 section 3.6.1"),
+        "{out}"
+    );
+    let (code, out, err) = program(&["explain", "timewat"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.contains("did you mean TIME-WAIT"), "{err}");
+    let (_, out, _) = program(&["explain", "--format", "json"]);
+    let terms: Vec<serde_json::Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert!(terms.len() > 90 && terms.iter().all(|term| term["type"] == "term"));
+    for width in ["20", "56", "80"] {
+        let (_, out, _) = program(&["explain", "--width", width]);
+        let width: usize = width.parse().expect("a number");
+        assert!(
+            out.lines().all(|line| line.chars().count() <= width),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn a_header_is_drawn_as_the_rfc_draws_it() {
+    let capture = "captures/handshake.pcapng";
+    let draw = |rest: &[&str]| program(&[&["replay", capture, "--header"], rest].concat());
+    let (code, out, _) = draw(&["--frame", "4", "--ascii", "--width", "80"]);
+    assert_eq!(code, Some(0));
+    for expected in [
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+\n",
+        ", here 1 ",
+        "|   8   | 0000  |0|0|0|1|1|0|0|0| ",
+        "|  80 18 00 40\n",
+        "changed since packet 3, the client's last one:\n  PSH: set now\n",
+    ] {
+        assert!(out.contains(expected), "no {expected} in\n{out}");
+    }
+    for width in ["20", "40", "56", "65", "80", "120"] {
+        for glyphs in [&["--ascii"][..], &[]] {
+            let (_, out, _) = draw(&[&["--frame", "2", "--width", width], glyphs].concat());
+            let width: usize = width.parse().expect("a number");
+            assert!(
+                out.lines().all(|line| line.chars().count() <= width),
+                "{out}"
+            );
+            assert!(out.contains("10"), "the window scale in\n{out}");
+        }
+    }
+    let (code, out, err) = draw(&["--frame", "99"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.contains("frame 99 holds no TCP segment"), "{err}");
 }

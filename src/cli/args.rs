@@ -187,12 +187,12 @@ pub(super) struct ReplayArgs {
     #[arg(short, long, value_name = "FILE", help_heading = "Selection")]
     pub(super) write: Option<PathBuf>,
 
-    /// Draw the TCP header of one frame, as RFC 9293 draws it
-    #[arg(long, requires = "frame", conflicts_with_all = ["connection", "verdict", "from", "to", "around", "write"], help_heading = "Header")]
+    /// Draw one packet's TCP header: --header --frame K
+    #[arg(long, requires = "frame", conflicts_with_all = ["connection", "verdict", "from", "to", "around", "write"], help_heading = "Selection")]
     pub(super) header: bool,
 
     /// Which frame
-    #[arg(long, value_name = "FRAME", requires = "header", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Header")]
+    #[arg(long, value_name = "FRAME", requires = "header", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Selection")]
     pub(super) frame: Option<u64>,
 
     /// Order of the table's rows
@@ -302,7 +302,7 @@ Examples:
   handshake-watch explain TIME-WAIT        a state
   handshake-watch explain window scale     an option")]
 pub(super) struct ExplainArgs {
-    /// The word, such as TIME-WAIT or duplicate_ack; without it all are listed
+    /// The word, such as TIME-WAIT or `duplicate_ack`; without it all are listed
     pub(super) term: Vec<String>,
 
     /// Shape of the output: plain or json

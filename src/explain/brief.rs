@@ -10,7 +10,7 @@ mod repeat;
 
 use std::fmt::{self, Write};
 
-use super::words::{Bytes, Range, ends, the};
+use super::words::{Bytes, Count, Range, ends, the};
 use crate::tcp::{Flags, Labels, Segment, SeqNumber, TcpState};
 use crate::track::{Change, Event};
 
@@ -207,8 +207,9 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::
             }
             Event::AcknowledgesUnseen { bytes } => write!(
                 out,
-                "has everything before {}; {bytes} of those numbers were not captured",
-                change.ack
+                "has everything before {}; the capture missed {} of it",
+                change.ack,
+                Count(u64::from(bytes), "number")
             ),
             Event::DuplicateSack { left, right } => write!(
                 out,

@@ -81,6 +81,9 @@ fn exchange(
     for event in &change.events {
         remark::remark(out, *event, segment, change, connection)?;
     }
+    if asks {
+        return Ok(());
+    }
     missing(out, segment, change)?;
     window(out, segment, change, connection)
 }
@@ -322,10 +325,11 @@ const fn state_note(state: TcpState) -> &'static str {
     match state {
         TcpState::SynSent => ", waiting for an answer",
         TcpState::SynReceived => ", waiting for the ACK of its SYN",
-        TcpState::FinWait1 => ", waiting for the ACK of its FIN",
         TcpState::FinWait2 => ", waiting for the other end's FIN",
         TcpState::CloseWait => ", waiting for its own program to close",
-        TcpState::Closing | TcpState::LastAck => ", waiting for the ACK of its FIN",
+        TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck => {
+            ", waiting for the ACK of its FIN"
+        }
         TcpState::TimeWait => {
             ", for twice the maximum segment lifetime (60 s on Linux), so that a lost ACK can be repeated and late copies disturb no new connection (RFC 9293 section 3.6.1)"
         }

@@ -44,7 +44,7 @@ pub enum HeaderRow {
         /// Four bits.
         reserved: HeaderField,
         /// Three letters each, CWR first.
-        bits: [(&'static str, bool); 8],
+        bits: Vec<(&'static str, bool)>,
         /// The field, unscaled.
         window: HeaderField,
     },
@@ -123,10 +123,10 @@ fn rows(
     change: &Change,
     before: Option<RawHeader<'_>>,
 ) -> Vec<HeaderRow> {
-    let field = |name, value: String, differs: fn(RawHeader<'_>) -> u32| HeaderField {
+    let field = |name, value: String, same: Option<bool>| HeaderField {
         name,
         value,
-        changed: before.is_some_and(|before| differs(before) != differs(header)),
+        changed: same == Some(false),
     };
     let ack = if segment.flags.contains(Flags::ACK) {
         format!("{}, here {}", header.ack(), change.ack)
@@ -136,38 +136,56 @@ fn rows(
     let bits = header.control_bits();
     let mut rows = vec![
         HeaderRow::Halves([
-            field("Source Port", header.source_port().to_string(), |h| {
-                h.source_port().into()
-            }),
+            field("Source Port", header.source_port().to_string(), None),
             field(
                 "Destination Port",
                 header.destination_port().to_string(),
-                |h| h.destination_port().into(),
+                None,
             ),
         ]),
         HeaderRow::Whole(field(
             "Sequence Number",
             format!("{}, here {}", header.seq(), change.seq),
-            |h| h.seq(),
+            before.map(|before| before.seq() == header.seq()),
         )),
-        HeaderRow::Whole(field("Acknowledgment Number", ack, |h| h.ack())),
+        HeaderRow::Whole(field(
+            "Acknowledgment Number",
+            ack,
+            before.map(|before| before.ack() == header.ack()),
+        )),
         HeaderRow::Control {
-            offset: field("Offset", header.data_offset().to_string(), |h| {
-                h.data_offset().into()
-            }),
-            reserved: field("Rsrvd", format!("{:04b}", header.reserved()), |h| {
-                h.reserved().into()
-            }),
-            bits: std::array::from_fn(|index| (CONTROL_BITS[index], bits & (0x80 >> index) != 0)),
-            window: field("Window", header.window().to_string(), |h| h.window().into()),
+            offset: field(
+                "Offset",
+                header.data_offset().to_string(),
+                before.map(|before| before.data_offset() == header.data_offset()),
+            ),
+            reserved: field(
+                "Rsrvd",
+                format!("{:04b}", header.reserved()),
+                before.map(|before| before.reserved() == header.reserved()),
+            ),
+            bits: CONTROL_BITS
+                .into_iter()
+                .enumerate()
+                .map(|(index, name)| (name, bits & (0x80 >> index) != 0))
+                .collect(),
+            window: field(
+                "Window",
+                header.window().to_string(),
+                before.map(|before| before.window() == header.window()),
+            ),
         },
         HeaderRow::Halves([
-            field("Checksum", format!("0x{:04x}", header.checksum()), |h| {
-                h.checksum().into()
-            }),
-            field("Urgent Pointer", header.urgent().to_string(), |h| {
-                h.urgent().into()
-            }),
+            field(
+                "Checksum",
+                format!("0x{:04x}", header.checksum()),
+                before.map(|before| before.checksum() == header.checksum()),
+            ),
+            field(
+                "Urgent Pointer",
+                header.urgent().to_string(),
+                before.map(|before| before.urgent() == header.urgent()),
+            ),
         ]),
     ];
     let options = usize::from(header.data_offset()) * 4;

@@ -49,7 +49,12 @@ pub fn list(terms: &[Term], style: &Style, out: &mut dyn Write) -> io::Result<()
     // Where a column of names leaves too little room the meaning goes below.
     let column = if width >= 2 * NAMES { NAMES } else { INDENT };
     for term in terms {
-        line.put(term.name, Ink::Strong);
+        for piece in measure::wrap(term.name, width, width) {
+            if line.width() > 0 {
+                line.finish(out)?;
+            }
+            line.put(piece, Ink::Strong);
+        }
         if line.width() + 1 >= column {
             line.finish(out)?;
         }

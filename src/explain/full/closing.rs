@@ -117,7 +117,7 @@ fn aborts(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     )?;
     match change.of(change.direction.receiver()).before {
         Some(TcpState::Established) => {
-            write!(out, "{other}'s program gets ECONNRESET at its next call. ")?
+            write!(out, "{other}'s program gets ECONNRESET at its next call. ")?;
         }
         Some(TcpState::CloseWait) => write!(
             out,
