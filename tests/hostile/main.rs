@@ -313,12 +313,12 @@ impl Quiet {
                 usual(info);
                 return;
             }
-            let mut text = info.to_string().replace('\n', " ");
-            text = text
-                .chars()
-                .flat_map(char::escape_debug)
-                .take(600)
-                .collect();
+            // Numbers differ from one input to the next; the rest, and the line, tells findings apart.
+            let line = info.location().map_or(0, std::panic::Location::line);
+            let mut text = info.to_string();
+            text.retain(|c| !c.is_ascii_digit());
+            let shown = text.chars().flat_map(char::escape_debug).take(110);
+            let text = format!("line {line}: {}", shown.collect::<String>());
             if let Ok(mut last) = LAST.lock() {
                 last.insert(thread, text);
             }
