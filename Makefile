@@ -1,6 +1,8 @@
 # From a clean clone: `make demo` shows a connection, `make test` tests the program.
 
 PREFIX ?= /usr/local
+# How long each part of `make fuzz` takes.
+FUZZ_SECONDS ?= 300
 PROGRAM := target/release/handshake-watch
 
 # Under sudo the build still belongs to the person who called it: a root-owned target/ would stop their next build.
@@ -8,11 +10,12 @@ AS_CALLER := $(if $(SUDO_USER),sudo -u $(SUDO_USER) -H)
 # A fresh Rust is often not in PATH yet, and never in sudo's.
 CARGO := $(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec cargo "$$@"' cargo
 
-.PHONY: help demo build test install record
+.PHONY: help demo build test fuzz install record
 
 help:
 	@echo 'make demo      build, then show a narrated TCP handshake'
 	@echo 'make test      run the tests'
+	@echo 'make fuzz      feed it hostile input for a long time (FUZZ_SECONDS=300 for each part)'
 	@echo 'make build     build $(PROGRAM)'
 	@echo 'make record    record the samples in captures/ anew; needs no root'
 	@echo 'make install   copy it to $(PREFIX)/bin, where sudo finds it (PREFIX=... for elsewhere)'
@@ -37,6 +40,11 @@ record:
 	@echo
 	@echo 'Renew what shows these packets, then look at the differences before you commit them:'
 	@echo '  UPDATE_README=1 cargo test --test readme; INSTA_UPDATE=always cargo test --test captures'
+
+# Needs nothing beside the tests' needs for its first part; the second part says what it misses.
+fuzz:
+	@./.ci/setup
+	@$(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec fuzz/run $(FUZZ_SECONDS)'
 
 install: build
 	@bin="$(DESTDIR)$(PREFIX)/bin"; root=; \

@@ -225,18 +225,28 @@ fn is_visible(c: char) -> bool {
     if c.is_ascii() {
         return is_plain_ascii(c as u8);
     }
-    // Direction marks, separators of lines and paragraphs, and tag characters are named here as well, so that safety
-    // does not rest on a table of widths.
+    // Direction marks, separators of lines and paragraphs, tag characters, and marks that reach over the digits after them
+    // are named here as well, so that safety does not rest on a table of widths.
     let steers = matches!(
         c,
         '\u{80}'..='\u{9f}'
             | '\u{ad}'
+            | '\u{600}'..='\u{605}'
             | '\u{61c}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{890}'..='\u{891}'
+            | '\u{8e2}'
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}'
+            | '\u{110bd}'
+            | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}'
     );
     !steers && c.width().is_some_and(|columns| columns > 0)
@@ -287,6 +297,7 @@ mod tests {
                 "a\\u{200b}\\u{200d}\\u{feff}\\u{301}",
             ),
             ("\u{2028}\u{e0041}", "\\u{2028}\\u{e0041}"),
+            ("\u{600}12\u{6dd}", "\\u{600}12\\u{6dd}"),
         ] {
             assert_eq!(terminal(hostile), shown);
         }

@@ -1,7 +1,10 @@
 //! Segments that no capture has: made from choices, between few ends, with numbers that nearly fit together.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
 
+use handshake_watch::capture::{Frame, LinkType};
+use handshake_watch::decode::{self, Decoded};
 use handshake_watch::tcp::{
     Endpoint, FastOpen, Flags, FourTuple, IcmpError, IcmpKind, IpFacts, Options, OptionsSeen,
     Preview, SackBlock, Segment, SeqNumber,
@@ -135,7 +138,12 @@ impl Scene {
             header_cut: chance.below(64) == 63,
             options: options(flags, chance),
             preview: Preview::of(&payload),
-            announces: None,
+            announces: if chance.below(32) == 31 {
+                NonZeroU16::new(chance.of(&[0, 1712, 40000]))
+            } else {
+                None
+            },
+            ..plain_segment()
         };
         (segment, payload)
     }
@@ -165,6 +173,31 @@ impl Scene {
                 },
             },
         }
+    }
+}
+
+/// A segment as decoded from a packet without anything remarkable: what is not chosen is as it is here.
+pub fn plain_segment() -> Segment {
+    let packet = [
+        &[
+            0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1,
+        ][..],
+        &[
+            0x9c, 0x40, 6, 0xb0, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0,
+        ],
+    ]
+    .concat();
+    let frame = Frame {
+        number: 1,
+        time: Timestamp::from_nanos(0),
+        link: LinkType::RAW,
+        interface: 0,
+        data: &packet,
+        original_len: packet.len() as u32,
+    };
+    match decode::frame(&frame) {
+        Decoded::Segment(segment) => segment,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -6,7 +6,7 @@ use handshake_watch::explain::{
 };
 use handshake_watch::render::{self, Extras, NotKept, json, summary, table};
 use handshake_watch::tcp::{
-    Direction, Flags, FourTuple, IpFacts, Labels, Options, Preview, Segment, SeqNumber, TcpState,
+    Direction, Flags, FourTuple, Labels, Preview, Segment, SeqNumber, TcpState,
 };
 use handshake_watch::time::{Span, Timestamp};
 
@@ -14,7 +14,7 @@ use super::chance::Chance;
 use super::drive::Manner;
 use super::mutate::hostile_bytes;
 use super::page;
-use super::scene::endpoint;
+use super::scene::{endpoint, plain_segment};
 
 /// Draws any story as a ladder.
 pub fn ladder(chance: &mut Chance<'_>, manner: &Manner) {
@@ -73,12 +73,8 @@ pub fn json(chance: &mut Chance<'_>) {
         flags: Flags::from_bits_truncate(chance.word() as u16),
         window: chance.word() as u16,
         urgent: chance.word() as u16,
-        ip: IpFacts::default(),
-        interface: 0,
-        header_cut: false,
-        options: Options::default(),
         preview: Preview::of(&payload),
-        announces: None,
+        ..plain_segment()
     };
     let facts = SegmentFacts {
         segment: &segment,

@@ -8,8 +8,8 @@ use crate::privilege::Remedy;
 /// A ring that is only opened and closed again needs no room.
 const SMALL_RING: u32 = 1024 * 1024;
 
-const WATCHING: &str = "`live`: watching connections of this machine as they happen";
-const FINDING: &str = "`live -i NAME`";
+const WATCHING: &str = "watching connections of this machine as they happen, with `live`";
+const FINDING: &str = "watching other connections, with `live -i NAME`";
 const READING: &str = "finding the TCP header in a packet";
 const TIMING: &str = "times between packets: on loopback a handshake takes some ten microseconds";
 #[cfg(target_os = "linux")]
