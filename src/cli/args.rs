@@ -78,6 +78,9 @@ Examples:
     reason = "independent switches, as they are typed"
 )]
 pub(super) struct LiveArgs {
+    #[command(flatten)]
+    pub(super) sandbox: SandboxArgs,
+
     /// Interface to capture on [default: the loopback one]
     #[arg(short, long, value_name = "NAME", help_heading = "What to capture")]
     pub(super) interface: Option<String>,
@@ -133,9 +136,6 @@ pub(super) struct LiveArgs {
     pub(super) analysis: AnalysisArgs,
 
     #[command(flatten)]
-    pub(super) sandbox: SandboxArgs,
-
-    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -151,6 +151,9 @@ Examples:
   handshake-watch replay t.pcap --expect verdict=closed  a test: 0 or 1
   tcpdump -i lo -U -w - tcp | handshake-watch replay - --format plain")]
 pub(super) struct ReplayArgs {
+    #[command(flatten)]
+    pub(super) sandbox: SandboxArgs,
+
     /// The capture, or - for a pipe, which may still be growing
     pub(super) file: PathBuf,
 
@@ -170,7 +173,7 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "TIME|FRAME", value_parser = parse_moment, help_heading = "Selection")]
     pub(super) to: Option<Moment>,
 
-    /// The connection of this frame, and the packets around it
+    /// The connection of this frame, and what is around it
     #[arg(long, value_name = "FRAME", value_parser = clap::value_parser!(u64).range(1..),
         conflicts_with_all = ["connection", "verdict", "from", "to"], help_heading = "Selection")]
     pub(super) around: Option<u64>,
@@ -183,7 +186,7 @@ pub(super) struct ReplayArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Selection")]
     pub(super) port: Vec<u16>,
 
-    /// Save the selected frames: .pcapng as pcapng, any other name as pcap
+    /// Save the selected frames as .pcapng, else as pcap
     #[arg(short, long, value_name = "FILE", help_heading = "Selection")]
     pub(super) write: Option<PathBuf>,
 
@@ -215,9 +218,6 @@ pub(super) struct ReplayArgs {
 
     #[command(flatten)]
     pub(super) analysis: AnalysisArgs,
-
-    #[command(flatten)]
-    pub(super) sandbox: SandboxArgs,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,

@@ -184,6 +184,10 @@ pub fn confine(_: &Needs) -> Result<Confined, ConfineError> {
 
 /// Our own traffic is over: from now on no thread can make a socket, connect one, or listen on one. Those that are open stay
 /// usable. Meant for after [`confine`]; false where system calls cannot be filtered.
+#[allow(
+    clippy::must_use_candidate,
+    reason = "whoever calls it cannot do anything about a kernel without filters"
+)]
 pub fn no_more_sockets() -> bool {
     #[cfg(target_os = "linux")]
     return super::filter::enforce_no_more_sockets();

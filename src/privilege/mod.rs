@@ -11,7 +11,7 @@
 //! | --- | --- | --- |
 //! | user and groups (`identity`) | reading and changing what belongs to others, above all to root | setresuid(2), setgroups(2), credentials(7) |
 //! | capabilities (`capability`) | new captures, raw sockets, loading modules, whatever root is asked for without its files | capabilities(7) |
-//! | `no_new_privs` | getting any of it back through a set-user-ID program; the next two need it | PR_SET_NO_NEW_PRIVS(2const) |
+//! | `no_new_privs` | getting any of it back through a set-user-ID program; the next two need it | `PR_SET_NO_NEW_PRIVS(2const)` |
 //! | Landlock (`rules`) | every path; TCP to other ports; signals to other programs | landlock(7) |
 //! | system call filter (`filter`) | programs, other processes, other kinds of sockets, rarely used parts of the kernel; paths and listening once more, for kernels without Landlock | seccomp(2) |
 //!

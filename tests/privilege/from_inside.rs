@@ -347,13 +347,13 @@ fn processes(found: Tell<'_>) {
             ],
         ),
     ] {
-        let [a, b, c, d, e] = arguments;
+        let [first, second, third, fourth, fifth] = arguments;
         // SAFETY: no pointer is passed but null, and memory that might be made is not touched.
         #[allow(
             unsafe_code,
             reason = "calls that nobody should make have no safe wrapper"
         )]
-        let result = unsafe { libc::syscall(call, a, b, c, d, e, 0_usize) };
+        let result = unsafe { libc::syscall(call, first, second, third, fourth, fifth, 0_usize) };
         let refused = (result == -1).then(io::Error::last_os_error);
         found(name, number(refused.map_or(Ok(()), Err)));
     }
