@@ -5,7 +5,6 @@
 #![cfg(unix)]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says why")]
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -54,12 +53,8 @@ fn every_scenario_comes_to_its_end() {
 #[test]
 fn every_recording_shows_the_same() {
     for scenario in SCENARIOS {
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("captures/scenarios")
-            .join(scenario.name)
-            .with_extension("pcapng");
-        let file = file.to_str().expect("a path in UTF-8");
-        check(scenario, &run(&["replay", file, "--format", "json"]));
+        let file = recording(scenario.name);
+        check(scenario, &run(&["replay", &file, "--format", "json"]));
     }
 }
 
@@ -74,6 +69,81 @@ fn the_list_names_every_scenario_with_what_it_comes_to() {
         assert_eq!(record["verdict"], scenario.verdict);
         assert_eq!(record["constructed"], scenario.constructed());
     }
+}
+
+#[test]
+fn both_sides_of_a_wire_are_joined() {
+    for (name, lost) in [
+        ("lost-data", 1),
+        ("lost-syn", 1),
+        ("lost-tail", 4),
+        ("duplicate", 0),
+        ("reordering", 0),
+        ("simultaneous-open", 0),
+    ] {
+        let records = records(&run(&["replay", &recording(name), "--format", "json"]));
+        let of = |kind: &'static str| records.iter().filter(move |record| record["type"] == kind);
+        let twins: Vec<(&Value, &Value, &Value)> = of("connection")
+            .map(|connection| {
+                (
+                    &connection["id"],
+                    &connection["vantage"],
+                    &connection["twin"],
+                )
+            })
+            .collect();
+        let (one, two) = (Value::from(1), Value::from(2));
+        let (client, server) = (Value::from("client"), Value::from("server"));
+        assert_eq!(twins.len(), 2, "{name}");
+        assert!(twins.contains(&(&one, &client, &two)), "{name}: {twins:?}");
+        assert!(twins.contains(&(&two, &server, &one)), "{name}: {twins:?}");
+        let undelivered = of("segment").filter(|segment| segment["delivered"] == false);
+        assert_eq!(undelivered.count(), lost, "{name}");
+        assert!(of("segment").all(|segment| segment["delivered"].is_boolean()));
+
+        let drawn = run(&["replay", &recording(name), "--width", "80"]);
+        let drawn = String::from_utf8_lossy(&drawn.stdout);
+        assert_eq!(
+            drawn.matches("LOST on the wire").count(),
+            lost,
+            "{name}:\n{drawn}"
+        );
+        assert!(
+            drawn.lines().all(|line| line.chars().count() <= 80),
+            "{name}:\n{drawn}"
+        );
+    }
+}
+
+#[test]
+fn a_lost_syn_does_not_move_the_server() {
+    let file = recording("lost-syn");
+    let records = records(&run(&["replay", &file, "--format", "json"]));
+    let lost = records
+        .iter()
+        .find(|record| record["delivered"] == false)
+        .expect("one is lost");
+    assert_eq!(lost["client_state"], "SYN-SENT");
+    assert_eq!(lost["server_state"], "LISTEN");
+}
+
+#[test]
+fn one_side_of_a_wire_can_be_drawn_alone() {
+    let file = recording("lost-data");
+    for (view, server) in [("client", "10.17.12.2:1712"), ("server", "10.17.12.1:1712")] {
+        let output = run(&["replay", &file, "--ladder", view]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let title = text.lines().next().expect("a title");
+        assert!(title.contains(server), "{title}");
+        assert_eq!(text.matches("(client)").count(), 1, "one ladder: {text}");
+    }
+}
+
+fn recording(name: &str) -> String {
+    format!(
+        "{}/captures/scenarios/{name}.pcapng",
+        env!("CARGO_MANIFEST_DIR")
+    )
 }
 
 fn take(next: &AtomicUsize) -> Option<(usize, &'static Scenario)> {

@@ -10,14 +10,16 @@ use super::exchange;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::live;
+use super::memory::Memory;
 use super::output::Output;
 use super::pipeline::{self, Reader};
 use super::sandbox;
 use super::saving;
 use super::say;
-use super::scripted::Scripted;
 use super::show;
 use super::sides::Sides;
+use super::twins::Joined;
+use super::wire;
 use crate::capture::live::Settings;
 use crate::capture::{self, Saver, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
@@ -176,7 +178,7 @@ impl Performance<'_> {
                 sandbox::enter(self.sandboxed, &Needs::default())?;
                 let script =
                     Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
-                self.show(Box::new(Scripted::new(&script)), results, DEFAULT_PORT)
+                self.show(Box::new(Memory::of_script(&script)), results, DEFAULT_PORT)
             }
             (None, _) => {
                 sandbox::enter(self.sandboxed, &Needs::default())?;
@@ -244,19 +246,29 @@ impl Performance<'_> {
         let interface = source.interfaces().first();
         let interface = interface.and_then(|interface| interface.name.clone());
         let (source, problem) = saving::saving(source, saver, None);
-        let mut sink = show::scenario(
-            self.choice,
-            output,
-            &format!("demo {}", self.scenario.name),
-            interface.as_deref(),
-        );
+        let name = format!("demo {}", self.scenario.name);
+        let (source, twins) = match self.scenario.origin {
+            Origin::Wire(..) => {
+                let (memory, twins) = wire::begin(source);
+                (Box::new(memory) as Box<dyn Source + Send>, twins)
+            }
+            _ => (source, None),
+        };
+        let shown = match (&twins, self.scenario.origin) {
+            (Some(twins), Origin::Wire(_, plan)) => {
+                let remark = format!("wire: {}", plan.summary);
+                wire::sink(self.choice, output, &name, &remark, twins)
+            }
+            _ => show::scenario(self.choice, output, &name, interface.as_deref()),
+        };
+        let mut sink = Joined::new(shown, twins);
         let tracker = Tracker::new(Limits {
             server_ports: vec![port],
             ..Limits::default()
         });
         let mut reader = Reader::new(source);
         reader.keep_frames = self.choice.payload;
-        match pipeline::run(reader, tracker, &mut *sink, 2) {
+        match pipeline::run(reader, tracker, &mut sink, 2) {
             Ok(outcome) => match outcome.unreadable {
                 Some(error) => Err(error.into()),
                 None => problem.take().map_or(Ok(ExitCode::Fine), Err),

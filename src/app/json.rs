@@ -1,11 +1,14 @@
 //! The sink behind `--format json`.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::pipeline::{Quiet, Sink, Tracked};
-use crate::explain::{self, Totals};
+use super::twins::Twins;
+use crate::explain::{self, ConnectionFacts, Totals};
 use crate::render::json;
-use crate::track::Connection;
+use crate::track::{Connection, ConnectionId};
 
 /// Written out when the buffer holds this much: one system call for a few hundred lines.
 const FLUSH_AT: usize = 128 * 1024;
@@ -17,6 +20,13 @@ pub(crate) struct JsonSink<W> {
     note: String,
     segments: bool,
     connections: bool,
+    wire: Option<Wire>,
+}
+
+/// On a wire: which frame belongs to which connection, so that each connection can name its twin.
+struct Wire {
+    twins: Arc<Twins>,
+    owners: HashMap<u64, ConnectionId>,
 }
 
 impl<W: Write> JsonSink<W> {
@@ -30,7 +40,17 @@ impl<W: Write> JsonSink<W> {
             note: String::new(),
             segments,
             connections,
+            wire: None,
         }
+    }
+
+    /// The capture is of a wire: connections say whose view they are.
+    pub(crate) fn joined(mut self, twins: Arc<Twins>) -> Self {
+        self.wire = Some(Wire {
+            twins,
+            owners: HashMap::new(),
+        });
+        self
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -47,8 +67,25 @@ impl<W: Write> JsonSink<W> {
     }
 }
 
+impl Wire {
+    /// The facts with the vantage and the twin. A connection of which nothing arrived has none.
+    fn names<'f>(&self, facts: &ConnectionFacts<'f>) -> ConnectionFacts<'f> {
+        let mut own = self.owners.iter().filter(|(_, owner)| **owner == facts.id);
+        let twin = own.find_map(|(frame, _)| self.owners.get(&self.twins.other(*frame)?));
+        ConnectionFacts {
+            vantage: Some(self.twins.side(facts.first_frame).name()),
+            twin: twin.copied(),
+            ..facts.clone()
+        }
+    }
+}
+
 impl<W: Write> Sink for JsonSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        if let Some(wire) = &mut self.wire {
+            let frame = tracked.segment.frame;
+            wire.owners.insert(frame, tracked.change.connection);
+        }
         if !self.segments {
             return Ok(());
         }
@@ -63,8 +100,11 @@ impl<W: Write> Sink for JsonSink<W> {
         if !self.connections {
             return Ok(());
         }
-        explain::with_connection_facts(connection, |facts| {
-            json::connection(&mut self.buffer, facts);
+        let buffer = &mut self.buffer;
+        let wire = self.wire.as_ref();
+        explain::with_connection_facts(connection, |facts| match wire {
+            None => json::connection(buffer, facts),
+            Some(wire) => json::connection(buffer, &wire.names(facts)),
         });
         self.write_if_full()
     }

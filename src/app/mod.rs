@@ -13,20 +13,22 @@ mod json;
 mod keep;
 mod ladders;
 mod live;
+mod memory;
 mod output;
 mod pipeline;
 mod replay;
 mod sandbox;
 mod saving;
 mod say;
-mod scripted;
 mod select;
 mod show;
 mod sides;
 mod signals;
 mod stream;
 mod table;
+mod twins;
 mod watch;
+mod wire;
 
 pub use exit::ExitCode;
 

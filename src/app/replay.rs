@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
@@ -14,10 +15,14 @@ use super::saving::{self, Noting, save_selected};
 use super::say;
 use super::select::{Scout, Selected, Stretch, Surroundings};
 use super::show::{self, What};
-use crate::capture::{FilterSet, Saver, Unread};
+use super::twins::{Joined, Twins};
+use super::wire;
+use crate::capture::{FilterSet, Saver, Source, Unread};
 use crate::cli::ReplayCommand;
 use crate::privilege::Needs;
 use crate::track::{ConnectionId, Limits, Tracker};
+
+type Joinable = Box<dyn Source + Send>;
 
 /// One reads and decodes, one tracks and shows.
 const THREADS: usize = 2;
@@ -42,8 +47,12 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let partly = !command.selection.is_everything();
     let (now, later) = if partly { (None, saver) } else { (saver, None) };
     let (source, problem) = saving::saving(source, now, passes.saved.take());
-    let shown = show::whole(&command.output, output, &what(command));
-    let mut selected = Selected::new(
+    let (source, twins) = begin(command, source);
+    let shown = match &twins {
+        Some(twins) => wire::sink(&command.output, output, what(command).source, "", twins),
+        None => show::whole(&command.output, output, &what(command)),
+    };
+    let selected = Selected::new(
         Both {
             first: shown,
             second: Both {
@@ -54,6 +63,7 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
         chosen.connections,
         chosen.stretch,
     );
+    let mut selected = Joined::new(selected, twins);
     let mut reader = Reader::new(source);
     reader.filter = filter;
     reader.keep_frames = command.output.payload;
@@ -70,7 +80,7 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
         code = code.or(failure.code);
         say::problem(failure);
     }
-    let Both { first, second } = selected.inner.second;
+    let Both { first, second } = selected.inner.inner.second;
     if let Some(saver) = later {
         save_selected(passes.take()?.input.read()?, &second.frames, saver)?;
     }
@@ -79,6 +89,16 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
         code = code.or(ExitCode::NotAsExpected);
     }
     Ok(code)
+}
+
+/// Joins both sides of a wire where all of it is shown. A pipe that grows is shown as it comes.
+fn begin(command: &ReplayCommand, source: Joinable) -> (Joinable, Option<Arc<Twins>>) {
+    let whole = command.selection.is_everything() && command.filter.is_none();
+    if !whole || command.file == Path::new("-") {
+        return (source, None);
+    }
+    let (memory, twins) = wire::begin(source);
+    (Box::new(memory), twins)
 }
 
 fn what(command: &ReplayCommand) -> What<'_> {

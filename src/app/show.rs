@@ -27,7 +27,7 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
-    fn new(choice: &OutputChoice, output: &Output, interface: Option<String>) -> Self {
+    pub(crate) fn new(choice: &OutputChoice, output: &Output, interface: Option<String>) -> Self {
         let style = output::style(choice, output, Explain::Brief);
         Self {
             wording: Wording {

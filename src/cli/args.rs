@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::choice::{ColorChoice, Format, Only};
+use super::choice::{ColorChoice, Format, Ladder, Only};
 use super::expect::Expectation;
 use super::value::{Moment, parse_duration, parse_moment, parse_size};
 use crate::explain::Sort;
@@ -406,6 +406,10 @@ pub(super) struct OutputArgs {
     /// Do not fold bulk transfers and idle stretches
     #[arg(long)]
     pub(super) all_packets: bool,
+
+    /// Whose view of a wire is drawn [default: both, where there is room]
+    #[arg(long, value_name = "VIEW")]
+    pub(super) ladder: Option<Ladder>,
 
     /// Show the captured payload bytes, escaped and as hex
     #[arg(long)]

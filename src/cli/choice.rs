@@ -37,3 +37,14 @@ pub enum ColorChoice {
     /// Not at all
     Never,
 }
+
+/// Whose view of a wire is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Ladder {
+    /// Both ends', and what happens between them
+    Wire,
+    /// What the client sent and received
+    Client,
+    /// What the server sent and received
+    Server,
+}

@@ -13,7 +13,7 @@ use super::args::{
     Cli, Compat, ConnectArgs, DemoArgs, DoctorArgs, ExchangeArgs, ExplainArgs, LiveArgs,
     OutputArgs, ReplayArgs, Subcommands,
 };
-use super::choice::{ColorChoice, Format, Only};
+use super::choice::{ColorChoice, Format, Ladder, Only};
 use super::expect::Expectation;
 use super::value::Moment;
 use crate::explain::Sort;
@@ -252,6 +252,8 @@ pub struct OutputChoice {
     pub payload: bool,
     /// Fold nothing.
     pub all_packets: bool,
+    /// Whose view of a wire is drawn; `None`: both, where there is room.
+    pub ladder: Option<Ladder>,
     /// A file instead of standard output.
     pub file: Option<PathBuf>,
 }
@@ -466,6 +468,7 @@ fn explain(args: ExplainArgs) -> Checked<ExplainCommand> {
             raw_seq: false,
             payload: false,
             all_packets: false,
+            ladder: None,
             file: args.output,
         },
     })
@@ -502,6 +505,7 @@ fn output(args: OutputArgs) -> Checked<OutputChoice> {
         raw_seq: args.raw_seq,
         payload: args.payload,
         all_packets: args.all_packets,
+        ladder: args.ladder,
         file: args.output,
     })
 }

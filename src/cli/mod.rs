@@ -9,7 +9,7 @@ mod command;
 mod expect;
 mod value;
 
-pub use choice::{ColorChoice, Format, Only};
+pub use choice::{ColorChoice, Format, Ladder, Only};
 pub use command::{
     Command, ConnectCommand, DemoCommand, DemoTask, DoctorCommand, ExplainCommand, LiveCommand,
     OutputChoice, ReplayCommand, Rows, Selection, ServeCommand, TableChoice, Traffic, parse,

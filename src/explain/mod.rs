@@ -15,6 +15,7 @@ mod story;
 mod tell;
 mod trouble;
 mod verdict;
+mod wire;
 mod words;
 
 pub use brief::brief;
@@ -28,6 +29,7 @@ pub use story::{Arrow, Conclusion, Line, Step, Story, Title, Tone, Weight};
 pub use tell::{story, title};
 pub use trouble::{advice, heading, meaning, what_happened};
 pub use verdict::{conclusion, reason};
+pub use wire::{View, WireEvent, WireHalf, WireStory, wire_story};
 
 use crate::tcp::{Segment, Side};
 use crate::track::{Change, Connection, Roles};

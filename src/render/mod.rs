@@ -19,6 +19,7 @@ pub mod plain;
 pub mod style;
 pub mod summary;
 pub mod table;
+pub mod wire;
 
 pub use fold::NotKept;
 pub use ladder::{Extras, LadderWriter, ladder, ladder_with};

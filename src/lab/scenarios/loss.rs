@@ -134,8 +134,9 @@ fn five_segments(stage: &Stage) -> Result<(), LabError> {
     client.connect(PATIENCE)?;
     let mut server = door.accept()?;
     client.send(&[b'.'; 5 * SEGMENT])?;
+    // A program that reads makes room, and then the next ACK offers more again.
+    pause(150);
     server.recv_bytes(5 * SEGMENT)?;
-    pause(100);
     part(client, server)
 }
 

@@ -1,0 +1,212 @@
+//! Both views of a wire, joined: which frame is the arrival of which other one, and what never arrived.
+//!
+//! Comes in: all frames of a capture with a `client side` and a `server side`. Goes out: [`Twins`], which know each
+//! frame's other half; and [`Joined`], a sink that tells it to the sink behind it.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use super::memory::Memory;
+use super::pipeline::{Quiet, Sink, Tracked};
+use crate::decode::{self, Decoded};
+use crate::explain::Totals;
+use crate::tcp::{Direction, IcmpError, Segment, Side, TcpState};
+use crate::track::{Change, Connection, ConnectionId, Transition};
+
+/// What a segment keeps on its way; of its addresses source and destination are exchanged.
+#[derive(PartialEq, Eq, Hash)]
+struct Mark {
+    ports: (u16, u16),
+    seq: u32,
+    ack: u32,
+    flags: u16,
+    len: u32,
+    window: u16,
+    timestamps: Option<(u32, u32)>,
+    id: Option<u16>,
+}
+
+/// A frame that left one side.
+struct Sent {
+    frame: u64,
+    arrived: bool,
+}
+
+/// The halves of every packet on a wire.
+#[derive(Debug, Default)]
+pub(crate) struct Twins {
+    /// Of each arrival, the frame in which it was sent; and of each sent frame, its first arrival.
+    other: HashMap<u64, u64>,
+    lost: HashSet<u64>,
+    /// Frames captured at the server's side.
+    at_server: HashSet<u64>,
+}
+
+impl Twins {
+    /// Joins the frames of a capture.
+    pub(crate) fn of(memory: &Memory) -> Self {
+        let mut twins = Self::default();
+        let mut sent: HashMap<(u16, Mark), Vec<Sent>> = HashMap::new();
+        for frame in memory.frames() {
+            let Decoded::Segment(segment) = decode::frame(&frame) else {
+                continue;
+            };
+            let side = frame.interface;
+            if side == 1 {
+                twins.at_server.insert(frame.number);
+            }
+            // An arrival at this side was sent at the other side before.
+            let left = sent.get_mut(&(1 - side.min(1), mark(&segment)));
+            let Some(earlier) = left.and_then(|left| {
+                // What arrives once more than it was sent was doubled on its way.
+                let next = left.iter().position(|sent| !sent.arrived);
+                let next = next.unwrap_or(left.len().saturating_sub(1));
+                left.get_mut(next)
+            }) else {
+                let sent = sent.entry((side.min(1), mark(&segment))).or_default();
+                sent.push(Sent {
+                    frame: frame.number,
+                    arrived: false,
+                });
+                continue;
+            };
+            twins.other.insert(frame.number, earlier.frame);
+            if !earlier.arrived {
+                earlier.arrived = true;
+                twins.other.insert(earlier.frame, frame.number);
+            }
+        }
+        let lost = sent.into_values().flatten().filter(|sent| !sent.arrived);
+        twins.lost = lost.map(|sent| sent.frame).collect();
+        twins
+    }
+
+    /// The frame that holds the same packet at the other side.
+    pub(crate) fn other(&self, frame: u64) -> Option<u64> {
+        self.other.get(&frame).copied()
+    }
+
+    /// Whether the packet of this frame arrived.
+    pub(crate) fn delivered(&self, frame: u64) -> bool {
+        !self.lost.contains(&frame)
+    }
+
+    /// At which side a frame was captured.
+    pub(crate) fn side(&self, frame: u64) -> Side {
+        if self.at_server.contains(&frame) {
+            Side::Server
+        } else {
+            Side::Client
+        }
+    }
+}
+
+fn mark(segment: &Segment) -> Mark {
+    Mark {
+        ports: (segment.tuple.source.port, segment.tuple.destination.port),
+        seq: segment.seq.0,
+        ack: segment.ack.0,
+        flags: segment.flags.bits(),
+        len: segment.len,
+        window: segment.window,
+        timestamps: segment.options.timestamps,
+        id: segment.ip.id,
+    }
+}
+
+/// A sink that learns what became of each segment.
+pub(crate) struct Joined<S> {
+    pub(crate) inner: S,
+    /// `None`: this is no wire, and everything passes as it is.
+    twins: Option<Arc<Twins>>,
+    /// Of each connection: the state of an end that a lost segment did not reach, which is not what an observer who
+    /// assumes delivery would think.
+    held: HashMap<(ConnectionId, Side), Option<TcpState>>,
+}
+
+impl<S> Joined<S> {
+    pub(crate) fn new(inner: S, twins: Option<Arc<Twins>>) -> Self {
+        Self {
+            inner,
+            twins,
+            held: HashMap::new(),
+        }
+    }
+
+    /// A lost segment moves only its sender; its receiver stays where it was until a later one arrives.
+    fn correct(&mut self, change: &mut Change, delivered: bool) {
+        let receiver = match change.direction {
+            Direction::ClientToServer => Side::Server,
+            Direction::ServerToClient => Side::Client,
+        };
+        for side in [Side::Client, Side::Server] {
+            let key = (change.connection, side);
+            let transition = match side {
+                Side::Client => &mut change.client,
+                Side::Server => &mut change.server,
+            };
+            let held = self.held.get(&key).copied();
+            let before = held.unwrap_or(transition.before);
+            if side == receiver && !delivered {
+                self.held.insert(key, before);
+                *transition = Transition {
+                    before,
+                    after: before,
+                };
+            } else if side == receiver {
+                self.held.remove(&key);
+                transition.before = before;
+            } else if let Some(held) = held {
+                // What it sends itself shows that something has reached it, unless nothing changed.
+                if transition.changed() {
+                    self.held.remove(&key);
+                    transition.before = held;
+                } else {
+                    *transition = Transition {
+                        before: held,
+                        after: held,
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl<S: Sink> Sink for Joined<S> {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        let Some(twins) = &self.twins else {
+            return self.inner.segment(tracked);
+        };
+        let mut change = tracked.change.clone();
+        let delivered = twins.delivered(tracked.segment.frame);
+        change.delivered = Some(delivered);
+        self.correct(&mut change, delivered);
+        self.inner.segment(&Tracked {
+            segment: tracked.segment,
+            change: &change,
+            connection: tracked.connection,
+            frame: tracked.frame,
+        })
+    }
+
+    fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
+        self.inner.icmp_error(error, connection)
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        self.inner.connection(connection)
+    }
+
+    fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
+        self.inner.pause(quiet)
+    }
+
+    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        self.inner.finish(totals)
+    }
+
+    fn satisfied(&self) -> bool {
+        self.inner.satisfied()
+    }
+}

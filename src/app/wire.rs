@@ -1,0 +1,188 @@
+//! Captures with two sides: recognised, joined, and shown with both ends' views.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::json::JsonSink;
+use super::keep::{Keeper, Kept};
+use super::ladders::write_ladder;
+use super::memory::Memory;
+use super::output::Output;
+use super::pipeline::{Quiet, Sink, Tracked};
+use super::show::{self, Manner};
+use super::sides::SIDES;
+use super::twins::Twins;
+use crate::capture::Source;
+use crate::cli::{Format, Ladder, Only, OutputChoice};
+use crate::explain::{self, Totals, View};
+use crate::render::wire;
+use crate::tcp::Side;
+use crate::track::Connection;
+
+/// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
+const MOST_FRAMES: usize = 100_000;
+
+/// Looks whether a capture begins on a wire's client side, and if so, reads it whole and joins its two sides.
+pub(crate) fn begin(source: Box<dyn Source + Send>) -> (Memory, Option<Arc<Twins>>) {
+    let mut memory = Memory::of(source);
+    memory.hold(1);
+    let name = memory.interfaces().first();
+    let name = name.and_then(|interface| interface.name.as_deref());
+    if name != Some(SIDES[0]) {
+        return (memory, None);
+    }
+    memory.hold(MOST_FRAMES);
+    let twins = memory.is_whole().then(|| Arc::new(Twins::of(&memory)));
+    (memory, twins)
+}
+
+/// What shows a joined capture. `remark` says what the wire does, where that is known.
+pub(crate) fn sink(
+    choice: &OutputChoice,
+    output: Output,
+    source: &str,
+    remark: &str,
+    twins: &Arc<Twins>,
+) -> Box<dyn Sink> {
+    match choice.format {
+        Some(Format::Json) => Box::new(
+            JsonSink::new(
+                output,
+                source,
+                choice.only != Some(Only::Connections),
+                choice.only != Some(Only::Segments),
+            )
+            .joined(Arc::clone(twins)),
+        ),
+        None | Some(Format::Timeline) => {
+            let manner = Manner::new(choice, &output, None);
+            Box::new(WireSink::new(
+                output,
+                manner,
+                choice.ladder,
+                Arc::clone(twins),
+                remark.to_owned(),
+            ))
+        }
+        Some(_) => show::scenario(choice, output, source, None),
+    }
+}
+
+/// Draws connections of a wire, of both views or of one.
+struct WireSink<W> {
+    out: W,
+    manner: Manner,
+    ladder: Ladder,
+    twins: Arc<Twins>,
+    remark: String,
+    keeper: Keeper,
+    ended: Vec<Connection>,
+}
+
+impl<W: Write> WireSink<W> {
+    fn new(
+        out: W,
+        manner: Manner,
+        ladder: Option<Ladder>,
+        twins: Arc<Twins>,
+        remark: String,
+    ) -> Self {
+        let narrow = manner.style.width.columns() < wire::NARROWEST;
+        Self {
+            out,
+            keeper: Keeper::new(manner.style.payload),
+            ladder: ladder.unwrap_or(if narrow { Ladder::Client } else { Ladder::Wire }),
+            manner,
+            twins,
+            remark,
+            ended: Vec::new(),
+        }
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let mut kept: HashMap<u32, Kept> = HashMap::new();
+        for connection in &self.ended {
+            if let Some(segments) = self.keeper.take(connection.id()) {
+                kept.insert(connection.id(), segments);
+            }
+        }
+        self.ended.sort_by_key(Connection::id);
+        let mut first = true;
+        for connection in &self.ended {
+            let side = self.twins.side(connection.frames().0);
+            let wanted = match self.ladder {
+                Ladder::Wire | Ladder::Client => Side::Client,
+                Ladder::Server => Side::Server,
+            };
+            let Some(own) = kept.get(&connection.id()).filter(|_| side == wanted) else {
+                continue;
+            };
+            if !first {
+                writeln!(self.out)?;
+            }
+            first = false;
+            match self
+                .twin(own, &kept)
+                .filter(|_| self.ladder == Ladder::Wire)
+            {
+                Some((other, segments)) => {
+                    let story = explain::wire_story(
+                        &View {
+                            connection,
+                            segments: own.segments().collect(),
+                        },
+                        &View {
+                            connection: other,
+                            segments: segments.segments().collect(),
+                        },
+                        &|frame| self.twins.other(frame),
+                        &self.remark,
+                        self.manner.wording,
+                    );
+                    wire::wire(&story, &self.manner.style, &mut self.out)?;
+                }
+                None => write_ladder(&mut self.out, connection, own, &self.manner)?,
+            }
+        }
+        self.out.flush()
+    }
+
+    /// The other view of the connection with these segments.
+    fn twin<'k>(
+        &'k self,
+        own: &Kept,
+        kept: &'k HashMap<u32, Kept>,
+    ) -> Option<(&'k Connection, &'k Kept)> {
+        let frame = own
+            .segments()
+            .find_map(|(segment, _)| self.twins.other(segment.frame))?;
+        self.ended.iter().find_map(|connection| {
+            let segments = kept.get(&connection.id())?;
+            let has = segments
+                .segments()
+                .any(|(segment, _)| segment.frame == frame);
+            has.then_some((connection, segments))
+        })
+    }
+}
+
+impl<W: Write> Sink for WireSink<W> {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        self.keeper.keep(tracked);
+        Ok(())
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        self.ended.push(connection.clone());
+        Ok(())
+    }
+
+    fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
+        self.draw()
+    }
+}

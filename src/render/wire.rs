@@ -1,0 +1,302 @@
+//! The ladder of a wire: one row an event, half an arrow leaves and the other half arrives, joined by the packet's number.
+//!
+//! Comes in: a [`WireStory`]. Goes out: lines. A packet that is lost ends in mid-air, always with the word. What each end
+//! knows stands in the margin beside its lane.
+
+use std::io::{self, Write};
+
+use super::ladder::LadderWriter;
+use super::line::Line;
+use super::measure::{width, wrap};
+use super::style::{Explain, Glyphs, Ink, Style};
+use crate::explain::{Line as Stroke, WireEvent, WireHalf, WireStory};
+use crate::tcp::Side;
+use crate::time::Span;
+
+/// Columns of the time, and of everything left of the client's lane.
+const TIME: usize = 7;
+const LEFT: usize = 20;
+/// Columns right of the server's lane.
+const RIGHT: usize = 14;
+
+/// Narrower than this the half arrows hold no label.
+pub const NARROWEST: usize = 64;
+
+/// Writes a whole story.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn wire(story: &WireStory, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut drawing = Drawing {
+        line: Line::new(style),
+        lane: style.width.columns().max(NARROWEST) - LEFT - RIGHT - 2,
+        glyphs: Pieces::of(style.glyphs),
+        notes: matches!(style.explain, Explain::Brief | Explain::Full),
+        text: String::new(),
+    };
+    drawing.head(story, out)?;
+    for event in &story.events {
+        drawing.event(event, out)?;
+    }
+    LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
+}
+
+/// The pieces of half arrows.
+struct Pieces {
+    bar: &'static str,
+    rule: &'static str,
+    heavy: &'static str,
+    down: &'static str,
+    up: &'static str,
+    to_right: &'static str,
+    to_left: &'static str,
+    lost: &'static str,
+}
+
+impl Pieces {
+    fn of(glyphs: Glyphs) -> Self {
+        let set = glyphs.set();
+        let (bar, down, up) = match glyphs {
+            Glyphs::Unicode => ("│", "╲", "╱"),
+            Glyphs::Ascii => ("|", "\\", "/"),
+        };
+        Self {
+            bar,
+            rule: set.rule,
+            heavy: set.heavy,
+            down,
+            up,
+            to_right: set.to_right,
+            to_left: set.to_left,
+            lost: set.lost,
+        }
+    }
+}
+
+struct Drawing {
+    line: Line,
+    lane: usize,
+    glyphs: Pieces,
+    notes: bool,
+    text: String,
+}
+
+impl Drawing {
+    fn head(&mut self, story: &WireStory, out: &mut dyn Write) -> io::Result<()> {
+        let title = &story.title;
+        let columns = LEFT + self.lane + RIGHT + 2;
+        let name = format!(
+            "#{}  {} ({}) → {} ({})   {}",
+            title.id,
+            title.client,
+            title.client_role,
+            title.server,
+            title.server_role,
+            title.remark
+        );
+        let name = self.line.clean(&name).into_owned();
+        for (index, part) in wrap(&name, columns, columns - 4).enumerate() {
+            self.line.pad_to(if index == 0 { 0 } else { 4 });
+            self.line.put_clean(part, Ink::Strong);
+            self.line.finish(out)?;
+        }
+        for (time, left, right, ink) in [
+            ("ms", "CLIENT", "SERVER", Ink::Strong),
+            ("", story.margins[0], story.margins[1], Ink::Quiet),
+        ] {
+            self.line.put_right(time, TIME, Ink::Quiet);
+            self.line.put_right(left, LEFT, ink);
+            self.bars();
+            self.line.put(right, ink);
+            self.line.finish(out)?;
+        }
+        Ok(())
+    }
+
+    /// Both lanes with nothing between them.
+    fn bars(&mut self) {
+        self.line.put_clean(self.glyphs.bar, Ink::Plain);
+        self.line.pad_to(LEFT + 1 + self.lane);
+        self.line.put_clean(self.glyphs.bar, Ink::Plain);
+    }
+
+    fn event(&mut self, event: &WireEvent, out: &mut dyn Write) -> io::Result<()> {
+        self.line
+            .put_right(&milliseconds(event.after), TIME, Ink::Quiet);
+        if event.side == Side::Client {
+            self.line.put_right(&event.margin, LEFT, Ink::Plain);
+        }
+        self.line.pad_to(LEFT);
+        self.line.put_clean(self.glyphs.bar, Ink::Plain);
+        match (event.side, event.what) {
+            (Side::Client, WireHalf::Arrives) => self.arrives_left(event),
+            (Side::Server, WireHalf::Arrives) => self.arrives_right(event),
+            (Side::Client, _) => self.leaves_left(event),
+            (Side::Server, _) => self.leaves_right(event),
+        }
+        self.line.pad_to(LEFT + 1 + self.lane);
+        self.line.put_clean(self.glyphs.bar, Ink::Plain);
+        if event.side == Side::Server {
+            self.line.put(&event.margin, Ink::Plain);
+        }
+        self.line.finish(out)?;
+        self.note(&event.note, out)
+    }
+
+    /// `── 4  1–1448 ──────────╲`
+    fn leaves_left(&mut self, event: &WireEvent) {
+        let (ink, rule) = self.stroke(event, Side::Client);
+        let end = self.ending(event);
+        let label = self.label(event, 4 + width(&end));
+        let half = self.lane * 4 / 7;
+        self.line.fill(rule, 2, ink);
+        self.line.put_clean(&label, ink);
+        let drawn = 2 + width(&label);
+        if event.what == WireHalf::Lost {
+            self.line.fill(rule, 2, ink);
+            self.line.put_clean(&end, Ink::Problem);
+        } else {
+            self.line
+                .fill(rule, half.saturating_sub(drawn + 1).max(1), ink);
+            self.line.put_clean(self.glyphs.down, ink);
+        }
+    }
+
+    /// `        ╱────── 9  ack 1449 ──`
+    fn leaves_right(&mut self, event: &WireEvent) {
+        let (ink, rule) = self.stroke(event, Side::Server);
+        let end = self.ending(event);
+        let label = self.label(event, 4 + width(&end));
+        let half = self.lane * 4 / 7;
+        let end_of_lane = LEFT + 1 + self.lane;
+        if event.what == WireHalf::Lost {
+            let drawn = width(&end) + 2 + width(&label) + 2;
+            self.line.pad_to(end_of_lane - drawn.min(self.lane));
+            self.line.put_clean(&end, Ink::Problem);
+            self.line.fill(rule, 2, ink);
+        } else {
+            let rules = half.saturating_sub(width(&label) + 3).max(1);
+            let drawn = 1 + rules + width(&label) + 2;
+            self.line.pad_to(end_of_lane - drawn.min(self.lane));
+            self.line.put_clean(self.glyphs.up, ink);
+            self.line.fill(rule, rules, ink);
+        }
+        self.line.put_clean(&label, ink);
+        self.line.fill(rule, 2, ink);
+    }
+
+    /// `                ╲── 4 ────────▶`
+    fn arrives_right(&mut self, event: &WireEvent) {
+        let (ink, rule) = self.stroke(event, Side::Client);
+        let head = self.head_of(event, self.glyphs.to_right);
+        let tags = self.tags(event);
+        let number = format!(" {} ", event.packet);
+        let half = self.lane * 2 / 5;
+        let rules = half.saturating_sub(3 + number.len() + width(&head)).max(1);
+        let drawn = 3 + number.len() + rules + width(&head);
+        let room = self.lane.saturating_sub(drawn + 1);
+        let tags = super::measure::beginning(&tags, room).to_owned();
+        let begin = LEFT + 1 + self.lane.saturating_sub(drawn);
+        self.line
+            .pad_to(begin.saturating_sub(width(&tags) + 1).max(LEFT + 1));
+        if !tags.is_empty() {
+            self.line.put_clean(&tags, Ink::Problem);
+        }
+        self.line.pad_to(begin);
+        self.line.put_clean(self.glyphs.down, ink);
+        self.line.fill(rule, 2, ink);
+        self.line.put_clean(&number, ink);
+        self.line.fill(rule, rules, ink);
+        self.line.put_clean(&head, ink);
+    }
+
+    /// `◀──────── 9 ──╱ DUP-ACK #1`
+    fn arrives_left(&mut self, event: &WireEvent) {
+        let (ink, rule) = self.stroke(event, Side::Server);
+        let head = self.head_of(event, self.glyphs.to_left);
+        let number = format!(" {} ", event.packet);
+        let half = self.lane * 2 / 5;
+        let rules = half.saturating_sub(3 + number.len() + width(&head)).max(1);
+        self.line.put_clean(&head, ink);
+        self.line.fill(rule, rules, ink);
+        self.line.put_clean(&number, ink);
+        self.line.fill(rule, 2, ink);
+        self.line.put_clean(self.glyphs.up, ink);
+        let tags = self.tags(event);
+        if !tags.is_empty() {
+            let room = (LEFT + self.lane).saturating_sub(self.line.width());
+            self.line.put_clean(" ", Ink::Plain);
+            self.line.put_cut(&tags, room, Ink::Problem);
+        }
+    }
+
+    fn stroke(&self, event: &WireEvent, from: Side) -> (Ink, &'static str) {
+        let ink = match from {
+            Side::Client => Ink::ToServer,
+            Side::Server => Ink::ToClient,
+        };
+        match event.line {
+            Stroke::Heavy => (ink, self.glyphs.heavy),
+            Stroke::Plain | Stroke::Repeat | Stroke::Lost => (ink, self.glyphs.rule),
+        }
+    }
+
+    /// A repeated segment has a triple head.
+    fn head_of(&self, event: &WireEvent, glyph: &'static str) -> String {
+        glyph.repeat(if event.line == Stroke::Repeat { 3 } else { 1 })
+    }
+
+    /// How a lost packet ends: in mid-air, and with a word.
+    fn ending(&self, event: &WireEvent) -> String {
+        match (event.what, event.side) {
+            (WireHalf::Lost, Side::Client) => {
+                format!("{} {}", self.glyphs.lost, event.tags.join(", "))
+            }
+            (WireHalf::Lost, Side::Server) => {
+                format!("{} {}", event.tags.join(", "), self.glyphs.lost)
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// ` 4  1–1448 `, cut so that `reserved` columns of the lane are left.
+    fn label(&mut self, event: &WireEvent, reserved: usize) -> String {
+        self.text.clear();
+        self.text.push_str(&event.packet.to_string());
+        if !event.label.is_empty() {
+            self.text.push_str("  ");
+            self.text.push_str(&self.line.clean(&event.label));
+        }
+        let room = self.lane.saturating_sub(reserved + 2);
+        format!(
+            " {} ",
+            super::measure::beginning(&self.text, room).trim_end()
+        )
+    }
+
+    fn tags(&self, event: &WireEvent) -> String {
+        self.line.clean(&event.tags.join(", ")).into_owned()
+    }
+
+    /// What is said under a row.
+    fn note(&mut self, note: &str, out: &mut dyn Write) -> io::Result<()> {
+        if note.is_empty() || !self.notes {
+            return Ok(());
+        }
+        let indent = TIME + 1;
+        let room = LEFT + self.lane + RIGHT + 2 - indent;
+        let note = self.line.clean(note).into_owned();
+        for part in wrap(&note, room, room) {
+            self.line.pad_to(indent);
+            self.line.put_clean(part, Ink::Quiet);
+            self.line.finish(out)?;
+        }
+        Ok(())
+    }
+}
+
+/// One decimal, as `90.1`.
+fn milliseconds(span: Span) -> String {
+    let tenths = span.as_nanos() / 100_000;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
