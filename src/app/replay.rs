@@ -30,6 +30,7 @@ const THREADS: usize = 2;
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let mut passes = Passes::open(command)?;
+    passes.spare_input(command)?;
     // What is wrong with the input is told first, so a file that cannot be written has to wait.
     let results = Results::open(command);
     // Everything is open by now, this is still the only thread, and no byte of the capture was looked at.
@@ -146,6 +147,28 @@ impl Passes {
             passes: passes.collect::<Result<_, Failure>>()?,
             saved,
         })
+    }
+
+    /// Refuses to write where the capture is read from: creating a file empties the one that is there.
+    fn spare_input(&self, command: &ReplayCommand) -> Result<(), Failure> {
+        let written = [
+            ("-o", command.output.file.as_deref()),
+            ("-w", command.write.as_deref()),
+        ];
+        for (option, path) in written {
+            let Some(path) = path else { continue };
+            if self.passes.iter().any(|pass| pass.input.is_at(path)) {
+                return Err(Failure::new(
+                    ExitCode::Usage,
+                    format_args!(
+                        "{option} {} would overwrite the capture that is read: it is the same file",
+                        path.display()
+                    ),
+                )
+                .hint(format_args!("name a new file after {option}")));
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self) -> Result<Pass, Failure> {

@@ -63,6 +63,12 @@ impl Unread {
         Ok(Self { file, facts })
     }
 
+    /// Whether the file at `path` is this one, under whatever name: writing there would destroy what is to be read.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        self.facts.is_file() && path.metadata().is_ok_and(|other| same(&self.facts, &other))
+    }
+
     /// Reads what it begins with. Blocks until the first bytes are there.
     ///
     /// # Errors
@@ -121,6 +127,18 @@ fn from_reader(
         return Ok(Box::new(Reader::new(format, input, progress)));
     }
     Err(not_a_capture(&input))
+}
+
+#[cfg(unix)]
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Here files have no number that can be asked for. Which names were typed was compared before.
+#[cfg(not(unix))]
+fn same(_: &Metadata, _: &Metadata) -> bool {
+    false
 }
 
 /// Standard input as a file of our own, without the buffer of the standard library in between.
