@@ -91,8 +91,10 @@ struct Drawing {
 /// When `out` cannot be written.
 pub fn header(view: &HeaderView, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let mut line = Line::new(style);
-    line.put(&view.title, Ink::Strong);
-    line.finish(out)?;
+    for piece in measure::wrap(&view.title, style.width.columns(), style.width.columns()) {
+        line.put(piece, Ink::Strong);
+        line.finish(out)?;
+    }
     paragraph(&mut line, &view.note, 2, style, out)?;
     match Layout::of(style.width.columns()) {
         Some(layout) => draw_box(view, layout, style, out)?,
