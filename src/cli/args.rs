@@ -407,8 +407,8 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) all_packets: bool,
 
-    /// Whose view of a wire is drawn [default: both, where there is room]
-    #[arg(long, value_name = "VIEW")]
+    /// Whose view of a wire is drawn: wire, client, server
+    #[arg(long, value_name = "VIEW", hide_possible_values = true)]
     pub(super) ladder: Option<Ladder>,
 
     /// Show the captured payload bytes, escaped and as hex
