@@ -73,7 +73,7 @@ pub(crate) fn connect(command: &ConnectCommand) -> Result<ExitCode, Failure> {
 }
 
 /// A report as a line; system calls are not for here.
-fn in_words(report: &Report) -> Option<String> {
+pub(super) fn in_words(report: &Report) -> Option<String> {
     Some(match report {
         Report::Call(_) => return None,
         Report::Connected(peer) => format!("{peer} connected"),

@@ -8,12 +8,13 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::ends::in_words;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::capture::live::Stopper;
 use crate::lab::LabError;
 use crate::lab::client::{self, Ending, Errand, Outcome};
-use crate::lab::server::{Listening, Server};
+use crate::lab::server::{Listening, Report, Server};
 use crate::privilege;
 
 /// What is to be exchanged.
@@ -34,9 +35,17 @@ pub(crate) struct Exchange {
     pub(crate) words: Sender<String>,
 }
 
-/// A server whose calls nobody listens to, without a thread for now.
-pub(crate) fn server(port: u16) -> Result<Listening, LabError> {
-    Listening::on(port, Arc::new(|_| ()))
+/// A server without a thread for now. What clients say goes to `words`, if anybody wants to hear it.
+pub(crate) fn server(port: u16, words: Option<Sender<String>>) -> Result<Listening, LabError> {
+    let listener = move |report| {
+        if let (Some(words), Report::Message(..)) = (&words, &report)
+            && let Some(line) = in_words(&report)
+        {
+            // Nobody listens any more when the watch has ended meanwhile.
+            let _ = words.send(format!("the built-in server: {line}"));
+        }
+    };
+    Listening::on(port, Arc::new(listener))
 }
 
 impl Exchange {
@@ -127,8 +136,8 @@ fn failed(message: impl Display) -> Failure {
 
 fn free_again(port: u16) -> String {
     format!(
-        "the built-in server is stopped and port {port} is free: start your own server and\n\
-         client now, or `handshake-watch serve{0}` and `handshake-watch connect{0}` in\n\
+        "the built-in server is stopped and port {port} is free: start your own server and \
+         client now, or `handshake-watch serve{0}` and `handshake-watch connect{0}` in \
          other terminals. Watching on; Ctrl-C ends.",
         port_option(port)
     )

@@ -48,10 +48,12 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        for line in self.hint.iter().flat_map(|hint| hint.lines()) {
-            write!(f, "\nhint: {line}")?;
+        // What can be copied stands on a line of its own, with nothing before it.
+        let mut lines = self.hint.iter().flat_map(|hint| hint.lines());
+        if let Some(first) = lines.next() {
+            write!(f, "\nhint: {first}")?;
         }
-        Ok(())
+        lines.try_for_each(|line| write!(f, "\n  {}", line.trim_start()))
     }
 }
 

@@ -47,7 +47,9 @@ pub(crate) fn write_ladder(
 ) -> io::Result<()> {
     let story = explain::story(
         connection,
-        manner.interface.as_deref(),
+        manner
+            .places
+            .of(kept.segments().map(|(segment, _)| segment)),
         kept.segments(),
         manner.wording,
     );

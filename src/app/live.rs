@@ -1,7 +1,7 @@
 //! `live`: captures an interface, makes traffic of its own where that surprises nobody, and watches on.
 
 use std::io;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
@@ -34,7 +34,8 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         snaplen: command.snaplen,
         buffer_size: command.buffer_size,
     })?;
-    let plan = Plan::new(command, &source)?;
+    let words = mpsc::channel();
+    let plan = Plan::new(command, &source, &words.0)?;
     let output = Output::open(command.output.file.as_deref())?;
     let saver = saving::create(command.write.as_deref())?;
     // Everything is open by now, and this is still the only thread.
@@ -49,7 +50,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let stopper = source.stopper();
     stop_at_signal(&stopper)?;
-    watch(command, source, plan, (output, saver), &stopper)
+    watch(command, source, plan, (output, saver), words, &stopper)
 }
 
 /// Runs the pipeline until the capture ends.
@@ -58,20 +59,16 @@ fn watch(
     source: LiveSource,
     plan: Plan,
     (output, saver): (Output, Option<Saver>),
+    (words, queue): (Sender<String>, Receiver<String>),
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
-    let by_rows = matches!(
-        command.output.format,
-        None | Some(Format::Timeline | Format::Plain)
-    );
-    let may_skip = by_rows && output.is_terminal();
+    let may_skip = by_rows(command) && output.is_terminal();
     let shown = show::happening(
         &command.output,
         output,
         name_of(&source),
         Some(name_of(&source)),
     );
-    let (words, queue) = mpsc::channel();
     let idle = plan.hint_when_idle(command, &source);
     let mut sink = Both {
         first: Watch::new(shown, queue, idle, may_skip),
@@ -132,7 +129,11 @@ enum Plan {
 
 impl Plan {
     /// Decides, and opens the server's port. The capture is open already, so that nothing is missed.
-    fn new(command: &LiveCommand, source: &LiveSource) -> Result<Self, Failure> {
+    fn new(
+        command: &LiveCommand,
+        source: &LiveSource,
+        words: &Sender<String>,
+    ) -> Result<Self, Failure> {
         let port = own_port(command);
         let demanded = command.once || command.traffic == Traffic::Always;
         if !source.is_loopback() && demanded {
@@ -153,14 +154,14 @@ impl Plan {
             ));
             return Ok(Self::WatchOnly);
         }
-        match exchange::server(port) {
+        match exchange::server(port, by_rows(command).then(|| words.clone())) {
             Ok(server) => Ok(Self::BuiltIn(server)),
             Err(LabError::PortBusy { .. }) if command.traffic == Traffic::Always => {
                 Ok(Self::ClientOnly)
             }
             Err(LabError::PortBusy { .. }) if !command.once => {
                 say::note(format_args!(
-                    "a server already listens on {port}: watching it;\n\
+                    "a server already listens on {port}: watching it; \
                      run your client now, or `handshake-watch connect{}`",
                     port_option(port)
                 ));
@@ -182,12 +183,12 @@ impl Plan {
         );
         match self {
             Self::WatchOnly if source.is_loopback() => Some(format!(
-                "{seen}.\nTry `handshake-watch serve{0}` and `handshake-watch connect{0}` in other\n\
+                "{seen}.\nTry `handshake-watch serve{0}` and `handshake-watch connect{0}` in other \
                  terminals; another port: -p; packets that leave this machine: -i",
                 port_option(port)
             )),
             Self::WatchOnly => Some(format!(
-                "{seen}.\nIs it the right interface? Connections of this machine with itself are on the\n\
+                "{seen}.\nIs it the right interface? Connections of this machine with itself are on the \
                  loopback interface: leave out -i"
             )),
             Self::Occupied => Some(format!("{seen}: run your client now")),
@@ -210,7 +211,7 @@ impl Plan {
         self,
         command: &LiveCommand,
         stopper: &Stopper,
-        words: mpsc::Sender<String>,
+        words: Sender<String>,
     ) -> Result<Option<std::thread::JoinHandle<Result<(), Failure>>>, Failure> {
         let server = match self {
             Self::WatchOnly | Self::Occupied => return Ok(None),
@@ -254,9 +255,9 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
         LiveError::Filter { .. } => Failure::new(ExitCode::Interface, error).hint(
             "man pcap-filter describes the language; for example: tcp port 1712 and host 127.0.0.1",
         ),
-        LiveError::NoSuchInterface { .. } | LiveError::Failed { .. } | LiveError::Pipe(_) => {
-            Failure::new(ExitCode::Interface, error)
-        }
+        LiveError::NoSuchInterface { .. } => Failure::new(ExitCode::Interface, error)
+            .hint("without -i it is this machine's loopback interface: handshake-watch live"),
+        LiveError::Failed { .. } | LiveError::Pipe(_) => Failure::new(ExitCode::Interface, error),
     })
 }
 
@@ -265,7 +266,7 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
 fn enter_private() -> Result<(), Failure> {
     crate::lab::namespace::enter().map_err(|refused| {
         Failure::new(ExitCode::NotPermitted, refused)
-            .hint("sudo handshake-watch live --once    # on this machine's own loopback\nhandshake-watch demo handshake    # plays a recording where nothing else works")
+            .hint("either of these helps:\nsudo handshake-watch live --once    # on this machine's own loopback\nhandshake-watch demo handshake    # plays a recording where nothing else works")
     })
 }
 
@@ -274,6 +275,14 @@ fn enter_private() -> Result<(), Failure> {
     Err(
         Failure::new(ExitCode::NotPermitted, "a private network needs Linux")
             .hint("sudo handshake-watch live --once"),
+    )
+}
+
+/// Whether people read along, a row or a sentence a packet.
+fn by_rows(command: &LiveCommand) -> bool {
+    matches!(
+        command.output.format,
+        None | Some(Format::Timeline | Format::Plain)
     )
 }
 

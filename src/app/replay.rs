@@ -14,10 +14,10 @@ use super::sandbox;
 use super::saving::{self, Noting, save_selected};
 use super::say;
 use super::select::{Scout, Selected, Stretch, Surroundings};
-use super::show::{self, What};
+use super::show::{self, Places, What};
 use super::twins::{Joined, Twins};
 use super::wire;
-use crate::capture::{FilterSet, Saver, Source, Unread};
+use crate::capture::{FilterSet, Interface, Saver, Source, Unread};
 use crate::cli::ReplayCommand;
 use crate::privilege::Needs;
 use crate::track::{ConnectionId, Limits, Tracker};
@@ -49,9 +49,10 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let (now, later) = if partly { (None, saver) } else { (saver, None) };
     let (source, problem) = saving::saving(source, now, passes.saved.take());
     let (source, twins) = begin(command, source);
+    let what = what(command, source.interfaces());
     let shown = match &twins {
-        Some(twins) => wire::sink(&command.output, output, what(command).source, "", twins),
-        None => show::whole(&command.output, output, &what(command)),
+        Some(twins) => wire::sink(&command.output, output, what.source, "", twins),
+        None => show::whole(&command.output, output, &what),
     };
     let selected = Selected::new(
         Both {
@@ -102,10 +103,11 @@ fn begin(command: &ReplayCommand, source: Joinable) -> (Joinable, Option<Arc<Twi
     (Box::new(memory), twins)
 }
 
-fn what(command: &ReplayCommand) -> What<'_> {
+fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface]) -> What<'a> {
+    let names = interfaces.iter().map(|interface| interface.name.clone());
     What {
         source: command.file.to_str().unwrap_or("the capture"),
-        interface: None,
+        places: Places::Many(names.collect()),
         growing: command.file == Path::new("-"),
         rows: command.table,
         chosen: !command.selection.is_everything(),

@@ -12,6 +12,7 @@ use super::table::{SummarySink, TableSink};
 use crate::cli::{Format, Only, OutputChoice, Rows, TableChoice};
 use crate::explain::{Totals, Wording};
 use crate::render::{Explain, Style};
+use crate::tcp::Segment;
 use crate::track::Connection;
 
 /// A capture of at most so many connections and segments is shown whole: about what a reader takes in at one sitting.
@@ -23,11 +24,34 @@ const FEW_SEGMENTS: usize = 200;
 pub(crate) struct Manner {
     pub(crate) style: Style,
     pub(crate) wording: Wording,
-    pub(crate) interface: Option<String>,
+    pub(crate) places: Places,
+}
+
+/// Where packets were captured, as far as that is known.
+#[derive(Clone, Debug)]
+pub(crate) enum Places {
+    /// All in one place.
+    One(Option<String>),
+    /// Each on the interface with its number.
+    Many(Vec<Option<String>>),
+}
+
+impl Places {
+    /// Where all of these packets were captured; `None` when it was not one place.
+    pub(crate) fn of<'a>(&self, segments: impl IntoIterator<Item = &'a Segment>) -> Option<&str> {
+        let names = match self {
+            Self::One(name) => return name.as_deref(),
+            Self::Many(names) => names,
+        };
+        let mut numbers = segments.into_iter().map(|segment| segment.interface);
+        let number = numbers.next()?;
+        let name = names.get(usize::from(number))?.as_deref();
+        name.filter(|_| numbers.all(|other| other == number))
+    }
 }
 
 impl Manner {
-    pub(crate) fn new(choice: &OutputChoice, output: &Output, interface: Option<String>) -> Self {
+    pub(crate) fn new(choice: &OutputChoice, output: &Output, places: Places) -> Self {
         let style = output::style(choice, output, Explain::Brief);
         Self {
             wording: Wording {
@@ -35,7 +59,7 @@ impl Manner {
                 raw_seq: choice.raw_seq,
             },
             style,
-            interface,
+            places,
         }
     }
 }
@@ -44,8 +68,8 @@ impl Manner {
 pub(crate) struct What<'a> {
     /// The capture's name.
     pub(crate) source: &'a str,
-    /// Where its packets were captured, when that is known.
-    pub(crate) interface: Option<String>,
+    /// Where its packets were captured.
+    pub(crate) places: Places,
     /// It may still be written while it is read.
     pub(crate) growing: bool,
     /// How a table is laid out.
@@ -61,7 +85,12 @@ pub(crate) fn happening(
     source: &str,
     interface: Option<&str>,
 ) -> Box<dyn Sink> {
-    let manner = Manner::new(choice, &output, interface.map(ToOwned::to_owned));
+    let place = Places::One(interface.map(ToOwned::to_owned));
+    by_packet(choice, output, source, place)
+}
+
+fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places) -> Box<dyn Sink> {
+    let manner = Manner::new(choice, &output, places);
     match choice.format {
         Some(Format::Json) => json(choice, output, source),
         Some(Format::Summary) => Box::new(SummarySink::new(output, manner.style, source)),
@@ -87,7 +116,7 @@ pub(crate) fn scenario(
 ) -> Box<dyn Sink> {
     let what = What {
         source,
-        interface: interface.map(ToOwned::to_owned),
+        places: Places::One(interface.map(ToOwned::to_owned)),
         growing: false,
         rows: TableChoice::default(),
         chosen: true,
@@ -97,7 +126,7 @@ pub(crate) fn scenario(
 
 /// For a capture that has an end.
 pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> Box<dyn Sink> {
-    let manner = Manner::new(choice, &output, what.interface.clone());
+    let manner = Manner::new(choice, &output, what.places.clone());
     match choice.format {
         Some(Format::Timeline) if what.growing => {
             Box::new(StreamSink::new(output, Format::Timeline, &manner))
@@ -115,7 +144,7 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
         Some(Format::Table) => {
             Box::new(TableSink::new(output, manner.style, what.source, what.rows))
         }
-        Some(_) => happening(choice, output, what.source, what.interface.as_deref()),
+        Some(_) => by_packet(choice, output, what.source, what.places.clone()),
     }
 }
 

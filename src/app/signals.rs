@@ -8,6 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::exit::ExitCode;
+use super::say;
 
 /// Calls `end` at the first signal, from a thread of its own. Must come after everything that wants a single thread.
 pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -17,6 +18,9 @@ pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
         .spawn(move || {
             let mut end = Some(end);
             for signal in signals.forever() {
+                if signal == SIGINT {
+                    say::interrupted();
+                }
                 match end.take() {
                     Some(end) => end(),
                     // Whoever asks twice does not want to wait for the verdicts.

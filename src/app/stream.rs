@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::ladders::payload;
 use super::pipeline::{Quiet, Sink, Tracked};
-use super::show::Manner;
+use super::show::{Manner, Places};
 use crate::cli::Format;
 use crate::explain::{self, Conclusion, Narrator, Step, Title, Totals, Wording};
 use crate::render::{LadderWriter, PlainWriter};
@@ -74,7 +74,7 @@ pub(crate) struct StreamSink<W> {
     telling: Telling,
     payload: bool,
     wording: Wording,
-    interface: Option<String>,
+    places: Places,
     told: HashMap<ConnectionId, Told>,
 }
 
@@ -97,14 +97,14 @@ impl<W: Write> StreamSink<W> {
                 _ => Telling::Ladder(Box::new(LadderWriter::new(manner.style.clone()))),
             },
             wording: manner.wording,
-            interface: manner.interface.clone(),
+            places: manner.places.clone(),
             told: HashMap::new(),
         }
     }
 
     fn conclude(&mut self, connection: &Connection, over: bool) -> io::Result<()> {
         self.telling.conclude(
-            &explain::title(connection, self.interface.as_deref(), over),
+            &explain::title(connection, None, over),
             &explain::conclusion(connection),
             &mut self.buffer,
         )
@@ -127,7 +127,7 @@ impl StreamSink<Vec<u8>> {
             telling: self.telling,
             payload: self.payload,
             wording: self.wording,
-            interface: self.interface,
+            places: self.places,
             told: self.told,
         };
         onward.write()?;
@@ -149,7 +149,7 @@ impl<W: Write> Sink for StreamSink<W> {
         let known = self.told.contains_key(&change.connection);
         if !known && self.told.len() < TOLD_AT_ONCE {
             let before = [Side::Client, Side::Server].map(|side| connection.state_before(side));
-            let title = explain::title(connection, self.interface.as_deref(), false);
+            let title = explain::title(connection, self.places.of([segment]), false);
             self.telling.begin(&title, before, &mut self.buffer)?;
             let told = Told {
                 narrator: Narrator::live(self.wording),

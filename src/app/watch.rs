@@ -74,15 +74,17 @@ impl<S: Sink> Watch<S> {
     }
 
     /// The terminal has caught up.
-    fn say_skipped(&mut self) {
+    fn say_skipped(&mut self) -> io::Result<()> {
         if self.skipped > 0 {
+            self.inner.pause(Quiet::Moment)?;
             say::note(format_args!(
-                "{} packets came too fast for this terminal and have no row;\n\
+                "{} packets came too fast for this terminal and have no row; \
                  they are counted and judged all the same",
                 self.skipped
             ));
             self.skipped = 0;
         }
+        Ok(())
     }
 
     fn say_words(&mut self) {
@@ -114,8 +116,8 @@ impl<S: Sink> Watch<S> {
         }
         self.explained = true;
         Some(format!(
-            "refused on {refused}, then accepted on {server}:\n\
-             `localhost` is two addresses, and a client tries one after the other.\n\
+            "refused on {refused}, then accepted on {server}: \
+             `localhost` is two addresses, and a client tries one after the other. \
              This server listens on {} only.",
             server.address
         ))
@@ -137,7 +139,7 @@ impl<S: Sink> Sink for Watch<S> {
             return Ok(());
         }
         if self.may_skip {
-            self.say_skipped();
+            self.say_skipped()?;
             self.told.insert(tracked.change.connection);
         }
         self.inner.segment(tracked)?;
@@ -163,7 +165,7 @@ impl<S: Sink> Sink for Watch<S> {
         self.inner.pause(quiet)?;
         // While it is quiet for a moment only, the packets that a message speaks of may still be on their way.
         if quiet == Quiet::While {
-            self.say_skipped();
+            self.say_skipped()?;
             self.say_words();
         }
         if self.shown == 0
@@ -177,11 +179,11 @@ impl<S: Sink> Sink for Watch<S> {
 
     fn finish(&mut self, totals: &Totals) -> io::Result<()> {
         self.inner.finish(totals)?;
-        self.say_skipped();
+        self.say_skipped()?;
         self.say_words();
         if totals.capture_dropped > 0 {
             say::note(format_args!(
-                "the capture missed {} packets: the network did not lose them, they came\n\
+                "the capture missed {} packets: the network did not lose them, they came \
                  faster than they were taken. A larger --buffer-size helps.",
                 totals.capture_dropped
             ));

@@ -10,7 +10,7 @@ use super::ladders::write_ladder;
 use super::memory::Memory;
 use super::output::Output;
 use super::pipeline::{Quiet, Sink, Tracked};
-use super::show::{self, Manner};
+use super::show::{self, Manner, Places};
 use super::sides::SIDES;
 use super::twins::Twins;
 use crate::capture::Source;
@@ -56,7 +56,7 @@ pub(crate) fn sink(
             .joined(Arc::clone(twins)),
         ),
         None | Some(Format::Timeline) => {
-            let manner = Manner::new(choice, &output, None);
+            let manner = Manner::new(choice, &output, Places::One(None));
             Box::new(WireSink::new(
                 output,
                 manner,

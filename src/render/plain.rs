@@ -34,6 +34,8 @@ pub struct PlainWriter {
     style: Style,
     line: Line,
     text: String,
+    /// The connection whose first packet is still to come: it says when that was, for times count from there.
+    begun: Option<u32>,
 }
 
 impl PlainWriter {
@@ -45,6 +47,7 @@ impl PlainWriter {
         Self {
             line: Line::new(&style),
             text: String::new(),
+            begun: None,
             style,
         }
     }
@@ -62,6 +65,7 @@ impl PlainWriter {
             title.id, title.client_role, title.client, title.server_role, title.server
         );
         self.sentence(", ", &remark);
+        self.begun = Some(title.id);
         self.finish(out)
     }
 
@@ -127,6 +131,9 @@ impl PlainWriter {
         // Writing to a string cannot fail.
         let _ = write!(self.text, "#{} packet {} ", step.connection, step.frame);
         let _ = match self.style.time {
+            TimeColumn::Relative if self.begun.take_if(|id| *id == step.connection).is_some() => {
+                write!(self.text, "at {} ({:.6} UTC)", step.after, step.time.utc())
+            }
             TimeColumn::Relative => write!(self.text, "at {}", step.after),
             TimeColumn::Delta => write!(self.text, "{} later", step.delta),
             TimeColumn::Absolute => write!(self.text, "at {:.6} UTC", step.time.utc()),

@@ -65,7 +65,12 @@ pub(super) struct Reader<F> {
 }
 
 impl<F: Format> Reader<F> {
-    pub(super) fn new(format: F, input: Input, progress: Progress) -> Self {
+    pub(super) fn new(mut format: F, mut input: Input, progress: Progress) -> Self {
+        // What has been read already may describe interfaces, whose names are wanted before the first packet. Whatever is
+        // wrong here is found again by the first read.
+        while let Ok(Record::Other(len)) = format.record(input.bytes()) {
+            input.skip(len);
+        }
         Self {
             format,
             input,

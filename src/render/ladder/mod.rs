@@ -102,6 +102,8 @@ pub struct LadderWriter {
     current: Option<u32>,
     /// When it was captured.
     last_time: Option<crate::time::Timestamp>,
+    /// Connection and time of the row above, when the next row may refer to it.
+    last_after: Option<(u32, String)>,
     recent: Vec<Span>,
     oldest: usize,
     legend_written: bool,
@@ -121,6 +123,7 @@ impl LadderWriter {
             open: Vec::new(),
             current: None,
             last_time: None,
+            last_after: None,
             recent: Vec::new(),
             oldest: 0,
             legend_written: false,

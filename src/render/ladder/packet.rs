@@ -65,7 +65,7 @@ impl LadderWriter {
             .put_number(step.frame, layout.number_end(), Ink::Quiet);
         if layout.time > 0 {
             match self.style.time {
-                TimeColumn::Relative => self.span(step.after, layout.time_end()),
+                TimeColumn::Relative => self.after(step),
                 TimeColumn::Delta => self.span(step.delta, layout.time_end()),
                 // A list has no room for a time of day, but for the time since the packet before.
                 TimeColumn::Absolute if layout.list => self.span(step.delta, layout.time_end()),
@@ -83,8 +83,62 @@ impl LadderWriter {
         }
     }
 
-    /// A time in a column of seven and a space; days and hours where seconds would not fit.
+    /// The time since the connection's first packet, with as many digits as the column has room for. A row that would
+    /// say the same as the one above it says how much later it is instead: `1.000 s`, then `+17 µs`.
+    fn after(&mut self, step: &Step) {
+        let end = self.layout.time_end();
+        self.exact(step.after);
+        let now = (step.connection, self.text.clone());
+        if self.layout.delta == 0 && self.last_after.as_ref() == Some(&now) {
+            self.text.clear();
+            // Writing to a string cannot fail.
+            let _ = write!(self.text, "+{}", step.delta);
+        } else {
+            self.last_after = Some(now);
+        }
+        self.time(end);
+    }
+
+    /// Puts a time into `self.text`, at most seven columns of it.
+    fn exact(&mut self, span: Span) {
+        let nanos = span.as_nanos();
+        let (unit, name, decimals) = match nanos {
+            999_500..9_995_000 => (1_000_000, "ms", 2),
+            9_995_000..99_950_000 => (1_000_000, "ms", 1),
+            999_500_000..9_999_500_000 => (1_000_000_000, "s", 3),
+            9_999_500_000..99_995_000_000 => (1_000_000_000, "s", 2),
+            99_995_000_000..999_950_000_000 => (1_000_000_000, "s", 1),
+            _ => return self.rough(span),
+        };
+        let scale = 10_i64.pow(decimals);
+        let rounded = (nanos * scale + unit / 2) / unit;
+        let width = decimals as usize;
+        self.text.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            self.text,
+            "{}.{:0width$} {name}",
+            rounded / scale,
+            rounded % scale
+        );
+    }
+
+    /// A time in a column of seven and a space.
     fn span(&mut self, span: Span, end: usize) {
+        self.rough(span);
+        self.time(end);
+    }
+
+    /// Writes `self.text` to the right of its column, and cuts what would reach into the column before.
+    fn time(&mut self, end: usize) {
+        let clean = self.line.clean(&self.text);
+        let room = end.saturating_sub(self.line.width() + 1);
+        self.line.pad_to(end.saturating_sub(width(&clean)));
+        self.line.put_cut(&clean, room.max(1), Ink::Quiet);
+    }
+
+    /// Puts a time into `self.text`; days and hours where seconds would not fit.
+    fn rough(&mut self, span: Span) {
         let seconds = span.as_nanos() / 1_000_000_000;
         self.text.clear();
         // Writing to a string cannot fail.
@@ -93,13 +147,6 @@ impl LadderWriter {
             9_999..3_599_999 => write!(self.text, "{} h", seconds / 3_600),
             _ => write!(self.text, "{} d", seconds / 86_400),
         };
-        let text = std::mem::take(&mut self.text);
-        let clean = self.line.clean(&text);
-        let room = end.saturating_sub(self.line.width() + 1);
-        self.line.pad_to(end.saturating_sub(width(&clean)));
-        self.line.put_cut(&clean, room.max(1), Ink::Quiet);
-        drop(clean);
-        self.text = text;
     }
 
     /// Below 56 columns: ` 1 C→S SYN  seq 0`, and the states on the next line.
