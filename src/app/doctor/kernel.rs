@@ -82,7 +82,7 @@ fn unprivileged(successor: Successor) -> Check {
             "ordinary_user",
             ROOT,
             format!(
-                "root could go on as user {} of group {}",
+                "root goes on as user {} of group {} before it reads a packet",
                 identity.uid, identity.gid
             ),
         ),
