@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use handshake_watch::lab::client::{self, GREETING};
-use handshake_watch::lab::scenario::{Origin, Scenario, Stage};
+use handshake_watch::lab::scenario::Scenario;
 use handshake_watch::lab::server::Server;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
@@ -132,13 +132,7 @@ pub(crate) const TAKES: &[Take] = &[
 /// A teaching scenario, as `demo` plays it.
 fn scenario(name: &str) -> Played {
     let scenario = Scenario::named(name).ok_or("no such scenario")?;
-    let Origin::Sockets(play) = scenario.origin else {
-        return Err("a scenario without sockets".into());
-    };
-    play(&Stage {
-        port: PORT,
-        listener: Arc::new(|_| ()),
-    })?;
+    scenario.play(&scenario.prepare(PORT, Arc::new(|_| ()))?)?;
     Ok(())
 }
 

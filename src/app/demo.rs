@@ -200,7 +200,6 @@ impl Performance<'_> {
             sockets: place.sockets(self.port),
             network_admin: scenario.network.keeps_rights,
             capture: source.descriptor(),
-            ..Needs::default()
         };
         sandbox::enter(self.sandboxed, &needs)?;
         source.stop_after(TIME_LIMIT);
