@@ -202,9 +202,9 @@ impl Scenario {
     pub fn play(&self, stage: &Stage) -> Result<(), LabError> {
         match self.origin {
             Origin::Sockets(play) => play(stage),
-            Origin::Wire(play, plan) => {
+            Origin::Wire(play, crossing) => {
                 let tun = stage.equipment.tun.as_ref();
-                let wire = Wire::start(tun.ok_or(LabError::NoWire)?, plan)?;
+                let wire = Wire::start(tun.ok_or(LabError::NoWire)?, crossing)?;
                 let result = play(stage);
                 wire.stop();
                 result

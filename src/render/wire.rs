@@ -188,7 +188,7 @@ impl Drawing {
     /// `                ╲── 4 ────────▶`
     fn arrives_right(&mut self, event: &WireEvent) {
         let (ink, rule) = self.stroke(event, Side::Client);
-        let head = self.head_of(event, self.glyphs.to_right);
+        let head = head_of(event, self.glyphs.to_right);
         let tags = self.tags(event);
         let number = format!(" {} ", event.packet);
         let half = self.lane * 2 / 5;
@@ -213,7 +213,7 @@ impl Drawing {
     /// `◀──────── 9 ──╱ DUP-ACK #1`
     fn arrives_left(&mut self, event: &WireEvent) {
         let (ink, rule) = self.stroke(event, Side::Server);
-        let head = self.head_of(event, self.glyphs.to_left);
+        let head = head_of(event, self.glyphs.to_left);
         let number = format!(" {} ", event.packet);
         let half = self.lane * 2 / 5;
         let rules = half.saturating_sub(3 + number.len() + width(&head)).max(1);
@@ -239,11 +239,6 @@ impl Drawing {
             Stroke::Heavy => (ink, self.glyphs.heavy),
             Stroke::Plain | Stroke::Repeat | Stroke::Lost => (ink, self.glyphs.rule),
         }
-    }
-
-    /// A repeated segment has a triple head.
-    fn head_of(&self, event: &WireEvent, glyph: &'static str) -> String {
-        glyph.repeat(if event.line == Stroke::Repeat { 3 } else { 1 })
     }
 
     /// How a lost packet ends: in mid-air, and with a word.
@@ -293,6 +288,11 @@ impl Drawing {
         }
         Ok(())
     }
+}
+
+/// A repeated segment has a triple head.
+fn head_of(event: &WireEvent, glyph: &'static str) -> String {
+    glyph.repeat(if event.line == Stroke::Repeat { 3 } else { 1 })
 }
 
 /// One decimal, as `90.1`.

@@ -106,7 +106,7 @@ fn slow_reader(stage: &Stage) -> Result<(), LabError> {
     client.connect(PATIENCE)?;
     let mut server = door.accept()?;
     // The kernel keeps what the window does not let out yet.
-    client.send(&[b'.'; ALL])?;
+    client.send(&vec![b'.'; ALL])?;
     let mut left = ALL;
     while left > 0 {
         pause(10);
