@@ -113,6 +113,36 @@ fn ascii_says_the_same() {
 }
 
 #[test]
+fn rows_close_together_have_different_times() {
+    let afters = [0, 999, 1_234_000, 43_840_000, 1_015_400_000, 1_015_420_000];
+    let afters = afters.into_iter().chain([12_345_600_000, 123_456_000_000]);
+    let mut before = Span::ZERO;
+    let steps = afters.zip(1..).map(|(nanos, frame)| {
+        let mut step = bulk(frame);
+        step.after = Span::from_nanos(nanos);
+        step.delta = step.after - before;
+        before = step.after;
+        step
+    });
+    let story = story(steps.collect());
+    let times = |columns: usize| -> Vec<String> {
+        let style = Style {
+            fold: false,
+            ..at(columns)
+        };
+        let text = drawn(&story, &style);
+        let rows = text.lines().filter(|line| line.contains('◀'));
+        rows.map(|row| row.chars().skip(2).take(8).collect::<String>())
+            .map(|time| time.trim().to_owned())
+            .collect()
+    };
+    let narrow = "0 µs, 1 µs, 1.23 ms, 43.8 ms, 1.015 s, +20 µs, 12.35 s, 123.5 s";
+    assert_eq!(times(80).join(", "), narrow);
+    // A wide ladder has a column for what lies between two packets.
+    assert_eq!(times(100).join(", "), narrow.replace("+20 µs", "1.015 s"));
+}
+
+#[test]
 fn sixty_columns_keep_labels_and_states() {
     let text = drawn(&plain_exchange(), &at(60));
     for line in [

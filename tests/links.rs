@@ -181,9 +181,20 @@ impl Files {
     /// Checks that the program says the same about these bytes.
     fn hold(&self, bytes: &[u8], expected: &Told, what: &str) {
         let found = self.told(bytes);
-        assert_eq!(found.ladder, expected.ladder, "{what}");
+        assert_eq!(rows(&found.ladder), rows(&expected.ladder), "{what}");
         assert_eq!(found.json, expected.json, "{what}");
     }
+}
+
+/// A ladder without its title, which names the interface where the format does.
+fn rows(ladder: &str) -> Vec<&str> {
+    let mut lines = ladder.lines();
+    let title = lines.next();
+    assert!(
+        title.is_some_and(|title| title.starts_with("#1  ")),
+        "{title:?}"
+    );
+    lines.collect()
 }
 
 /// The same packets at times that microseconds can tell.

@@ -72,6 +72,9 @@ impl From<ReadError> for Failure {
                 "pcap, pcapng, .gz and .zst are understood; others can be converted: editcap -F pcapng IN OUT.pcapng"
                     .to_owned(),
             ),
+            ReadError::Open { error, .. } if error.kind() == io::ErrorKind::NotFound => {
+                Some("ls -d *.pcap*    # the captures in this folder".to_owned())
+            }
             ReadError::Open { .. }
             | ReadError::Truncated { .. }
             | ReadError::Damaged { .. }

@@ -19,6 +19,7 @@ use super::twins::{Joined, Twins};
 use super::wire;
 use crate::capture::{FilterSet, Interface, Saver, Source, Unread};
 use crate::cli::ReplayCommand;
+use crate::explain::Totals;
 use crate::privilege::Needs;
 use crate::track::{ConnectionId, Limits, Tracker};
 
@@ -71,7 +72,13 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     reader.keep_frames = command.output.payload;
     let mut code = ExitCode::Fine;
     match pipeline::run(reader, tracker(command), &mut selected, THREADS) {
-        Ok(outcome) => code = code.or(judge(command, outcome)),
+        Ok(outcome) => {
+            let nothing = selected.inner.inner.second.second.frames.is_empty();
+            if partly && nothing {
+                say_what_there_is(&outcome.totals);
+            }
+            code = code.or(judge(command, outcome));
+        }
         Err(error) => match Failure::output(&error) {
             Some(failure) => return Err(failure),
             // Whoever read the output has enough; expectations about the rest cannot be judged.
@@ -280,6 +287,19 @@ pub(super) fn tracker(command: &ReplayCommand) -> Tracker {
         server_ports: command.ports.clone(),
         ..Limits::default()
     })
+}
+
+/// Nothing was selected, and an empty screen would not say why.
+fn say_what_there_is(totals: &Totals) {
+    let connections = totals.connections;
+    match totals.period {
+        Some((first, last)) => say::note(format_args!(
+            "nothing is selected: the capture has {connections} connections, its packets are from {} to {} UTC",
+            first.utc(),
+            last.utc()
+        )),
+        None => say::note("nothing is selected: the capture has no packets"),
+    }
 }
 
 /// What is to be said about a finished run, and its exit code.

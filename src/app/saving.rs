@@ -28,6 +28,10 @@ impl FrameSet {
         self.bits[word] |= 1 << bit;
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bits.is_empty()
+    }
+
     fn contains(&self, frame: u64) -> bool {
         let word = self.bits.get(frame as usize / 64);
         word.is_some_and(|word| word & (1 << (frame % 64)) != 0)

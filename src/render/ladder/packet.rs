@@ -89,7 +89,8 @@ impl LadderWriter {
         let end = self.layout.time_end();
         self.exact(step.after);
         let now = (step.connection, self.text.clone());
-        if self.layout.delta == 0 && self.last_after.as_ref() == Some(&now) {
+        let later = step.delta > Span::ZERO && self.layout.delta == 0;
+        if later && self.last_after.as_ref() == Some(&now) {
             self.text.clear();
             // Writing to a string cannot fail.
             let _ = write!(self.text, "+{}", step.delta);
