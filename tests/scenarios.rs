@@ -128,6 +128,19 @@ fn a_lost_syn_does_not_move_the_server() {
 }
 
 #[test]
+fn where_syns_cross_each_end_sends_its_own() {
+    let drawn = run(&["replay", &recording("simultaneous-open"), "--width", "80"]);
+    let drawn = String::from_utf8_lossy(&drawn.stdout);
+    for state in ["SYN-SENT", "SYN-RECEIVED", "ESTABLISHED"] {
+        assert_eq!(
+            drawn.matches(state).count(),
+            2,
+            "{state} at both ends:\n{drawn}"
+        );
+    }
+}
+
+#[test]
 fn one_side_of_a_wire_can_be_drawn_alone() {
     let file = recording("lost-data");
     for (view, server) in [("client", "10.17.12.2:1712"), ("server", "10.17.12.1:1712")] {

@@ -68,7 +68,7 @@ pub struct View<'a> {
     pub segments: Vec<(&'a Segment, &'a Change)>,
 }
 
-/// Tells what happened on a wire. `sent_as` gives the frame in which an arriving frame was sent.
+/// Tells what happened on a wire. `sent_as` gives the frame that holds the same packet at the other end.
 pub fn wire_story(
     client: &View<'_>,
     server: &View<'_>,
@@ -85,16 +85,19 @@ pub fn wire_story(
         let told = story(view.connection, None, segments, wording);
         let mut known = Known::default();
         for (step, (segment, change)) in told.steps.iter().zip(&view.segments) {
-            let sends = sender(change.direction) == side;
+            // What was sent elsewhere before arrives here. Where SYNs cross each end is the client in its own eyes, so the
+            // roles do not tell.
+            let sent = sent_as(step.frame).filter(|sent| *sent < step.frame);
+            let sends = sent.is_none();
             known.learn(segment, change, sends);
-            let packet = if sends {
-                step.frame
-            } else {
-                sent_as(step.frame).unwrap_or(step.frame)
-            };
-            let mut event = event(step, change, side, sends, packet);
+            let mut event = event(step, change, side, sends, sent.unwrap_or(step.frame));
             event.after = step.time - start;
-            let state = match side {
+            let own = match (sender(change.direction), sends) {
+                (sender, true) => sender,
+                (Side::Client, false) => Side::Server,
+                (Side::Server, false) => Side::Client,
+            };
+            let state = match own {
                 Side::Client => step.client,
                 Side::Server => step.server,
             };
@@ -190,7 +193,10 @@ impl Known {
             .wrapping_add(segment.len)
             .wrapping_add(control.count_ones());
         if sends {
-            self.sent = later(self.sent, change.seq.wrapping_add(segment.len));
+            // Numbers of a SYN or FIN are no bytes.
+            if segment.len > 0 {
+                self.sent = later(self.sent, change.seq.wrapping_add(segment.len));
+            }
             return;
         }
         if segment.flags.contains(Flags::ACK) {
