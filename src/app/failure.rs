@@ -5,6 +5,7 @@ use std::io;
 
 use super::exit::ExitCode;
 use crate::capture::ReadError;
+use crate::render::escape;
 
 /// A failure that ends a command.
 #[derive(Debug)]
@@ -18,11 +19,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A failure without a hint.
+    /// A failure without a hint. The message is one line, whatever is in the names that it repeats.
     pub(crate) fn new(code: ExitCode, message: impl fmt::Display) -> Self {
         Self {
             code,
-            message: message.to_string(),
+            message: escape::terminal(&message.to_string()).into_owned(),
             hint: None,
         }
     }
@@ -62,7 +63,7 @@ impl From<ReadError> for Failure {
         let hint = match &error {
             ReadError::Directory { path } => Some(format!(
                 "name a file in it: handshake-watch replay {}/FILE.pcap",
-                path.display()
+                escape::terminal(&path.to_string_lossy())
             )),
             ReadError::Empty => Some(
                 "was the capturing program stopped before it wrote anything? tcpdump -U writes each packet at once"

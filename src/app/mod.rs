@@ -38,11 +38,18 @@ use crate::cli::{self, Command};
 
 /// Understands the command line, does what it says, and tells people what went wrong.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let harmless = words.iter().all(|word| say::is_harmless(word));
     let command = match cli::parse(words) {
         Ok(command) => command,
         Err(error) => {
             // Help goes to standard output, wrong usage to standard error; when that is closed nobody is left to be told.
-            let _ = error.print();
+            // What was typed is repeated there, and may be the name of a file that somebody else gave it.
+            if harmless {
+                let _ = error.print();
+            } else {
+                say::problem(error.render());
+            }
             return if error.use_stderr() {
                 ExitCode::Usage
             } else {

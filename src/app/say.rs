@@ -1,7 +1,10 @@
 //! Messages to people, on standard error: results go to standard output and nowhere else.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+
+use crate::render::escape;
 
 /// What went wrong. Its first line is prose; those below may be commands, which nobody could copy if they were broken.
 pub(crate) fn problem(message: impl fmt::Display) {
@@ -22,9 +25,17 @@ pub(crate) fn interrupted() {
     }
 }
 
+/// Whether a word that was typed can be repeated as it is.
+pub(crate) fn is_harmless(word: &OsStr) -> bool {
+    word.to_str()
+        .is_some_and(|word| escape::terminal(word) == word)
+}
+
+/// Writes lines in which nothing acts but their ends.
 fn write(text: &str) {
+    let lines: Vec<_> = text.split('\n').map(escape::terminal).collect();
     // Nobody is left to be told that standard error is closed.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(lines.join("\n").as_bytes());
 }
 
 /// Columns of the terminal; no limit where there is none, for programs that read lines.

@@ -36,6 +36,7 @@ use handshake_watch::track::{LabelRules, Limits};
 use chance::Chance;
 use drive::{Manner, Outputs, drive};
 use mutate::{HOSTILE, NO_TEXT, block, interface_block, mutate};
+use page::Promise;
 
 /// How long the seeded runs take when nobody asks for more.
 const SECONDS: u64 = 5;
@@ -132,6 +133,51 @@ fn an_escape_character_is_shown_and_not_sent() {
         let ladders = String::from_utf8(outputs.ladders).expect("UTF-8");
         assert!(ladders.contains("\\x1b"), "{ladders}");
         assert!(!outputs.plain.contains(&0x1b));
+    }
+}
+
+/// A capture from an archive brings its own name with it.
+#[test]
+#[cfg(unix)]
+fn the_name_of_a_file_reaches_no_page() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let capture = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/handshake.pcapng"));
+    let capture = capture.expect("a sample");
+    for text in HOSTILE.iter().map(|text| text.as_bytes()).chain(NO_TEXT) {
+        let name: Vec<u8> = text
+            .iter()
+            .copied()
+            .filter(|b| !b"/\0".contains(b))
+            .collect();
+        let path = folder.path().join(std::ffi::OsStr::from_bytes(&name));
+        let missing = path.join("x");
+        fs::write(&path, &capture[..capture.len() - 9]).expect("a name that the system takes");
+        for arguments in [
+            vec![path.as_os_str(), "--format".as_ref(), "summary".as_ref()],
+            vec![path.as_os_str(), "--output".as_ref(), path.as_os_str()],
+            vec![missing.as_os_str()],
+            vec![path.as_os_str(), path.as_os_str()],
+            vec![path.as_os_str(), "--format".as_ref(), path.as_os_str()],
+        ] {
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+                .arg("replay")
+                .args(arguments)
+                .env("LANG", "C.UTF-8")
+                // Else what is left of a hostile word is removed on its way into a pipe, but not on its way to a terminal.
+                .env("CLICOLOR_FORCE", "1")
+                .output()
+                .expect("the program runs");
+            let calm = Promise {
+                color: true,
+                ascii: false,
+                width: None,
+            };
+            page::check(&output.stdout, calm, "standard output");
+            page::check(&output.stderr, calm, "standard error");
+        }
+        fs::remove_file(&path).expect("our own file");
     }
 }
 

@@ -69,7 +69,7 @@ fn without_colors(line: &str) -> String {
         let sequence = &rest[at + 2..];
         let end = sequence.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
         if let Some(after) = end.strip_prefix('m') {
-            rest = after
+            rest = after;
         } else {
             plain.push('\u{1b}');
             rest = sequence;

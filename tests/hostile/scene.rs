@@ -111,6 +111,10 @@ impl Scene {
         if chance.below(8) != 7 {
             self.next[from] = seq.wrapping_add(len).wrapping_add(controls);
         }
+        #[allow(
+            clippy::needless_update,
+            reason = "a fact that is added to segments is as it is in a plain one"
+        )]
         let segment = Segment {
             frame,
             time: self.time(chance),

@@ -41,33 +41,32 @@ impl Capture {
 
     pub(super) fn checks(&self) -> Vec<Check> {
         let mut checks = vec![self.permission(), self.list(), self.loopback()];
-        match &self.opened {
-            Ok(interface) => {
-                let link = interface.link.name().map_or_else(
-                    || format!("link type {} is not understood", interface.link.0),
-                    |name| format!("the loopback interface gives {name} frames"),
-                );
-                let check = match interface.link.name() {
-                    Some(_) => Check::works("link_type", READING, link),
-                    None => Check::absent("link_type", READING, link),
-                };
-                checks.push(check);
-                let digits = interface.digits;
-                let precision = match digits {
-                    9 => "in nanoseconds".to_owned(),
-                    6 => "in microseconds, which is coarse for loopback".to_owned(),
-                    other => format!("with {other} digits after the second"),
-                };
-                checks.push(Check::works("time_stamps", TIMING, precision));
-                #[cfg(target_os = "linux")]
-                checks.extend(interface.name.as_deref().and_then(super::kernel::offload));
-            }
-            Err(_) => {
-                let unknown = "known once a capture can be opened";
-                checks.push(Check::absent("link_type", READING, unknown));
-                checks.push(Check::absent("time_stamps", TIMING, unknown));
-            }
-        }
+        let Ok(interface) = &self.opened else {
+            let unknown = "known once a capture can be opened";
+            checks.push(Check::absent("link_type", READING, unknown));
+            checks.push(Check::absent("time_stamps", TIMING, unknown));
+            return checks;
+        };
+        checks.push(match interface.link.name() {
+            Some(name) => Check::works(
+                "link_type",
+                READING,
+                format!("the loopback interface gives {name} frames"),
+            ),
+            None => Check::absent(
+                "link_type",
+                READING,
+                format!("link type {} is not understood", interface.link.0),
+            ),
+        });
+        let precision = match interface.digits {
+            9 => "in nanoseconds".to_owned(),
+            6 => "in microseconds, which is coarse for loopback".to_owned(),
+            other => format!("with {other} digits after the second"),
+        };
+        checks.push(Check::works("time_stamps", TIMING, precision));
+        #[cfg(target_os = "linux")]
+        checks.extend(interface.name.as_deref().and_then(super::kernel::offload));
         checks
     }
 
