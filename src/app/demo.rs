@@ -128,9 +128,10 @@ impl Place {
     }
 
     /// In a private network there is no other traffic, and a scenario may use several ports.
-    fn filter(&self, port: u16) -> String {
+    fn filter(&self, scenario: &Scenario, port: u16) -> String {
         match self {
             Self::Host => format!("tcp port {port}"),
+            _ if scenario.on_wire() => "ip and tcp".to_owned(),
             _ => "tcp".to_owned(),
         }
     }
@@ -193,7 +194,7 @@ impl Performance<'_> {
         let scenario = self.scenario;
         let mut source = live::open(&Settings {
             interface: scenario.on_wire().then(|| WIRE_DEVICE.to_owned()),
-            filter: Some(place.filter(self.port)),
+            filter: Some(place.filter(scenario, self.port)),
             ..Settings::default()
         })?;
         let needs = Needs {

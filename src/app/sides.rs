@@ -9,6 +9,10 @@ use crate::lab::network::is_client_side;
 /// The interfaces' names, in the order of their numbers.
 pub(crate) const SIDES: [&str; 2] = ["client side", "server side"];
 
+/// What the frames begin with. A wire carries nothing but IPv4, and libpcap does not read a file with two interfaces of the
+/// general type for raw IP, whose number in files is not the one that libpcap uses itself.
+const LINK: LinkType = LinkType::IPV4;
+
 /// A source with two interfaces.
 pub(crate) struct Sides<S> {
     source: S,
@@ -28,6 +32,7 @@ impl<S: Source> Sides<S> {
         });
         let interfaces = SIDES.map(|name| Interface {
             name: Some(name.to_owned()),
+            link: LINK,
             ..device.clone()
         });
         Self {
@@ -46,6 +51,7 @@ impl<S: Source> Source for Sides<S> {
     fn next_with_interfaces(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
         let next = match self.source.next()? {
             Next::Frame(frame) => Next::Frame(Frame {
+                link: LINK,
                 interface: u16::from(!is_client_side(frame.data, self.port)),
                 ..frame
             }),
