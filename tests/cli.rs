@@ -85,6 +85,19 @@ fn wrong_usage_ends_with_2_and_prints_no_result() {
 }
 
 #[test]
+fn an_empty_selection_says_what_there_is() {
+    let capture = sample("handshake");
+    let outcome = run(&["replay", &capture, "--from", "9"]);
+    outcome
+        .ends_with(0)
+        .says("nothing is selected: the capture has 8 packets");
+    assert_eq!(outcome.stdout, "");
+    run(&["replay", &capture, "--from", "8"])
+        .ends_with(0)
+        .says("");
+}
+
+#[test]
 fn what_is_no_capture_ends_with_3_and_prints_no_result() {
     let folder = Folder::new();
     for (path, part) in [

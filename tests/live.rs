@@ -108,6 +108,28 @@ fn assert_closed(objects: &[Value]) {
 }
 
 #[test]
+fn what_the_built_in_server_reads_is_told_to_people_and_not_to_programs() {
+    if !possible() {
+        return;
+    }
+    let message = "says \"Good \\x1bday\"";
+    for (format, told) in [("timeline", true), ("json", false)] {
+        let output = run(&[
+            "live",
+            "--private",
+            "--once",
+            "--message",
+            "Good \u{1b}day",
+            "--format",
+            format,
+        ]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(errors.contains(message), told, "{format}: {errors}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains(message));
+    }
+}
+
+#[test]
 fn live_in_a_private_network_shows_the_whole_exchange() {
     if !possible() {
         return;

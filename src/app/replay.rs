@@ -291,10 +291,10 @@ pub(super) fn tracker(command: &ReplayCommand) -> Tracker {
 
 /// Nothing was selected, and an empty screen would not say why.
 fn say_what_there_is(totals: &Totals) {
-    let connections = totals.connections;
     match totals.period {
         Some((first, last)) => say::note(format_args!(
-            "nothing is selected: the capture has {connections} connections, its packets are from {} to {} UTC",
+            "nothing is selected: the capture has {} packets, from {} to {} UTC",
+            totals.frames,
             first.utc(),
             last.utc()
         )),
