@@ -17,6 +17,9 @@ use crate::lab::client::{self, Ending, Errand, Outcome};
 use crate::lab::server::{Listening, Report, Server};
 use crate::privilege;
 
+/// What people are told when the exchange is over and the watch is not.
+const WATCHING_ON: &str = "watching on; Ctrl-C ends";
+
 /// What is to be exchanged.
 pub(crate) struct Exchange {
     /// The port, for the messages.
@@ -82,9 +85,9 @@ impl Exchange {
         }
         // Nobody listens any more when the watch has ended meanwhile.
         let _ = match &result {
-            Err(failure) => self.words.send(failure.to_string()),
+            Err(failure) => self.words.send(format!("{failure}\n{WATCHING_ON}")),
             Ok(()) if own => self.words.send(free_again(self.port)),
-            Ok(()) => self.words.send("watching on; Ctrl-C ends".to_owned()),
+            Ok(()) => self.words.send(WATCHING_ON.to_owned()),
         };
         result
     }
