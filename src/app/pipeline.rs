@@ -168,16 +168,14 @@ struct Counts {
     period: Option<(Timestamp, Timestamp)>,
 }
 
-/// What a batch holds for one frame.
-enum Item {
-    Segment(Segment),
-    IcmpError(IcmpError),
-}
-
-/// A batch of decoded frames on its way to the tracker.
+/// A batch of decoded frames on its way to the tracker. Its room is used again and again.
 #[derive(Default)]
 struct Batch {
-    items: Vec<Item>,
+    /// Places for segments; the first `filled` are taken.
+    places: Vec<Segment>,
+    filled: usize,
+    /// ICMP errors, and before which of the segments they came.
+    errors: Vec<(usize, IcmpError)>,
     /// The frames' bytes, one after the other, when they are kept.
     bytes: Vec<u8>,
     /// Where each segment's frame ends in `bytes`, and what else is needed to make it a [`Frame`] again.
@@ -226,7 +224,7 @@ impl Reader {
     /// Fills `batch` until it is full, the source pauses, or it ends.
     fn fill(&mut self, batch: &mut Batch) -> Status {
         batch.clear();
-        while batch.items.len() < BATCH {
+        while !batch.is_full() {
             if self.limit == Some(self.counts.segments) {
                 return self.end(None);
             }
@@ -247,21 +245,24 @@ impl Reader {
                 Some((first, last)) => (first.min(frame.time), last.max(frame.time)),
                 None => (frame.time, frame.time),
             });
-            let decoded = match decode::frame(&frame) {
-                Decoded::Fragment(fragment) => whole(&mut self.reassembler, &fragment, &frame),
+            let place = batch.place();
+            let decoded = match decode::frame_into(&frame, place) {
+                Decoded::Fragment(fragment) => {
+                    whole(&mut self.reassembler, &fragment, &frame, place)
+                }
                 decoded => decoded,
             };
             match decoded {
-                Decoded::Segment(segment) => {
+                Decoded::Segment(()) => {
                     self.counts.segments += 1;
+                    batch.filled += 1;
                     if self.keep_frames {
                         batch.keep(&frame);
                     }
-                    batch.items.push(Item::Segment(segment));
                 }
                 Decoded::IcmpError(error) => {
                     self.counts.skipped[Skip::IcmpError as usize] += 1;
-                    batch.items.push(Item::IcmpError(error));
+                    batch.errors.push((batch.filled, error));
                 }
                 Decoded::Fragment(_) => self.counts.skipped[Skip::Fragment as usize] += 1,
                 Decoded::Skipped(reason) => self.counts.skipped[reason as usize] += 1,
@@ -281,11 +282,13 @@ impl Reader {
 }
 
 /// What a fragment makes whole, or that it waits for others.
+#[cold]
 fn whole<'a>(
     reassembler: &mut Reassembler,
     fragment: &Fragment<'_>,
     frame: &Frame<'_>,
-) -> Decoded<'a> {
+    place: &mut Segment,
+) -> Decoded<'a, ()> {
     let Some(datagram) = reassembler.push(fragment, frame) else {
         return Decoded::Skipped(Skip::Fragment);
     };
@@ -295,10 +298,10 @@ fn whole<'a>(
         original_len: datagram.bytes.len() as u32,
         ..*frame
     };
-    match decode::datagram(&whole) {
-        Decoded::Segment(mut segment) => {
-            segment.ip.tunnelled |= datagram.tunnelled;
-            Decoded::Segment(segment)
+    match decode::datagram_into(&whole, place) {
+        Decoded::Segment(()) => {
+            place.ip.tunnelled |= datagram.tunnelled;
+            Decoded::Segment(())
         }
         Decoded::IcmpError(error) => Decoded::IcmpError(error),
         Decoded::Fragment(_) => Decoded::Skipped(Skip::Fragment),
@@ -308,9 +311,27 @@ fn whole<'a>(
 
 impl Batch {
     fn clear(&mut self) {
-        self.items.clear();
+        self.filled = 0;
+        self.errors.clear();
         self.bytes.clear();
         self.frames.clear();
+    }
+
+    fn is_full(&self) -> bool {
+        self.filled >= BATCH || self.errors.len() >= BATCH
+    }
+
+    /// Where the next segment is to be written.
+    #[inline]
+    fn place(&mut self) -> &mut Segment {
+        if self.filled == self.places.len() {
+            self.places.push(Segment::default());
+        }
+        &mut self.places[self.filled]
+    }
+
+    fn segments(&self) -> &[Segment] {
+        &self.places[..self.filled]
     }
 
     fn keep(&mut self, frame: &Frame<'_>) {
@@ -446,20 +467,15 @@ impl Analysis<'_> {
 
     /// Tracks a batch; the outcome when it was the last.
     fn batch(&mut self, batch: &Batch, status: Status) -> io::Result<Option<Outcome>> {
-        let mut segments = 0;
-        for item in &batch.items {
-            match item {
-                Item::Segment(segment) => {
-                    self.segment(segment, batch.frame(segments, segment))?;
-                    segments += 1;
-                }
-                Item::IcmpError(error) => {
-                    if let Some(slot) = self.tracker.icmp_error(error) {
-                        let connection = self.tracker.connection(slot);
-                        self.sink.icmp_error(error, connection)?;
-                    }
-                }
+        let mut errors = batch.errors.iter().peekable();
+        for (index, segment) in batch.segments().iter().enumerate() {
+            while let Some((_, error)) = errors.next_if(|(before, _)| *before == index) {
+                self.icmp_error(error)?;
             }
+            self.segment(segment, batch.frame(index, segment))?;
+        }
+        for (_, error) in errors {
+            self.icmp_error(error)?;
         }
         let (counts, unreadable) = match status {
             Status::End(counts, unreadable) => (counts, unreadable),
@@ -471,6 +487,13 @@ impl Analysis<'_> {
             Status::Full(_) => return Ok(None),
         };
         self.end(&counts, unreadable).map(Some)
+    }
+
+    fn icmp_error(&mut self, error: &IcmpError) -> io::Result<()> {
+        match self.tracker.icmp_error(error) {
+            Some(slot) => self.sink.icmp_error(error, self.tracker.connection(slot)),
+            None => Ok(()),
+        }
     }
 
     fn segment(&mut self, segment: &Segment, frame: Option<Frame<'_>>) -> io::Result<()> {

@@ -26,11 +26,18 @@ use crate::tcp::{IcmpError, RawHeader, Segment};
 
 /// Decodes one frame.
 #[must_use]
-#[inline]
 pub fn frame<'a>(frame: &Frame<'a>) -> Decoded<'a> {
+    let mut place = Segment::default();
+    frame_into(frame, &mut place).with(place)
+}
+
+/// Decodes one frame. If it holds a segment then that is written into `place`, which saves copying it.
+#[inline]
+pub fn frame_into<'a>(frame: &Frame<'a>, place: &mut Segment) -> Decoded<'a, ()> {
     match fast::packet(frame) {
-        Some((envelope, part)) => segment::segment(frame, &envelope, part),
-        None => walk::walk(frame, walk::Fragments::Return),
+        Some((envelope, part)) => segment::segment(frame, &envelope, part, place)
+            .map_or_else(Decoded::Skipped, Decoded::Segment),
+        None => walk::walk(frame, walk::Fragments::Return, place),
     }
 }
 
@@ -39,7 +46,13 @@ pub fn frame<'a>(frame: &Frame<'a>) -> Decoded<'a> {
 /// tunnel's) is counted, not returned.
 #[must_use]
 pub fn datagram<'a>(frame: &Frame<'a>) -> Decoded<'a> {
-    walk::walk(frame, walk::Fragments::Skip)
+    let mut place = Segment::default();
+    datagram_into(frame, &mut place).with(place)
+}
+
+/// [`datagram`] as [`frame_into`] does it.
+pub fn datagram_into<'a>(frame: &Frame<'a>, place: &mut Segment) -> Decoded<'a, ()> {
+    walk::walk(frame, walk::Fragments::Skip, place)
 }
 
 /// The captured payload bytes of a frame that holds a TCP segment; a segment itself carries only the first few.
@@ -54,17 +67,29 @@ pub fn header<'a>(frame: &Frame<'a>) -> Option<RawHeader<'a>> {
     walk::header(frame)
 }
 
-/// What one frame held.
+/// What one frame held. `S` is nothing where the segment itself was written elsewhere.
 #[derive(Clone, Debug)]
-pub enum Decoded<'a> {
+#[must_use]
+pub enum Decoded<'a, S = Segment> {
     /// A TCP segment; under tunnels the innermost one.
-    Segment(Segment),
+    Segment(S),
     /// A fragment of an IP datagram that may hold TCP.
     Fragment(Fragment<'a>),
     /// An ICMP error that quotes a TCP header.
     IcmpError(IcmpError),
     /// Nothing for us, and why.
     Skipped(Skip),
+}
+
+impl<'a> Decoded<'a, ()> {
+    fn with(self, segment: Segment) -> Decoded<'a> {
+        match self {
+            Self::Segment(()) => Decoded::Segment(segment),
+            Self::Fragment(fragment) => Decoded::Fragment(fragment),
+            Self::IcmpError(error) => Decoded::IcmpError(error),
+            Self::Skipped(reason) => Decoded::Skipped(reason),
+        }
+    }
 }
 
 /// An IP fragment, borrowed from its frame.

@@ -11,10 +11,16 @@ const NO_OPERATION: u8 = 1;
 /// The magic number that marks an experimental option (RFC 6994) as Fast Open (RFC 7413 section 4.1.1).
 const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
 
-/// Parses the captured option bytes. `area` is the length of the whole option area on the wire; fewer captured bytes
-/// mean that the snaplen cut it.
-pub(super) fn parse(bytes: &[u8], area: usize) -> Options {
-    let mut options = Options::default();
+/// Parses the captured option bytes into `options`, of which nothing remains as it was. `area` is the length of the whole
+/// option area on the wire; fewer captured bytes mean that the snaplen cut it.
+#[inline]
+pub(super) fn parse(bytes: &[u8], area: usize, options: &mut Options) {
+    // The room for SACK blocks need not be cleared, so that this is cheaper than a default value.
+    options.sack.clear();
+    options.mss = None;
+    options.window_scale = None;
+    options.fast_open = None;
+    options.mptcp_subtype = None;
     // Nearly every segment of a connection that uses timestamps has just these twelve bytes (RFC 7323 appendix A).
     if let [NO_OPERATION, NO_OPERATION, 8, 10, value @ ..] = bytes
         && let Ok(value) = value.try_into()
@@ -22,8 +28,17 @@ pub(super) fn parse(bytes: &[u8], area: usize) -> Options {
     {
         options.seen = OptionsSeen::TIMESTAMPS;
         options.timestamps = Some(two_words(value));
-        return options;
+        return;
     }
+    options.timestamps = None;
+    options.seen = OptionsSeen::empty();
+    if area > 0 {
+        parse_any(bytes, area, options);
+    }
+}
+
+/// Parses options in any order into empty ones.
+fn parse_any(bytes: &[u8], area: usize, options: &mut Options) {
     if bytes.len() < area {
         options.seen |= OptionsSeen::CUT;
     }
@@ -53,11 +68,10 @@ pub(super) fn parse(bytes: &[u8], area: usize) -> Options {
         let Some((option, next)) = rest.split_at_checked(len) else {
             break;
         };
-        let seen = read(kind, &option[2..], &mut options);
+        let seen = read(kind, &option[2..], options);
         options.seen |= seen.unwrap_or(OptionsSeen::MALFORMED);
         rest = next;
     }
-    options
 }
 
 /// Reads one option's value; `None` when its length does not fit its kind.
@@ -140,8 +154,14 @@ fn sack(value: &[u8], options: &mut Options) -> Option<()> {
 mod tests {
     use super::*;
 
+    fn parsed(bytes: &[u8], area: usize) -> Options {
+        let mut options = Options::default();
+        parse(bytes, area, &mut options);
+        options
+    }
+
     fn whole(bytes: &[u8]) -> Options {
-        parse(bytes, bytes.len())
+        parsed(bytes, bytes.len())
     }
 
     #[test]
@@ -239,7 +259,7 @@ mod tests {
     fn cut_by_the_capture_is_not_malformed() {
         let syn = [2, 4, 5, 0xb4, 4, 2, 1, 1];
         for captured in 0..syn.len() {
-            let options = parse(&syn[..captured], syn.len());
+            let options = parsed(&syn[..captured], syn.len());
             let mut expected = OptionsSeen::CUT;
             expected.set(OptionsSeen::MSS, captured >= 4);
             expected.set(OptionsSeen::SACK_PERMITTED, captured >= 6);

@@ -1,76 +1,87 @@
 //! TCP: the header, its options and the first payload bytes become a [`Segment`].
 
-use etherparse::TcpHeaderSlice;
-
 use super::ip::Envelope;
 use super::part::Part;
-use super::{Decoded, Skip, ftp, options};
+use super::{Skip, ftp, options};
 use crate::capture::Frame;
-use crate::tcp::{Endpoint, Flags, FourTuple, Preview, Segment, SeqNumber};
+use crate::tcp::{Endpoint, Flags, FourTuple, Segment, SeqNumber};
 
 /// Length of a TCP header without options (RFC 9293 section 3.1).
 pub(super) const FIXED_LEN: usize = 20;
 
-/// Reads the TCP header at the start of `part`, which is the payload of one IP packet. The answer is built
-/// in the place where the caller wants it: a segment is large enough for each copy to show in a profile.
+/// Reads the TCP header at the start of `part`, which is the payload of one IP packet, into `place`. A segment is large
+/// enough for each copy of it to show in a profile; so it is written, field by field, where it is wanted.
 #[inline]
-pub(super) fn segment<'a>(frame: &Frame<'a>, envelope: &Envelope, part: Part<'a>) -> Decoded<'a> {
-    let fixed: &[u8; FIXED_LEN] = match part.head(Skip::MalformedTcp) {
-        Ok(fixed) => fixed,
-        Err(reason) => return Decoded::Skipped(reason),
+pub(super) fn segment(
+    frame: &Frame<'_>,
+    envelope: &Envelope,
+    part: Part<'_>,
+    place: &mut Segment,
+) -> Result<(), Skip> {
+    let header: &[u8; FIXED_LEN] = part.head(Skip::MalformedTcp)?;
+    let word = |at: usize| {
+        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
-    let header_len = usize::from(fixed[12] >> 4) * 4;
+    let half = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+    let header_len = usize::from(header[12] >> 4) * 4;
     if header_len < FIXED_LEN || header_len > part.wire() {
-        return Decoded::Skipped(Skip::MalformedTcp);
+        return Err(Skip::MalformedTcp);
     }
     let data = part.data();
     let captured_len = header_len.min(data.len());
-    let cut = captured_len < header_len;
-    let whole;
-    let header = if cut {
-        // The slice insists on all options; the fixed part alone, with its own length in it, is a header too.
-        let mut alone = *fixed;
-        alone[12] = (FIXED_LEN as u8 / 4) << 4 | fixed[12] & 0x0f;
-        whole = alone;
-        TcpHeaderSlice::from_slice(&whole)
+    let payload = &data[captured_len..];
+    let (source_port, destination_port) = (half(0), half(2));
+    // Every field is named, so that none of the segment that was here before can remain.
+    let Segment {
+        frame: number,
+        time,
+        tuple,
+        seq,
+        ack,
+        len,
+        flags,
+        window,
+        urgent,
+        ip,
+        interface,
+        header_cut,
+        options,
+        preview,
+        announces,
+    } = place;
+    *number = frame.number;
+    *time = frame.time;
+    *tuple = FourTuple {
+        source: Endpoint {
+            address: envelope.source,
+            port: source_port,
+        },
+        destination: Endpoint {
+            address: envelope.destination,
+            port: destination_port,
+        },
+    };
+    *seq = SeqNumber(word(4));
+    *ack = SeqNumber(word(8));
+    *len = (part.wire() - header_len) as u32;
+    *flags = Flags::from_bits_truncate(half(12));
+    *window = half(14);
+    *urgent = half(18);
+    *ip = envelope.facts;
+    *interface = frame.interface;
+    *header_cut = captured_len < header_len;
+    options::parse(
+        &data[FIXED_LEN..captured_len],
+        header_len - FIXED_LEN,
+        options,
+    );
+    preview.keep(payload);
+    *announces = if source_port == ftp::CONTROL || destination_port == ftp::CONTROL {
+        ftp::announced(payload, envelope.source)
     } else {
-        TcpHeaderSlice::from_slice(data)
+        None
     };
-    let Ok(header) = header else {
-        return Decoded::Skipped(Skip::MalformedTcp);
-    };
-    Decoded::Segment(Segment {
-        frame: frame.number,
-        time: frame.time,
-        tuple: FourTuple {
-            source: Endpoint {
-                address: envelope.source,
-                port: header.source_port(),
-            },
-            destination: Endpoint {
-                address: envelope.destination,
-                port: header.destination_port(),
-            },
-        },
-        seq: SeqNumber(header.sequence_number()),
-        ack: SeqNumber(header.acknowledgment_number()),
-        len: (part.wire() - header_len) as u32,
-        flags: Flags::from_bits_truncate(u16::from_be_bytes([fixed[12], fixed[13]])),
-        window: header.window_size(),
-        urgent: header.urgent_pointer(),
-        ip: envelope.facts,
-        interface: frame.interface,
-        header_cut: cut,
-        options: options::parse(&data[FIXED_LEN..captured_len], header_len - FIXED_LEN),
-        preview: Preview::of(&data[captured_len..]),
-        announces: if header.source_port() == ftp::CONTROL
-            || header.destination_port() == ftp::CONTROL
-        {
-            ftp::announced(&data[captured_len..], envelope.source)
-        } else {
-            None
-        },
-    })
+    Ok(())
 }
 
 /// The captured bytes after the header at the start of `part`.

@@ -7,6 +7,7 @@ use super::part::Part;
 use super::{Decoded, Fragment, Skip, icmp, ip, link, segment, tunnel};
 use crate::capture::Frame;
 use crate::tcp::RawHeader;
+use crate::tcp::Segment;
 
 /// Headers inside each other before we give up. The deepest stacks in use (`QinQ`, MPLS, a pseudowire, an overlay and
 /// what it carries) have about a dozen; a crafted frame could hold thousands.
@@ -56,12 +57,17 @@ pub(super) enum Fragments {
     Skip,
 }
 
-/// Decodes a frame of any shape.
-pub(super) fn walk<'a>(frame: &Frame<'a>, fragments: Fragments) -> Decoded<'a> {
+/// Decodes a frame of any shape. A segment is written into `place`.
+pub(super) fn walk<'a>(
+    frame: &Frame<'a>,
+    fragments: Fragments,
+    place: &mut Segment,
+) -> Decoded<'a, ()> {
     let found = link::first(frame.link, Part::of_frame(frame))
         .and_then(|(layer, part)| descend(layer, part));
     match found {
-        Ok(Found::Tcp(envelope, part)) => segment::segment(frame, &envelope, part),
+        Ok(Found::Tcp(envelope, part)) => segment::segment(frame, &envelope, part, place)
+            .map_or_else(Decoded::Skipped, Decoded::Segment),
         Ok(Found::Icmp(envelope, v6, part)) => icmp::error(frame, &envelope, v6, part)
             .map_or_else(Decoded::Skipped, Decoded::IcmpError),
         Ok(Found::Fragment(fragment)) if fragments == Fragments::Return => {

@@ -128,14 +128,8 @@ pub fn csv(text: &str) -> Cow<'_, str> {
 /// and direction characters are written `\uXXXX`: the string's value is the same, and a terminal that shows the line
 /// is not steered by it.
 pub fn json(out: &mut Vec<u8>, bytes: &[u8]) {
-    let clean = |byte: &u8| is_plain_ascii(*byte) && *byte != b'"' && *byte != b'\\';
-    let first_special = bytes.iter().position(|byte| !clean(byte));
-    let Some(start) = first_special else {
-        out.extend_from_slice(bytes);
-        return;
-    };
-    out.extend_from_slice(&bytes[..start]);
-    for chunk in bytes[start..].utf8_chunks() {
+    let rest = push_harmless(out, bytes);
+    for chunk in rest.utf8_chunks() {
         for c in chunk.valid().chars() {
             push_json(out, c);
         }
@@ -143,6 +137,34 @@ pub fn json(out: &mut Vec<u8>, bytes: &[u8]) {
             out.extend_from_slice("\u{fffd}".as_bytes());
         }
     }
+}
+
+/// Appends what stands before the first character that JSON may have to escape, and gives the rest. Our own sentences
+/// are harmless to their end: ASCII, and dashes between numbers.
+fn push_harmless<'t>(out: &mut Vec<u8>, bytes: &'t [u8]) -> &'t [u8] {
+    const DASH: &[u8] = "–".as_bytes();
+    let harmless = |byte: u8| is_plain_ascii(byte) && byte != b'"' && byte != b'\\';
+    let mut end = 0;
+    loop {
+        // Sixteen at a time without a branch between them, which a compiler turns into a few instructions.
+        while let Some(chunk) = bytes[end..].first_chunk::<16>()
+            && chunk.iter().fold(true, |all, byte| all & harmless(*byte))
+        {
+            end += chunk.len();
+        }
+        let rest = &bytes[end..];
+        end += rest
+            .iter()
+            .position(|byte| !harmless(*byte))
+            .unwrap_or(rest.len());
+        if !bytes[end..].starts_with(DASH) {
+            break;
+        }
+        end += DASH.len();
+    }
+    let (harmless, rest) = bytes.split_at(end);
+    out.extend_from_slice(harmless);
+    rest
 }
 
 fn push_json(out: &mut Vec<u8>, c: char) {

@@ -3,325 +3,300 @@
 //! Millions of lines are written here, so numbers are formatted straight into one buffer that is reused, and nothing is
 //! allocated a line.
 
-use std::net::IpAddr;
+mod address;
 
 use super::escape;
-use crate::explain::{ConnectionFacts, SegmentFacts, Term, Totals};
-use crate::tcp::{Endpoint, TcpState};
+use crate::explain::{ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts};
+use crate::tcp::{Endpoint, Labels, TcpState};
 use crate::time::{Span, Timestamp};
 
 /// The number of the JSON contract; changes when a consumer could break.
 pub const SCHEMA: u32 = 1;
 
+/// Writes an object member by member: each key with its punctuation is one constant, which costs one copy.
+macro_rules! object {
+    ($line:expr, $first:literal: $write:ident($($value:expr),*)
+        $(, $name:literal: $write_next:ident($($next:expr),*))* $(,)?) => {{
+        $line.raw(concat!("{\"", $first, "\":"));
+        $line.$write($($value),*);
+        $(
+            $line.raw(concat!(",\"", $name, "\":"));
+            $line.$write_next($($next),*);
+        )*
+        $line.raw("}");
+    }};
+}
+
 /// The header line.
 pub fn header(out: &mut Vec<u8>, source: &str) {
-    let mut line = Object::begin(out, "header");
-    line.key("schema").integer(SCHEMA);
-    line.key("tool").string("handshake-watch");
-    line.key("version").string(env!("CARGO_PKG_VERSION"));
-    line.key("source").string(source);
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("header"),
+        "schema": integer(SCHEMA),
+        "tool": plain("handshake-watch"),
+        "version": plain(env!("CARGO_PKG_VERSION")),
+        "source": string(source),
+    );
     line.end();
 }
 
 /// A segment's line.
 pub fn segment(out: &mut Vec<u8>, facts: &SegmentFacts<'_>) {
     let segment = facts.segment;
-    let mut line = Object::begin(out, "segment");
-    line.key("frame").integer(segment.frame);
-    line.key("time").timestamp(segment.time);
-    line.key("connection").integer(facts.connection);
-    line.key("direction").plain(facts.direction.name());
-    line.key("src").endpoint(segment.tuple.source);
-    line.key("dst").endpoint(segment.tuple.destination);
-    line.key("flags").list(segment.flags.names(), Object::plain);
-    line.key("seq").integer(facts.seq);
-    line.key("ack").integer(facts.ack);
-    line.key("raw_seq").integer(segment.seq.0);
-    line.key("raw_ack").integer(segment.ack.0);
-    line.key("len").integer(segment.len);
-    line.key("window").integer(facts.window);
-    line.key("raw_window").integer(segment.window);
-    line.key("window_scale")
-        .optional(facts.window_scale, Object::integer);
-    line.key("labels").list(facts.labels.names(), Object::plain);
-    line.key("client_state")
-        .optional(facts.client_state, Object::state);
-    line.key("server_state")
-        .optional(facts.server_state, Object::state);
-    line.key("delivered")
-        .optional(facts.delivered, Object::boolean);
-    line.key("note").string(facts.note);
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("segment"),
+        "frame": integer(segment.frame),
+        "time": timestamp(segment.time),
+        "connection": integer(facts.connection),
+        "direction": plain(facts.direction.name()),
+        "src": endpoint(segment.tuple.source),
+        "dst": endpoint(segment.tuple.destination),
+        "flags": list(segment.flags.names(), Line::plain),
+        "seq": integer(facts.seq),
+        "ack": integer(facts.ack),
+        "raw_seq": integer(segment.seq.0),
+        "raw_ack": integer(segment.ack.0),
+        "len": integer(segment.len),
+        "window": integer(facts.window),
+        "raw_window": integer(segment.window),
+        "window_scale": optional(facts.window_scale, Line::integer),
+        "labels": labels(facts.labels),
+        "client_state": optional(facts.client_state, Line::state),
+        "server_state": optional(facts.server_state, Line::state),
+        "delivered": optional(facts.delivered, Line::boolean),
+        "note": string(facts.note),
+    );
     line.end();
 }
 
 /// A glossary term's line.
 pub fn term(out: &mut Vec<u8>, term: &Term) {
-    let mut line = Object::begin(out, "term");
-    line.key("name").string(term.name);
-    line.key("also")
-        .list(term.also.iter().copied(), Object::string);
-    line.key("meaning").string(term.meaning);
-    line.key("text").string(term.text);
-    line.key("see")
-        .list(term.see.iter().copied(), Object::string);
-    line.key("rfc")
-        .optional(Some(term.rfc).filter(|rfc| !rfc.is_empty()), Object::string);
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("term"),
+        "name": string(term.name),
+        "also": list(term.also.iter().copied(), Line::string),
+        "meaning": string(term.meaning),
+        "text": string(term.text),
+        "see": list(term.see.iter().copied(), Line::string),
+        "rfc": optional(Some(term.rfc).filter(|rfc| !rfc.is_empty()), Line::string),
+    );
     line.end();
 }
 
 /// A connection's line.
 pub fn connection(out: &mut Vec<u8>, facts: &ConnectionFacts<'_>) {
-    let mut line = Object::begin(out, "connection");
-    line.key("id").integer(facts.id);
-    line.key("client").endpoint(facts.client);
-    line.key("server").endpoint(facts.server);
-    line.key("roles").plain(facts.roles);
-    line.key("verdict").plain(facts.verdict);
-    line.key("opened").optional(facts.opened, Object::plain);
-    line.key("ended").optional(facts.ended, Object::plain);
-    line.key("closed_by")
-        .optional(facts.closed_by, Object::plain);
-    line.key("reason").string(facts.reason);
-    line.key("evidence")
-        .list(facts.evidence.iter().copied(), Object::integer);
-    line.key("trouble").list(facts.troubles, |line, trouble| {
-        line.open();
-        line.key("kind").plain(trouble.kind);
-        line.key("first_frame").integer(trouble.first_frame);
-        line.key("last_frame").integer(trouble.last_frame);
-        line.key("seconds").seconds(trouble.lasted);
-        line.close();
-    });
-    line.key("first_frame").integer(facts.first_frame);
-    line.key("last_frame").integer(facts.last_frame);
-    line.key("start").timestamp(facts.start);
-    line.key("duration").seconds(facts.duration);
-    line.key("handshake").open();
-    line.key("syn_to_synack")
-        .optional(facts.syn_to_synack, Object::seconds);
-    line.key("synack_to_ack")
-        .optional(facts.synack_to_ack, Object::seconds);
-    line.key("initial_rtt")
-        .optional(facts.initial_rtt, Object::seconds);
-    line.close();
-    line.key("longest_wait")
-        .optional(facts.longest_wait, |line, wait| {
-            line.open();
-            line.key("owed_by").optional(wait.owed_by, Object::plain);
-            line.key("seconds").seconds(wait.lasted);
-            line.key("from_frame").integer(wait.from_frame);
-            line.key("to_frame").integer(wait.to_frame);
-            line.close();
-        });
-    line.key("client_packets").integer(facts.client_packets);
-    line.key("server_packets").integer(facts.server_packets);
-    line.key("client_bytes").integer(facts.client_bytes);
-    line.key("server_bytes").integer(facts.server_bytes);
-    line.key("retransmissions").integer(facts.retransmissions);
-    line.key("conn_state").plain(facts.conn_state);
-    line.key("history").plain(facts.history);
-    line.key("originator").plain(facts.originator);
-    line.key("completeness").integer(facts.completeness);
-    line.key("client_state")
-        .optional(facts.client_state, Object::state);
-    line.key("server_state")
-        .optional(facts.server_state, Object::state);
-    line.key("vantage").optional(facts.vantage, Object::plain);
-    line.key("twin").optional(facts.twin, Object::integer);
-    line.key("evicted").boolean(facts.evicted);
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("connection"),
+        "id": integer(facts.id),
+        "client": endpoint(facts.client),
+        "server": endpoint(facts.server),
+        "roles": plain(facts.roles),
+        "verdict": plain(facts.verdict),
+        "opened": optional(facts.opened, Line::plain),
+        "ended": optional(facts.ended, Line::plain),
+        "closed_by": optional(facts.closed_by, Line::plain),
+        "reason": string(facts.reason),
+        "evidence": list(facts.evidence.iter().copied(), Line::integer),
+        "trouble": list(facts.troubles, Line::trouble),
+        "first_frame": integer(facts.first_frame),
+        "last_frame": integer(facts.last_frame),
+        "start": timestamp(facts.start),
+        "duration": seconds(facts.duration),
+        "handshake": handshake(facts),
+        "longest_wait": optional(facts.longest_wait, Line::wait),
+        "client_packets": integer(facts.client_packets),
+        "server_packets": integer(facts.server_packets),
+        "client_bytes": integer(facts.client_bytes),
+        "server_bytes": integer(facts.server_bytes),
+        "retransmissions": integer(facts.retransmissions),
+        "conn_state": plain(facts.conn_state),
+        "history": plain(facts.history),
+        "originator": plain(facts.originator),
+        "completeness": integer(facts.completeness),
+        "client_state": optional(facts.client_state, Line::state),
+        "server_state": optional(facts.server_state, Line::state),
+        "vantage": optional(facts.vantage, Line::plain),
+        "twin": optional(facts.twin, Line::integer),
+        "evicted": boolean(facts.evicted),
+    );
     line.end();
 }
 
 /// The last line.
 pub fn summary(out: &mut Vec<u8>, totals: &Totals) {
-    let mut line = Object::begin(out, "summary");
-    line.key("frames").integer(totals.frames);
-    line.key("tcp_segments").integer(totals.segments);
-    line.key("skipped").counts(&totals.skipped);
-    line.key("connections").integer(totals.connections);
-    line.key("by_verdict").counts(&totals.by_verdict);
-    line.key("evicted").integer(totals.evicted);
-    line.key("capture_dropped").integer(totals.capture_dropped);
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("summary"),
+        "frames": integer(totals.frames),
+        "tcp_segments": integer(totals.segments),
+        "skipped": counts(&totals.skipped),
+        "connections": integer(totals.connections),
+        "by_verdict": counts(&totals.by_verdict),
+        "evicted": integer(totals.evicted),
+        "capture_dropped": integer(totals.capture_dropped),
+    );
     line.end();
 }
 
-/// Writes one line's object into a buffer. A comma is due before a key or element unless a bracket was just opened.
-struct Object<'a> {
+/// One line at the end of a buffer.
+struct Line<'a> {
     out: &'a mut Vec<u8>,
-    comma: bool,
 }
 
-impl<'a> Object<'a> {
-    fn begin(out: &'a mut Vec<u8>, kind: &'static str) -> Self {
-        let mut line = Self { out, comma: false };
-        line.open();
-        line.key("type").plain(kind);
-        line
-    }
-
-    fn end(mut self) {
-        self.close();
+impl Line<'_> {
+    fn end(self) {
         self.out.push(b'\n');
     }
 
-    fn open(&mut self) {
-        self.out.push(b'{');
-        self.comma = false;
+    #[inline]
+    fn raw(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
     }
 
-    fn close(&mut self) {
-        self.out.push(b'}');
-        self.comma = true;
-    }
-
-    fn separate(&mut self) {
-        if self.comma {
-            self.out.push(b',');
-        }
-        self.comma = true;
-    }
-
-    fn key(&mut self, name: &'static str) -> &mut Self {
-        self.separate();
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-        self
-    }
-
+    #[inline]
     fn integer<I: itoa::Integer>(&mut self, value: I) {
-        self.out
-            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.raw(itoa::Buffer::new().format(value));
     }
 
     fn boolean(&mut self, value: bool) {
-        self.out
-            .extend_from_slice(if value { b"true" } else { b"false" });
+        self.raw(if value { "true" } else { "false" });
     }
 
     /// A string of our own that needs no escaping.
+    #[inline]
     fn plain(&mut self, text: &str) {
-        self.out.push(b'"');
-        self.out.extend_from_slice(text.as_bytes());
-        self.out.push(b'"');
+        self.raw("\"");
+        self.raw(text);
+        self.raw("\"");
     }
 
     fn string(&mut self, text: &str) {
-        self.out.push(b'"');
+        self.raw("\"");
         escape::json(self.out, text.as_bytes());
-        self.out.push(b'"');
+        self.raw("\"");
     }
 
     fn state(&mut self, state: TcpState) {
         self.plain(state.name());
     }
 
-    fn endpoint(&mut self, endpoint: Endpoint) {
-        self.out.push(b'"');
-        match endpoint.address {
-            IpAddr::V4(address) => {
-                for (index, octet) in address.octets().into_iter().enumerate() {
-                    if index > 0 {
-                        self.out.push(b'.');
-                    }
-                    self.integer(octet);
-                }
-            }
-            IpAddr::V6(address) => {
-                use std::io::Write as _;
-                // Writing to a Vec cannot fail.
-                let _ = write!(self.out, "[{address}]");
-            }
+    fn labels(&mut self, labels: Labels) {
+        // Most segments have none, and need not be asked about each.
+        if labels.is_empty() {
+            self.raw("[]");
+        } else {
+            self.list(labels.names(), Line::plain);
         }
-        self.out.push(b':');
-        self.integer(endpoint.port);
-        self.out.push(b'"');
+    }
+
+    fn trouble(&mut self, trouble: &TroubleFacts) {
+        object!(self,
+            "kind": plain(trouble.kind),
+            "first_frame": integer(trouble.first_frame),
+            "last_frame": integer(trouble.last_frame),
+            "seconds": seconds(trouble.lasted),
+        );
+    }
+
+    fn handshake(&mut self, facts: &ConnectionFacts<'_>) {
+        object!(self,
+            "syn_to_synack": optional(facts.syn_to_synack, Line::seconds),
+            "synack_to_ack": optional(facts.synack_to_ack, Line::seconds),
+            "initial_rtt": optional(facts.initial_rtt, Line::seconds),
+        );
+    }
+
+    fn wait(&mut self, wait: WaitFacts) {
+        object!(self,
+            "owed_by": optional(wait.owed_by, Line::plain),
+            "seconds": seconds(wait.lasted),
+            "from_frame": integer(wait.from_frame),
+            "to_frame": integer(wait.to_frame),
+        );
+    }
+
+    fn endpoint(&mut self, endpoint: Endpoint) {
+        self.raw("\"");
+        self.raw(&address::text(endpoint));
+        self.raw("\"");
     }
 
     /// A string with nine decimals.
     fn timestamp(&mut self, time: Timestamp) {
-        self.out.push(b'"');
         let nanos = time.as_nanos();
-        if nanos < 0 {
-            self.out.push(b'-');
-        }
+        self.raw(if nanos < 0 { "\"-" } else { "\"" });
         let nanos = nanos.unsigned_abs();
-        self.integer(nanos / 1_000_000_000);
-        self.out.push(b'.');
-        self.fraction((nanos % 1_000_000_000) as u32, 9);
-        self.out.push(b'"');
+        self.integer(nanos / NANOS);
+        self.raw(".");
+        self.raw(decimals(&mut itoa::Buffer::new(), nanos % NANOS));
+        self.raw("\"");
     }
 
     /// A number of seconds without trailing zeros and without an exponent.
     fn seconds(&mut self, span: Span) {
         let nanos = span.as_nanos();
         if nanos < 0 {
-            self.out.push(b'-');
+            self.raw("-");
         }
         let nanos = nanos.unsigned_abs();
-        self.integer(nanos / 1_000_000_000);
-        let mut fraction = (nanos % 1_000_000_000) as u32;
-        if fraction == 0 {
-            return;
+        self.integer(nanos / NANOS);
+        let fraction = nanos % NANOS;
+        if fraction > 0 {
+            self.raw(".");
+            self.raw(decimals(&mut itoa::Buffer::new(), fraction).trim_end_matches('0'));
         }
-        let mut digits = 9;
-        while fraction.is_multiple_of(10) {
-            fraction /= 10;
-            digits -= 1;
-        }
-        self.out.push(b'.');
-        self.fraction(fraction, digits);
     }
 
-    /// `value` in exactly `digits` digits.
-    fn fraction(&mut self, value: u32, digits: usize) {
-        let mut text = [b'0'; 9];
-        let mut rest = value;
-        for place in text[..digits].iter_mut().rev() {
-            *place = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        self.out.extend_from_slice(&text[..digits]);
-    }
-
+    #[inline]
     fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         match value {
             Some(value) => write(self, value),
-            None => self.out.extend_from_slice(b"null"),
+            None => self.raw("null"),
         }
-        self.comma = true;
     }
 
     fn list<T>(&mut self, items: impl IntoIterator<Item = T>, write: impl Fn(&mut Self, T)) {
-        self.out.push(b'[');
-        self.comma = false;
+        let mut before = "[";
         for item in items {
-            self.separate();
+            self.raw(before);
             write(self, item);
+            before = ",";
         }
-        self.out.push(b']');
-        self.comma = true;
+        // Without an item the bracket is still to be opened.
+        self.raw(if before == "[" { "[]" } else { "]" });
     }
 
     fn counts(&mut self, counts: &[(&'static str, u64)]) {
-        self.open();
-        for (name, count) in counts {
-            self.key(name).integer(*count);
+        self.raw("{");
+        for (index, (name, count)) in counts.iter().enumerate() {
+            self.raw(if index > 0 { "," } else { "" });
+            self.plain(name);
+            self.raw(":");
+            self.integer(*count);
         }
-        self.close();
+        self.raw("}");
     }
+}
+
+/// Nanoseconds in a second.
+const NANOS: u64 = 1_000_000_000;
+
+/// A part of a second in nine digits.
+fn decimals(digits: &mut itoa::Buffer, nanos: u64) -> &str {
+    // A one in front keeps the zeros that a number begins with.
+    &digits.format(NANOS + nanos)[1..]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text(write: impl FnOnce(&mut Object<'_>)) -> String {
+    fn text(write: impl FnOnce(&mut Line<'_>)) -> String {
         let mut out = Vec::new();
-        write(&mut Object {
-            out: &mut out,
-            comma: false,
-        });
+        write(&mut Line { out: &mut out });
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 

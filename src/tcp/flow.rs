@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Not;
 
 /// An address and a port. Written `127.0.0.1:1712` and `[::1]:1712`.
@@ -15,7 +15,7 @@ pub struct Endpoint {
 }
 
 /// Source and destination of one segment.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct FourTuple {
     /// Who sent the segment.
     pub source: Endpoint,
@@ -46,6 +46,16 @@ pub enum Direction {
     ClientToServer,
     /// From the server to the client.
     ServerToClient,
+}
+
+impl Default for Endpoint {
+    /// No address and no port: `0.0.0.0:0`.
+    fn default() -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 0,
+        }
+    }
 }
 
 impl FourTuple {

@@ -7,7 +7,7 @@ use super::{Flags, FourTuple, Options, SeqNumber};
 use crate::time::Timestamp;
 
 /// A TCP segment and the facts about its packet that analysis needs.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Segment {
     /// The packet's number in the capture, from 1; of the last fragment when it was put together from several.
     pub frame: u64,
@@ -68,12 +68,24 @@ impl Preview {
     /// Keeps the start of `payload`.
     #[must_use]
     pub fn of(payload: &[u8]) -> Self {
-        let len = payload.len().min(Self::CAPACITY);
-        let mut bytes = [0; Self::CAPACITY];
-        bytes[..len].copy_from_slice(&payload[..len]);
-        Self {
-            len: len as u8,
-            bytes,
+        let mut preview = Self::default();
+        preview.keep(payload);
+        preview
+    }
+
+    /// Keeps the start of `payload` instead of what was kept before.
+    #[inline]
+    pub fn keep(&mut self, payload: &[u8]) {
+        // A copy of fixed length is a few instructions, one of any length a call.
+        if let Some(start) = payload.first_chunk() {
+            self.len = Self::CAPACITY as u8;
+            self.bytes = *start;
+            return;
+        }
+        self.len = payload.len() as u8;
+        self.bytes = [0; Self::CAPACITY];
+        if !payload.is_empty() {
+            self.bytes[..payload.len()].copy_from_slice(payload);
         }
     }
 
