@@ -17,6 +17,10 @@ use serde_json::Value;
 /// Scenarios wait more than they work.
 const AT_ONCE: usize = 8;
 
+/// How often a scenario may be played until it goes as it should. A real kernel's timers and a wire's delays meet other
+/// programs for the processor; what a late wake-up changed once is not what the scenario shows. Recordings get one try.
+const TRIES: usize = 3;
+
 /// Below the ports that this system hands out by itself; scenarios use a few ports around theirs.
 const FIRST_PORT: usize = 21_800;
 
@@ -28,13 +32,22 @@ fn every_scenario_comes_to_its_end() {
             scope.spawn(|| {
                 while let Some((i, scenario)) = take(&next) {
                     let port = (FIRST_PORT + 10 * i).to_string();
-                    let begin = Instant::now();
-                    let output = run(&["demo", scenario.name, "-p", &port, "--format", "json"]);
-                    assert!(
-                        begin.elapsed() < TIME_LIMIT,
-                        "{} takes too long",
-                        scenario.name
-                    );
+                    let mut tries = 0;
+                    let output = loop {
+                        tries += 1;
+                        let begin = Instant::now();
+                        let output = run(&["demo", scenario.name, "-p", &port, "--format", "json"]);
+                        assert!(
+                            begin.elapsed() < TIME_LIMIT,
+                            "{} takes too long",
+                            scenario.name
+                        );
+                        match judge(scenario, &output) {
+                            Ok(()) => break output,
+                            Err(wrong) if tries < TRIES => println!("try {tries}: {wrong}"),
+                            Err(wrong) => panic!("{tries} tries: {wrong}"),
+                        }
+                    };
                     let words = String::from_utf8_lossy(&output.stderr);
                     if let Some((_, why)) = words.split_once("recorded earlier and played back: ") {
                         let why = why.lines().next().unwrap_or_default();
@@ -43,7 +56,6 @@ fn every_scenario_comes_to_its_end() {
                             scenario.name
                         );
                     }
-                    check(scenario, &output);
                 }
             });
         }
@@ -54,7 +66,8 @@ fn every_scenario_comes_to_its_end() {
 fn every_recording_shows_the_same() {
     for scenario in SCENARIOS {
         let file = recording(scenario.name);
-        check(scenario, &run(&["replay", &file, "--format", "json"]));
+        let said = judge(scenario, &run(&["replay", &file, "--format", "json"]));
+        said.unwrap_or_else(|wrong| panic!("{wrong}"));
     }
 }
 
@@ -178,17 +191,22 @@ fn records(output: &Output) -> Vec<Value> {
         .collect()
 }
 
-/// The first connection's verdict, and the labels of all connections; on a wire, of the client's view.
-fn check(scenario: &Scenario, output: &Output) {
+/// What differs from the scenario in the first connection's verdict, and the labels of all connections; on a wire, of the
+/// client's view.
+fn judge(scenario: &Scenario, output: &Output) -> Result<(), String> {
     let name = scenario.name;
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}: {words}");
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{name}: {words}"));
+    }
     let records = records(output);
     let verdict = records
         .iter()
         .find(|record| record["type"] == "connection" && record["id"] == 1)
         .map(|connection| connection["verdict"].as_str().expect("a word"));
-    assert_eq!(verdict, Some(scenario.verdict), "{name}");
+    if verdict != Some(scenario.verdict) {
+        return Err(format!("{name} is {verdict:?}, not {}", scenario.verdict));
+    }
     let labels = records
         .iter()
         .filter(|record| record["type"] == "segment")
@@ -198,7 +216,10 @@ fn check(scenario: &Scenario, output: &Output) {
         .fold(Labels::empty(), Labels::union);
     let names = |labels: Labels| labels.names().collect::<Vec<_>>().join(", ");
     let missing = scenario.required.difference(labels);
-    assert!(missing.is_empty(), "{name} has no {}", names(missing));
     let wrong = scenario.forbidden.intersection(labels);
-    assert!(wrong.is_empty(), "{name} has {}", names(wrong));
+    match (missing.is_empty(), wrong.is_empty()) {
+        (true, true) => Ok(()),
+        (false, _) => Err(format!("{name} has no {}", names(missing))),
+        (_, false) => Err(format!("{name} has {}", names(wrong))),
+    }
 }

@@ -25,7 +25,6 @@ use crate::capture::Frame;
 use crate::tcp::{IcmpError, RawHeader, Segment};
 
 /// Decodes one frame.
-#[must_use]
 pub fn frame<'a>(frame: &Frame<'a>) -> Decoded<'a> {
     let mut place = Segment::default();
     frame_into(frame, &mut place).with(place)
@@ -44,7 +43,6 @@ pub fn frame_into<'a>(frame: &Frame<'a>, place: &mut Segment) -> Decoded<'a, ()>
 /// Decodes an IP datagram that was put together from fragments. `frame` is the one that completed it, with the whole
 /// datagram as its data and [`LinkType::RAW`](crate::capture::LinkType::RAW) as its link type. A fragment inside it (a
 /// tunnel's) is counted, not returned.
-#[must_use]
 pub fn datagram<'a>(frame: &Frame<'a>) -> Decoded<'a> {
     let mut place = Segment::default();
     datagram_into(frame, &mut place).with(place)

@@ -160,7 +160,13 @@ fn open_folder() -> tempfile::TempDir {
 /// A copy of the program that everybody may run, wherever it was built.
 fn copied(folder: &Path) -> PathBuf {
     let copy = folder.join("handshake-watch");
-    fs::copy(env!("CARGO_BIN_EXE_handshake-watch"), &copy).expect("a copy");
+    // By another process: a copy that this one still has open for writing could not be started from its other threads.
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_handshake-watch"))
+        .arg(&copy)
+        .status()
+        .expect("cp starts");
+    assert!(copied.success(), "cp: {copied}");
     fs::set_permissions(&copy, Permissions::from_mode(0o755)).expect("a mode");
     copy
 }
