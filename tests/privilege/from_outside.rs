@@ -202,7 +202,7 @@ fn while_watching(mut command: Command, saved: &Path) -> Vec<(String, Status)> {
     let mut lines = output.lines().map_while(Result::ok);
     let segment = lines.find(|line| line.contains("\"type\":\"segment\""));
     assert!(segment.is_some(), "the output ended without a packet");
-    let threads = threads(&child);
+    let threads = named_threads(&child);
 
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).expect("its parent may");
     // Read to the end, so that it is not held up.
@@ -231,12 +231,7 @@ fn while_blocked(mut command: Command) -> Vec<(String, Status)> {
     drop(command);
 
     // The first thread of its own is started right after everything was given up.
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !threads(&child).iter().any(|(name, _)| name == "signals") {
-        assert!(Instant::now() < deadline, "no second thread");
-        thread::yield_now();
-    }
-    let threads = threads(&child);
+    let threads = named_threads(&child);
     reader
         .read_exact(&mut vec![0; filled])
         .expect("what was put in");
@@ -245,6 +240,20 @@ fn while_blocked(mut command: Command) -> Vec<(String, Status)> {
     assert!(child.wait().expect("an end").success());
     assert!(output.contains("\"verdict\":\"closed\""), "{output}");
     threads
+}
+
+/// The threads of a program that has given everything up. A thread names itself, and on a busy machine the one that watches
+/// for signals, which is the first to start, may not have had its turn yet.
+fn named_threads(child: &Child) -> Vec<(String, Status)> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let threads = threads(child);
+        if threads.iter().any(|(name, _)| name == "signals") {
+            return threads;
+        }
+        assert!(Instant::now() < deadline, "no second thread");
+        thread::yield_now();
+    }
 }
 
 /// Name and status of each thread that is there now.
