@@ -2,13 +2,11 @@
 
 use arrayvec::ArrayVec;
 
+use super::book::{Analysts, Book};
 use super::hardship::Hardships;
-use super::labels::Judge;
 use super::machine::{End, Known, Machine, Over};
 use super::opening::Opening;
 use super::waits::Waits;
-use super::wireshark::Analysis;
-use super::zeek::Record;
 use super::{ConnectionId, Ended, Opened, Trouble, Verdict, trouble, verdict};
 use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, Side, TcpState};
 use crate::time::{Span, Timestamp};
@@ -175,9 +173,9 @@ pub struct Connection {
     pub(super) waits: Waits,
     pub(super) hardships: Option<Box<Hardships>>,
     pub(super) icmp: Option<Box<IcmpRemark>>,
-    pub(super) judge: Judge,
-    pub(super) wireshark: Analysis,
-    pub(super) zeek: Record,
+    pub(super) book: Book,
+    /// Those who judge its segments, when not everything went by the book.
+    pub(super) analysts: Option<Box<Analysts>>,
 }
 
 impl Connection {
@@ -368,7 +366,11 @@ impl Connection {
     /// The end that Zeek calls originator.
     #[must_use]
     pub fn originator(&self) -> Side {
-        if self.zeek.originator() == 0 {
+        let originator = self
+            .analysts
+            .as_ref()
+            .map_or(0, |analysts| analysts.zeek.originator());
+        if originator == 0 {
             self.first_sender
         } else {
             !self.first_sender
@@ -378,19 +380,28 @@ impl Connection {
     /// Zeek's `conn_state`.
     #[must_use]
     pub fn conn_state(&self) -> &'static str {
-        self.zeek.conn_state()
+        match &self.analysts {
+            Some(analysts) => analysts.zeek.conn_state(),
+            None => self.zeek_by_the_book().conn_state(),
+        }
     }
 
     /// Zeek's `history`.
     #[must_use]
     pub fn history(&self) -> &str {
-        self.zeek.history()
+        match &self.analysts {
+            Some(analysts) => analysts.zeek.history(),
+            None => self.book.history(),
+        }
     }
 
     /// Wireshark's `tcp.completeness`.
     #[must_use]
     pub fn completeness(&self) -> u8 {
-        self.wireshark.completeness()
+        match &self.analysts {
+            Some(analysts) => analysts.wireshark.completeness(),
+            None => self.book.completeness.bits(),
+        }
     }
 
     /// It was given up to keep memory bounded, before it was final.

@@ -6,6 +6,7 @@
 //! We observe from outside. A segment moves its sender, and its receiver on the assumption that it was delivered;
 //! acknowledgment numbers decide, not flags alone (RFC 9293 section 3.10.7).
 
+mod book;
 mod connection;
 mod event;
 mod hardship;

@@ -2,6 +2,7 @@
 
 use arrayvec::ArrayVec;
 
+use super::book::{Analysts, Book};
 use super::connection::{Connection, IcmpRemark, Offer, Party, Roles};
 use super::event::{Change, Event, Transition};
 use super::hardship::Hardships;
@@ -10,8 +11,6 @@ use super::machine::{Crossing, Did, Machine, Moves};
 use super::opening::Opening;
 use super::tracker::{ConnectionId, LabelRules, Slot};
 use super::waits::Waits;
-use super::wireshark::Analysis;
-use super::zeek::Record;
 use crate::tcp::{
     Direction, Endpoint, FastOpen, Flags, IcmpError, IcmpKind, Labels, OptionsSeen, Segment, Side,
     TcpState,
@@ -27,7 +26,8 @@ pub(super) struct Way {
     pub(super) s: usize,
     pub(super) r: usize,
     /// 0 for the end that sent the connection's first segment.
-    teller: usize,
+    pub(super) teller: usize,
+    pub(super) direction: Direction,
 }
 
 impl Connection {
@@ -76,9 +76,8 @@ impl Connection {
             waits: Waits::default(),
             hardships: None,
             icmp: None,
-            judge: Judge::new(),
-            wireshark: Analysis::new(),
-            zeek: Record::new(),
+            book: Book::new(),
+            analysts: None,
         }
     }
 
@@ -89,7 +88,18 @@ impl Connection {
             .hardships
             .as_ref()
             .map_or(0, |_| size_of::<Hardships>());
-        self.judge.heap() + hardships
+        let analysts = self
+            .analysts
+            .as_ref()
+            .map_or(0, |analysts| size_of::<Analysts>() + analysts.judge.heap());
+        let [first, second] = &self.book.pages;
+        let [client, server] = &self.machine.ends;
+        analysts
+            + hardships
+            + first.sent.heap()
+            + second.sent.heap()
+            + client.sent.heap()
+            + server.sent.heap()
     }
 
     /// Which way `segment` travels. A socket connected to itself leaves no address to tell by, so what asks goes to the
@@ -129,6 +139,7 @@ impl Connection {
             s,
             r,
             teller: self.teller(from),
+            direction,
         }
     }
 
@@ -141,29 +152,54 @@ impl Connection {
         begins: bool,
         rules: LabelRules,
     ) -> Change {
-        let direction = self.direction(segment);
-        let way = self.way(direction);
+        let way = self.way(self.direction(segment));
+        if self.book.open {
+            if let Some(change) = self.turn_page(segment, slot, way) {
+                return change;
+            }
+            if self.is_ceremony(segment, way) {
+                return self.take_ceremony(segment, slot, begins, way);
+            }
+        }
+        let change = self.take_any(segment, slot, begins, rules, way);
+        self.settle_down();
+        change
+    }
+
+    /// Takes any segment: each analyst judges it by its own rules.
+    fn take_any(
+        &mut self,
+        segment: &Segment,
+        slot: Slot,
+        begins: bool,
+        rules: LabelRules,
+        way: Way,
+    ) -> Change {
         let before = self.states();
-        self.last = segment.time;
-        self.until = segment.time;
-        self.last_frame = segment.frame;
-        self.parties[way.from as usize].packets += 1;
-        let wireshark = self.wireshark.observe(segment, way.teller);
-        self.zeek.observe(segment, way.teller);
+        let analysts = self.analysts();
+        let wireshark = analysts.wireshark.observe(segment, way.teller);
+        analysts.zeek.observe(segment, way.teller);
         let original = match rules {
-            LabelRules::Own => self.judge.original(segment, way.teller),
+            LabelRules::Own => analysts.judge.original(segment, way.teller),
             LabelRules::Wireshark => None,
         };
-        let mut events = ArrayVec::new();
-        let (moves, mut ruling) = match original {
-            // The capture's own copy of a packet moves nothing and counts for nothing but a packet.
-            Some(of) => (Moves::default(), Judge::copy(of)),
-            None => (
-                self.machine.segment(segment, way.s, way.r),
-                self.judge.observe(segment, way.teller, wireshark),
-            ),
+        let mut ruling = match original {
+            Some(of) => Judge::copy(of),
+            None => analysts.judge.observe(segment, way.teller, wireshark),
         };
-        let window = self.wireshark.window(segment, way.teller);
+        let window = analysts.wireshark.window(segment, way.teller);
+        let window_scale = analysts.wireshark.window_scale(way.teller);
+        let numbers = (
+            analysts.wireshark.relative_seq(segment, way.teller),
+            analysts.wireshark.relative_ack(segment, way.teller),
+        );
+        self.see(segment, way.from);
+        let mut events = ArrayVec::new();
+        let moves = match original {
+            // The capture's own copy of a packet moves nothing and counts for nothing but a packet.
+            Some(_) => Moves::default(),
+            None => self.machine.segment(segment, way.s, way.r),
+        };
         self.machine.ends[way.s].window = window;
         if self.machine.crossing == Crossing::Split {
             ruling.facts.simultaneous_open = false;
@@ -179,14 +215,16 @@ impl Connection {
             self.tell_opening(segment, way, &moves, &mut events);
             self.tell_speech(segment, way, &moves, labels, &mut events);
             self.tell_hardship(segment, way, &ruling.facts, labels);
-            self.hear(segment, way, &ruling.facts);
+            if let Some(acknowledged) = ruling.facts.acknowledges {
+                self.hear(segment, way, acknowledged.rtt);
+            }
         }
         ruling
             .facts
             .events(self.machine.ends[way.r].base, &mut events);
         mark_congestion(segment, &mut events);
         let after = self.states();
-        let (seq, ack) = self.relative_numbers(segment, way);
+        let (seq, ack) = self.relative_numbers(segment, way, numbers);
         let transition = |side: Side| Transition {
             before: before[side as usize],
             after: after[side as usize],
@@ -195,14 +233,11 @@ impl Connection {
             connection: self.id,
             slot,
             begins,
-            direction,
+            direction: way.direction,
             seq,
             ack,
             window,
-            window_scale: self
-                .wireshark
-                .window_scale(way.teller)
-                .filter(|_| !segment.flags.contains(Flags::SYN)),
+            window_scale: window_scale.filter(|_| !segment.flags.contains(Flags::SYN)),
             labels,
             client: transition(Side::Client),
             server: transition(Side::Server),
@@ -211,12 +246,12 @@ impl Connection {
         }
     }
 
-    fn states(&self) -> [Option<TcpState>; 2] {
+    pub(super) fn states(&self) -> [Option<TcpState>; 2] {
         [Side::Client, Side::Server].map(|side| self.end_of(side).state)
     }
 
     /// Counts, offers, and the frames of FINs.
-    fn settle(&mut self, segment: &Segment, way: Way, moves: &Moves, labels: Labels) {
+    pub(super) fn settle(&mut self, segment: &Segment, way: Way, moves: &Moves, labels: Labels) {
         let party = &mut self.parties[way.from as usize];
         party.bytes += u64::from(moves.taken.fresh);
         if segment.flags.contains(Flags::SYN)
@@ -240,13 +275,9 @@ impl Connection {
     }
 
     /// The numbers that everybody else shows, too. Only in a split handshake Wireshark counts from the wrong segment.
-    #[inline]
-    fn relative_numbers(&self, segment: &Segment, way: Way) -> (u32, u32) {
+    fn relative_numbers(&self, segment: &Segment, way: Way, usual: (u32, u32)) -> (u32, u32) {
         if self.machine.crossing != Crossing::Split {
-            return (
-                self.wireshark.relative_seq(segment, way.teller),
-                self.wireshark.relative_ack(segment, way.teller),
-            );
+            return usual;
         }
         let base = |end: usize| self.machine.ends[end].base;
         let ack = segment.acknowledges();
@@ -256,7 +287,7 @@ impl Connection {
         )
     }
 
-    fn tell_opening(
+    pub(super) fn tell_opening(
         &mut self,
         segment: &Segment,
         way: Way,

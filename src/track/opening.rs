@@ -100,6 +100,21 @@ impl Opening {
         self.ack_time.get()
     }
 
+    /// When the SYN-ACK came.
+    pub(super) fn answered_at(&self) -> Option<Timestamp> {
+        self.syn_ack_time.get()
+    }
+
+    /// When the first segment with ACK and without SYN came.
+    pub(super) fn first_ack_at(&self) -> Option<Timestamp> {
+        self.first_ack.0.get()
+    }
+
+    /// Nothing remains to be timed: there was such a segment, or no SYN to measure it from.
+    pub(super) fn is_timed(&self) -> bool {
+        self.syn == 0 || self.first_ack.0 != Moment::NONE
+    }
+
     pub(super) fn handshake(&self) -> Handshake {
         let frame = |frame: u64| (frame != 0).then_some(frame);
         Handshake {

@@ -12,9 +12,12 @@ const HOLES: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sent {
     nxt: SeqNumber,
-    /// From each left number up to, not including, the right one: not seen. In order.
-    holes: ArrayVec<(SeqNumber, SeqNumber), HOLES>,
+    /// Most connections never have one, so they lie elsewhere.
+    holes: Option<Box<Holes>>,
 }
+
+/// From each left number up to, not including, the right one: not seen. In order.
+type Holes = ArrayVec<(SeqNumber, SeqNumber), HOLES>;
 
 /// What a segment's payload added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -30,15 +33,28 @@ pub(super) struct Taken {
 impl Sent {
     /// Nothing yet; the next number is `nxt`.
     pub(super) fn from(nxt: SeqNumber) -> Self {
-        Self {
-            nxt,
-            holes: ArrayVec::new(),
-        }
+        Self { nxt, holes: None }
     }
 
     /// The number after the highest one sent.
     pub(super) fn nxt(&self) -> SeqNumber {
         self.nxt
+    }
+
+    /// Whether all numbers up to the next one were seen.
+    pub(super) fn is_whole(&self) -> bool {
+        self.holes.is_none()
+    }
+
+    /// Takes `len` bytes that begin at the next number. There are no holes.
+    #[inline]
+    pub(super) fn extend(&mut self, len: u32) {
+        self.nxt = self.nxt + len;
+    }
+
+    /// Bytes it takes up on the heap.
+    pub(super) fn heap(&self) -> usize {
+        self.holes.as_ref().map_or(0, |_| size_of::<Holes>())
     }
 
     /// Takes `len` bytes that begin at `seq`.
@@ -49,12 +65,13 @@ impl Sent {
         let ahead = seq.distance(self.nxt);
         if ahead > 0 {
             taken.gap = ahead.unsigned_abs();
-            if self.holes.is_full() {
-                self.holes.remove(0);
+            let holes = self.holes.get_or_insert_default();
+            if holes.is_full() {
+                holes.remove(0);
             }
-            self.holes.push((self.nxt, seq));
+            holes.push((self.nxt, seq));
             self.nxt = seq;
-        } else if ahead < 0 && len > 0 && !self.holes.is_empty() {
+        } else if ahead < 0 && len > 0 {
             taken.fresh = self.fill(seq, end);
             taken.fills = taken.fresh > 0;
         }
@@ -74,19 +91,10 @@ impl Sent {
     /// The peer has everything before `ack`. Returns how many of those bytes the capture never saw.
     #[inline]
     pub(super) fn acknowledge(&mut self, ack: SeqNumber) -> u32 {
-        let mut unseen = 0;
-        while let Some((left, right)) = self.holes.first_mut() {
-            if ack.at_or_before(*left) {
-                break;
-            }
-            if ack.before(*right) {
-                unseen = ack.relative_to(*left).saturating_add(unseen);
-                *left = ack;
-                break;
-            }
-            unseen = right.relative_to(*left).saturating_add(unseen);
-            self.holes.remove(0);
-        }
+        let mut unseen = match self.holes {
+            Some(_) => self.close(ack),
+            None => 0,
+        };
         let beyond = ack.distance(self.nxt);
         if beyond > 0 {
             unseen = beyond.unsigned_abs().saturating_add(unseen);
@@ -95,11 +103,36 @@ impl Sent {
         unseen
     }
 
+    /// Forgets holes before `ack`, and returns how many bytes they had.
+    fn close(&mut self, ack: SeqNumber) -> u32 {
+        let Some(holes) = &mut self.holes else {
+            return 0;
+        };
+        let mut unseen = 0;
+        while let Some((left, right)) = holes.first_mut() {
+            if ack.at_or_before(*left) {
+                return unseen;
+            }
+            if ack.before(*right) {
+                unseen = ack.relative_to(*left).saturating_add(unseen);
+                *left = ack;
+                return unseen;
+            }
+            unseen = right.relative_to(*left).saturating_add(unseen);
+            holes.remove(0);
+        }
+        self.holes = None;
+        unseen
+    }
+
     /// Bytes of `seq` to `end` that lie in holes; they are holes no more.
     fn fill(&mut self, seq: SeqNumber, end: SeqNumber) -> u32 {
+        let Some(holes) = &mut self.holes else {
+            return 0;
+        };
         let mut filled = 0;
         let mut left_over = ArrayVec::<(SeqNumber, SeqNumber), { HOLES + 1 }>::new();
-        for &(left, right) in &self.holes {
+        for &(left, right) in holes.iter() {
             let from = left.max(seq);
             let to = if end.before(right) { end } else { right };
             if !from.before(to) {
@@ -115,7 +148,11 @@ impl Sent {
             }
         }
         let surplus = left_over.len().saturating_sub(HOLES);
-        self.holes = left_over.into_iter().skip(surplus).collect();
+        if left_over.is_empty() {
+            self.holes = None;
+        } else {
+            **holes = left_over.into_iter().skip(surplus).collect();
+        }
         filled
     }
 }

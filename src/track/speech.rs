@@ -75,9 +75,14 @@ impl Connection {
         }
         let in_syn = moves.did.contains(Did::SYN) && segment.len > 0;
         let bytes = moves.taken.fresh > 0 || in_syn;
-        if !(bytes || fin) || labels.contains(Labels::KEEP_ALIVE) {
-            return;
+        if (bytes || fin) && !labels.contains(Labels::KEEP_ALIVE) {
+            self.speak(segment, way, bytes, fin);
         }
+    }
+
+    /// New bytes, a FIN, or both.
+    #[inline]
+    pub(super) fn speak(&mut self, segment: &Segment, way: Way, bytes: bool, fin: bool) {
         self.note_idle(segment, way.from);
         let held_back = self.hardships.as_mut().is_some_and(|hard| {
             std::mem::take(&mut hard.windows.reopened) || hard.windows.is_closed(way.to)
@@ -154,11 +159,9 @@ impl Connection {
     }
 
     /// What the peer hears when this acknowledges something new.
-    pub(super) fn hear(&mut self, segment: &Segment, way: Way, facts: &Facts) {
-        let Some(acknowledged) = facts.acknowledges else {
-            return;
-        };
-        if let Some(rtt) = acknowledged.rtt {
+    #[inline]
+    pub(super) fn hear(&mut self, segment: &Segment, way: Way, rtt: Option<Span>) {
+        if let Some(rtt) = rtt {
             self.parties[way.to as usize].round_trips.sample(rtt);
         }
         if let Some(hardships) = &mut self.hardships {

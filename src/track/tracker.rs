@@ -178,7 +178,7 @@ impl Tracker {
         }
         let slot = self.open(hash, segment);
         if segment.flags.is_syn_only() && self.was_announced(segment.tuple.destination) {
-            self.slab[slot as usize].wireshark = Analysis::announced();
+            self.slab[slot as usize].begin_with(Analysis::announced());
         }
         self.take(slot, segment, true)
     }
@@ -188,7 +188,7 @@ impl Tracker {
         let previous = self.slab[slot as usize].id;
         self.remove(hash, slot);
         let slot = self.open(hash, segment);
-        self.slab[slot as usize].wireshark = Analysis::on_used_ports();
+        self.slab[slot as usize].begin_with(Analysis::on_used_ports());
         let mut change = self.take(slot, segment, true);
         change.labels |= Labels::REUSED_PORTS;
         let _ = change.events.try_push(Event::ReusesPorts { previous });
@@ -219,7 +219,7 @@ impl Tracker {
             LabelRules::Own => connection.machine.is_begun_anew(segment, from as usize),
             LabelRules::Wireshark => {
                 let teller = connection.teller(from);
-                connection.wireshark.is_new_conversation(segment, teller)
+                connection.is_new_conversation(segment, teller)
             }
         }
     }
@@ -475,9 +475,8 @@ mod tests {
             size_of::<crate::track::connection::Party>(),
             size_of::<crate::track::waits::Waits>(),
             size_of::<crate::track::opening::Opening>(),
-            size_of::<crate::track::labels::Judge>(),
-            size_of::<Analysis>(),
-            size_of::<crate::track::zeek::Record>(),
+            size_of::<crate::track::book::Book>(),
+            size_of::<crate::track::book::Analysts>(),
             size_of::<Change>(),
         ];
         assert!(parts[0] <= 1280, "{parts:?}");

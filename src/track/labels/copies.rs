@@ -10,7 +10,7 @@ const WINDOW: Span = Span::from_micros(50);
 const DEPTH: usize = 2;
 
 /// What must be the same in a copy.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Print {
     frame: u64,
     time: Timestamp,
@@ -20,8 +20,8 @@ struct Print {
 }
 
 /// The latest segments of one direction.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Copies {
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(in crate::track) struct Copies {
     prints: [Print; DEPTH],
     next: u8,
 }
@@ -50,8 +50,14 @@ impl Copies {
             .map(|earlier| earlier.frame)
     }
 
+    /// When the latest segment was captured.
+    pub(in crate::track) fn last_time(&self) -> Timestamp {
+        self.prints[usize::from(self.next ^ 1)].time
+    }
+
     /// Remembers a segment that is no copy.
-    pub(super) fn remember(&mut self, segment: &Segment) {
+    #[inline]
+    pub(in crate::track) fn remember(&mut self, segment: &Segment) {
         self.prints[usize::from(self.next)] = Print::of(segment);
         self.next ^= 1;
     }

@@ -102,6 +102,18 @@ pub(in crate::track) struct SynRepeat {
     pub(in crate::track) since_first: Span,
 }
 
+impl From<Acknowledged> for Event {
+    fn from(ack: Acknowledged) -> Self {
+        Self::Acknowledges {
+            bytes: ack.bytes,
+            syn: ack.syn,
+            fin: ack.fin,
+            frame: ack.frame,
+            rtt: ack.rtt,
+        }
+    }
+}
+
 impl Facts {
     /// Adds the remarks to a segment's events, most important first, as far as there is room. `base` is what the numbers
     /// of the receiver's bytes are relative to, for SACK blocks.
@@ -156,12 +168,6 @@ impl Facts {
                 blocks: self.sack_blocks,
             }),
         );
-        add(self.acknowledges.map(|ack| Event::Acknowledges {
-            bytes: ack.bytes,
-            syn: ack.syn,
-            fin: ack.fin,
-            frame: ack.frame,
-            rtt: ack.rtt,
-        }));
+        add(self.acknowledges.map(Event::from));
     }
 }

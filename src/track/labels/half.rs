@@ -38,7 +38,7 @@ bitflags::bitflags! {
 }
 
 /// One end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Half {
     /// The number after the highest byte it was seen to send.
     pub(super) next: SeqNumber,
@@ -111,13 +111,7 @@ impl Half {
 
     /// Takes an RTT sample into the smoothed value (RFC 6298 section 2.3).
     pub(super) fn sample(&mut self, rtt: Span) {
-        let old = self.round_trip.as_nanos();
-        let new = if old == 0 {
-            rtt.as_nanos()
-        } else {
-            old.saturating_add(rtt.as_nanos().saturating_sub(old) / 8)
-        };
-        self.round_trip = Span::from_nanos(new.max(1));
+        self.round_trip = smoothed(self.round_trip, rtt);
     }
 
     /// What it last said of itself, for the segments to come.
@@ -141,4 +135,15 @@ impl Half {
         }
         self.copies.remember(segment);
     }
+}
+
+/// The smoothed round-trip time after one more sample (RFC 6298 section 2.3). Zero is "none so far".
+pub(in crate::track) fn smoothed(old: Span, rtt: Span) -> Span {
+    let old = old.as_nanos();
+    let new = if old == 0 {
+        rtt.as_nanos()
+    } else {
+        old.saturating_add(rtt.as_nanos().saturating_sub(old) / 8)
+    };
+    Span::from_nanos(new.max(1))
 }

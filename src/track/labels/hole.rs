@@ -12,7 +12,7 @@ const CAPACITY: usize = 8;
 const MAX_ID_STEP: u16 = 1024;
 
 /// One hole and what is known of the segment that revealed it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Hole {
     start: SeqNumber,
     end: SeqNumber,
@@ -24,7 +24,7 @@ pub(super) struct Hole {
 }
 
 /// What shows in which order segments were sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Stamp {
     /// IPv4 identification, if it counts.
     id: Option<u16>,
@@ -59,7 +59,7 @@ impl Stamp {
 }
 
 /// What a segment filled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Filled {
     /// It was sent before what came first, so the network changed their order.
     pub(super) sent_before: Option<bool>,
@@ -78,7 +78,7 @@ impl Hole {
 }
 
 /// The holes of one direction, in ascending order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Holes(Option<Box<ArrayVec<Hole, CAPACITY>>>);
 
 impl Holes {
@@ -157,6 +157,11 @@ impl Holes {
                 hole.complaint = segment.options.timestamps.map(|(value, _)| value);
             }
         }
+    }
+
+    /// Nothing is missing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Bytes they take up on the heap.

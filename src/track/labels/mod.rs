@@ -16,6 +16,7 @@
 //! Everything is inferred from one place on the path, so causes are likely, not certain.
 
 mod acks;
+mod book;
 mod bytes;
 mod copies;
 mod facts;
@@ -25,7 +26,10 @@ mod sent;
 #[cfg(test)]
 mod tests;
 
-pub(super) use facts::Facts;
+pub(super) use copies::Copies;
+pub(super) use facts::{Acknowledged, Facts};
+pub(super) use half::smoothed;
+pub(super) use sent::Ring;
 
 use half::{Half, Marks};
 
@@ -43,7 +47,7 @@ const TAKEN_OVER: Labels = Labels::REUSED_PORTS
 const CONTROL: Flags = Flags::SYN.union(Flags::FIN).union(Flags::RST);
 
 /// Labels of a segment and the facts behind them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Ruling {
     /// What it is called.
     pub(super) labels: Labels,
@@ -52,7 +56,7 @@ pub(super) struct Ruling {
 }
 
 /// A segment that a cautious receiver checks with an ACK (RFC 5961).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Suspect {
     frame: u64,
     /// Which end sent it.
@@ -61,7 +65,7 @@ struct Suspect {
 }
 
 /// What is remembered of one connection to judge its next segment.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Judge {
     halves: [Half; 2],
     /// Time from the last SYN to the ACK that completed the opening; zero until known.

@@ -8,28 +8,29 @@ use crate::time::Timestamp;
 const CAPACITY: usize = 16;
 
 /// One segment that was sent.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sent {
-    pub(super) frame: u64,
-    pub(super) time: Timestamp,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::track) struct Sent {
+    pub(in crate::track) frame: u64,
+    pub(in crate::track) time: Timestamp,
     pub(super) seq: SeqNumber,
     pub(super) end: SeqNumber,
     /// How often the timer made the sender send it.
     pub(super) timeouts: u16,
     /// How often it was sent before.
-    pub(super) repeats: u16,
+    pub(in crate::track) repeats: u16,
 }
 
 /// A ring of them. It grows on the heap as needed: most connections never send sixteen.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ring {
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(in crate::track) struct Ring {
     entries: Vec<Sent>,
     oldest: usize,
 }
 
 impl Ring {
     /// Adds a segment; the oldest one gives way.
-    pub(super) fn push(&mut self, segment: &Segment, repeats: u16, timeouts: u16) {
+    #[inline]
+    pub(in crate::track) fn push(&mut self, segment: &Segment, repeats: u16, timeouts: u16) {
         let sent = Sent {
             frame: segment.frame,
             time: segment.time,
@@ -53,7 +54,8 @@ impl Ring {
     }
 
     /// The latest segment that ends at `end`.
-    pub(super) fn ending_at(&self, end: SeqNumber) -> Option<&Sent> {
+    #[inline]
+    pub(in crate::track) fn ending_at(&self, end: SeqNumber) -> Option<&Sent> {
         self.latest().find(|sent| sent.end == end)
     }
 
@@ -63,7 +65,7 @@ impl Ring {
     }
 
     /// Bytes it takes up on the heap.
-    pub(super) fn heap(&self) -> usize {
+    pub(in crate::track) fn heap(&self) -> usize {
         self.entries.capacity() * size_of::<Sent>()
     }
 

@@ -6,8 +6,11 @@ use crate::time::Timestamp;
 /// In [`Flow::duplicates`]: that unseen bytes were acknowledged has been said, and is not to be said again.
 pub(super) const UNSEEN_WAS_SAID: i16 = -1;
 
+/// Shifts above this are used as this (RFC 7323 section 2.3).
+const MAX_SHIFT: u8 = 14;
+
 /// With so many segments unacknowledged Wireshark notes no more of them, and forgets to count SYN and FIN.
-const MAX_UNACKNOWLEDGED: u16 = 10_000;
+pub(in crate::track) const MAX_UNACKNOWLEDGED: u16 = 10_000;
 
 bitflags::bitflags! {
     /// Facts about one direction.
@@ -28,25 +31,42 @@ bitflags::bitflags! {
 
 /// A window scale shift, or why there is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Scale(i8);
+pub(in crate::track) struct Scale(i8);
 
 impl Scale {
     /// No SYN was seen.
-    pub(super) const UNKNOWN: Self = Self(-1);
+    pub(in crate::track) const UNKNOWN: Self = Self(-1);
     /// Scaling was not agreed on.
-    pub(super) const UNUSED: Self = Self(-2);
+    const UNUSED: Self = Self(-2);
 
-    pub(super) fn of(shift: u8) -> Self {
+    fn of(shift: u8) -> Self {
         Self(shift as i8)
     }
 
-    pub(super) fn shift(self) -> Option<u8> {
+    /// Takes what the sender of a segment says. Scaling holds in both directions or in none (RFC 7323 section 2.2).
+    pub(in crate::track) fn learn(segment: &Segment, sender: &mut Self, receiver: &mut Self) {
+        if let Some(shift) = segment.options.window_scale {
+            *sender = Self::of(shift.min(MAX_SHIFT));
+        }
+        if !segment.flags.contains(Flags::SYN) {
+            return;
+        }
+        if *sender == Self::UNKNOWN {
+            *sender = Self::UNUSED;
+            *receiver = Self::UNUSED;
+        } else if segment.flags.contains(Flags::ACK) && *receiver == Self::UNUSED {
+            *sender = Self::UNUSED;
+        }
+    }
+
+    #[inline]
+    pub(in crate::track) fn shift(self) -> Option<u8> {
         u8::try_from(self.0).ok()
     }
 }
 
 /// One direction. A number of 0 means "not yet", as it does in Wireshark.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Flow {
     /// When the segment that moved `next` was captured.
     pub(super) next_time: Timestamp,
@@ -64,7 +84,7 @@ pub(super) struct Flow {
     pub(super) duplicates: i16,
     /// Segments in a row that were never fully acknowledged.
     pub(super) unacknowledged: u16,
-    window: u16,
+    pub(super) window: u16,
     /// How its window field is scaled.
     pub(super) scale: Scale,
     /// Facts.

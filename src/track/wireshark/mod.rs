@@ -8,9 +8,12 @@
 //! These are somebody else's rules, kept to the letter so that two tools can be held against each other. Where they
 //! call things by a wrong name, [`labels`](super::labels) says it better.
 
+mod book;
 mod flow;
 #[cfg(test)]
 mod tests;
+
+pub(super) use flow::{MAX_UNACKNOWLEDGED, Scale};
 
 use flow::{Flow, Marks};
 
@@ -23,16 +26,13 @@ const REORDERING: Span = Span::from_millis(3);
 /// Fast retransmission: within this of the last duplicate ACK.
 const FAST: Span = Span::from_millis(20);
 
-/// Shifts above this are used as this (RFC 7323 section 2.3).
-const MAX_SHIFT: u8 = 14;
-
 /// SYN, FIN or RST.
 const CONTROL: Flags = Flags::SYN.union(Flags::FIN).union(Flags::RST);
 
 bitflags::bitflags! {
     /// The mask `tcp.completeness`.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-    struct Completeness: u8 {
+    pub(super) struct Completeness: u8 {
         const SYN = 1;
         const SYN_ACK = 2;
         const ACK = 4;
@@ -66,7 +66,7 @@ bitflags::bitflags! {
 }
 
 /// What Wireshark remembers of one connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Analysis {
     flows: [Flow; 2],
     syn_time: Timestamp,
@@ -213,22 +213,7 @@ impl Analysis {
     }
 
     fn complete(&mut self, segment: &Segment) {
-        let mut bits = Completeness::empty();
-        if segment.flags.is_syn_ack() {
-            bits |= Completeness::SYN_ACK;
-        } else if segment.flags.contains(Flags::ACK) {
-            bits |= if segment.len == 0 {
-                Completeness::ACK
-            } else {
-                Completeness::DATA
-            };
-        }
-        if segment.flags.contains(Flags::FIN | Flags::ACK) {
-            bits |= Completeness::FIN;
-        }
-        if segment.flags.contains(Flags::RST) {
-            bits |= Completeness::RST;
-        }
+        let bits = Completeness::of(segment);
         if self.seen.contains(Seen::ANY) {
             self.completeness |= bits | self.of_first;
         } else {
@@ -346,21 +331,33 @@ impl Analysis {
         }
     }
 
-    /// Window scaling holds in both directions or in none (RFC 7323 section 2.2).
     fn learn_scale(&mut self, segment: &Segment, from: usize) {
         let (forward, reverse) = pair(&mut self.flows, from);
-        if let Some(shift) = segment.options.window_scale {
-            forward.scale = flow::Scale::of(shift.min(MAX_SHIFT));
+        Scale::learn(segment, &mut forward.scale, &mut reverse.scale);
+    }
+}
+
+impl Completeness {
+    /// What a segment adds that is not the first.
+    #[inline]
+    pub(super) fn of(segment: &Segment) -> Self {
+        let mut bits = Self::empty();
+        if segment.flags.is_syn_ack() {
+            bits |= Self::SYN_ACK;
+        } else if segment.flags.contains(Flags::ACK) {
+            bits |= if segment.len == 0 {
+                Self::ACK
+            } else {
+                Self::DATA
+            };
         }
-        if !segment.flags.contains(Flags::SYN) {
-            return;
+        if segment.flags.contains(Flags::FIN | Flags::ACK) {
+            bits |= Self::FIN;
         }
-        if forward.scale == flow::Scale::UNKNOWN {
-            forward.scale = flow::Scale::UNUSED;
-            reverse.scale = flow::Scale::UNUSED;
-        } else if segment.flags.contains(Flags::ACK) && reverse.scale == flow::Scale::UNUSED {
-            forward.scale = flow::Scale::UNUSED;
+        if segment.flags.contains(Flags::RST) {
+            bits |= Self::RST;
         }
+        bits
     }
 }
 

@@ -5,6 +5,9 @@ use crate::tcp::{Flags, Segment, SeqNumber};
 /// Numbers that are further away than this, on a SYN, a RST or as an acknowledgment of 0, are not believed.
 const TOO_FAR: i32 = 1 << 20;
 
+/// Behind this many bytes, a number cannot lie before the first one: half of the number space is near.
+pub(in crate::track) const FAR: i32 = 1 << 30;
+
 /// The states of an end in Zeek.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -27,7 +30,7 @@ pub(super) enum State {
 bitflags::bitflags! {
     /// What was seen from one end.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-    pub(super) struct Marks: u16 {
+    pub(in crate::track) struct Marks: u16 {
         const SYN = 1;
         const FIN = 1 << 1;
         const RST = 1 << 2;
@@ -39,15 +42,17 @@ bitflags::bitflags! {
         const FIN_COUNTED = 1 << 7;
         /// There are bytes above a hole.
         const HOLE = 1 << 8;
+        /// It sent so much that numbers cannot be compared with its first one any more.
+        const FAR = 1 << 9;
     }
 }
 
 /// One end.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct End {
     /// The number of its SYN, or what it would have been.
     pub(super) start: SeqNumber,
-    last: SeqNumber,
+    pub(super) last: SeqNumber,
     /// The highest acknowledgment of what it sent.
     pub(super) highest_ack: SeqNumber,
     /// Where its last FIN stood.
@@ -56,7 +61,7 @@ pub(super) struct End {
     pub(super) after_fin: SeqNumber,
     /// Where its last RST stood.
     pub(super) rst_at: SeqNumber,
-    contiguous: SeqNumber,
+    pub(super) contiguous: SeqNumber,
     above_hole: SeqNumber,
     /// Segments that did not advance.
     pub(super) repeats: u16,
@@ -121,7 +126,7 @@ impl End {
         self.highest_ack = start;
         self.last = last;
         self.contiguous = start + 1;
-        self.marks -= Marks::HOLE;
+        self.marks -= Marks::HOLE | Marks::FAR;
     }
 
     /// Takes in an acknowledgment of what this end sent.
@@ -134,7 +139,7 @@ impl End {
         }
         let ahead = segment.ack.distance(self.highest_ack);
         let broken = segment.ack.0 == 0 && ahead > TOO_FAR;
-        if segment.ack.at_or_after(self.start)
+        if (self.marks.contains(Marks::FAR) || segment.ack.at_or_after(self.start))
             && !segment.flags.contains(Flags::RST)
             && ahead > 0
             && !broken
@@ -167,8 +172,8 @@ impl End {
 
     /// Notes bytes for the search of gaps.
     pub(super) fn keep(&mut self, segment: &Segment) {
-        if segment.len == 0 || segment.flags.contains(Flags::RST) || segment.seq.before(self.start)
-        {
+        let before_start = !self.marks.contains(Marks::FAR) && segment.seq.before(self.start);
+        if segment.len == 0 || segment.flags.contains(Flags::RST) || before_start {
             return;
         }
         let first = segment.seq + u32::from(segment.flags.contains(Flags::SYN));
@@ -182,6 +187,7 @@ impl End {
         }
         self.contiguous = self.contiguous.max(end);
         self.close_hole();
+        self.look_back();
     }
 
     fn close_hole(&mut self) {
@@ -193,13 +199,21 @@ impl End {
         }
     }
 
+    /// Notes when the first number is far behind.
+    fn look_back(&mut self) {
+        if self.contiguous.distance(self.start) > FAR {
+            self.marks |= Marks::FAR;
+        }
+    }
+
     /// Forgets what is acknowledged. True when some of it was never seen.
     pub(super) fn trim(&mut self, ack: SeqNumber, partial: bool) -> bool {
         let mut up_to = ack;
         if self.marks.contains(Marks::FIN_COUNTED) && up_to.at_or_after(self.after_fin) {
             up_to = self.after_fin - 1;
         }
-        let first_of_partial = partial && up_to.distance(self.start) <= 2;
+        let first_of_partial =
+            partial && !self.marks.contains(Marks::FAR) && up_to.distance(self.start) <= 2;
         if self.state == State::Inactive || !up_to.after(self.contiguous) {
             return false;
         }
@@ -207,6 +221,7 @@ impl End {
             && self.marks.intersects(Marks::FIN_COUNTED | Marks::RST);
         self.contiguous = up_to;
         self.close_hole();
+        self.look_back();
         !first_of_partial && !only_ends_seen
     }
 

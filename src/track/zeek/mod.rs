@@ -5,9 +5,12 @@
 //! Zeek's timers, which split a connection that was idle or half closed, are not imitated, and checksums are not looked
 //! at. Content gaps (`g`) are found with one remembered hole per direction instead of a reassembler.
 
+mod book;
 mod end;
 #[cfg(test)]
 mod tests;
+
+pub(super) use end::{FAR, Marks as Letters};
 
 use end::{End, Marks, State};
 
@@ -28,7 +31,7 @@ const LIKELY_SERVER_PORTS: [u16; 58] = [
 const CONTROL: Flags = Flags::SYN.union(Flags::FIN).union(Flags::RST);
 
 /// What Zeek would remember of one connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Record {
     ends: [End; 2],
     history: [u8; HISTORY_CAPACITY],

@@ -1,0 +1,685 @@
+//! What goes by the book: segments that surprise no analyst, which are nearly all, and take a short way.
+//!
+//! Four analysts look at every segment: the machines, our own judge, Wireshark's rules and Zeek's. As long as a connection
+//! opens with SYN, SYN-ACK and ACK, sends every byte in order and once, acknowledges only what was sent, and closes with
+//! FINs, all of them remember the same few numbers. Then only the machines' are kept, and beside them a [`Page`] for each
+//! end. The first segment that does not go by the book makes up the analysts' memories from that
+//! ([`Connection::analysts`]), and they judge it as if they had been there all the time. When it has passed and they
+//! agree again, the short way is open again, and where nothing is left of it, their memories are given up.
+//!
+//! The short way decides nothing by rules of its own: it takes only segments for which each analyst's rules give no
+//! label and no more than the changes that are made here. The tests track everything on both ways and compare.
+
+use arrayvec::ArrayVec;
+
+use super::connection::Connection;
+use super::event::{Change, Event, Transition};
+use super::labels::{Acknowledged, Copies, Judge, Ring, smoothed};
+use super::machine::{Crossing, End, Known};
+use super::observe::Way;
+use super::tracker::Slot;
+use super::wireshark::{self, Analysis, Completeness, Scale};
+use super::zeek::{self, Letters, Record};
+use crate::tcp::{Flags, Labels, OptionsSeen, Segment, SeqNumber, Side, TcpState};
+use crate::time::{Span, Timestamp};
+
+/// Letters of Zeek's history when everything goes by the book: SYN, ACK, data and FIN of each end, once.
+pub(super) const LETTERS: usize = 8;
+
+/// More payload than this, or more of it under way, does not go by the book: beyond half of the number space it cannot be
+/// told which of two numbers is later, and this leaves room for both.
+const MANY: u32 = 1 << 30;
+
+/// Control bits that a segment by the book may have beside the ones that matter.
+const ANY_WAY: Flags = Flags::PSH.union(Flags::URG).union(Flags::AE);
+
+/// What all know of an end in an orderly conversation. It has sent no FIN, or its state would be another.
+const AT_REST: Known = Known::BASE
+    .union(Known::SENT)
+    .union(Known::ACKED)
+    .union(Known::ACKS);
+
+/// Wireshark takes the number 0 for "not yet", and so does not treat it as others.
+const NOT_YET: SeqNumber = SeqNumber(0);
+
+/// "Congestion experienced" in the two ECN bits of the IP header.
+const CONGESTION: u8 = 3;
+
+/// Options that tell an analyst something that outlasts the segment.
+const TELLING: OptionsSeen = OptionsSeen::SACK.union(OptionsSeen::SACK_PERMITTED);
+
+/// Those who judge segments, each with what it remembers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Analysts {
+    pub(super) judge: Judge,
+    pub(super) wireshark: Analysis,
+    pub(super) zeek: Record,
+}
+
+/// What analysts remember of one end that the machine does not.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    /// Its latest segments that took up numbers.
+    pub(super) sent: Ring,
+    /// Its latest segments, for copies of them.
+    pub(super) copies: Copies,
+    /// The frame in which it first sent the acknowledgment number that it sent last.
+    pub(super) ack_frame: u64,
+    /// When its latest number was sent.
+    pub(super) next_time: Timestamp,
+    /// Smoothed time from its segments to their acknowledgments; zero until known.
+    pub(super) round_trip: Span,
+    /// Segments in a row that were never fully acknowledged.
+    pub(super) unacknowledged: u16,
+    /// Its last window field.
+    pub(super) window: u16,
+    /// Letters of Zeek's history that were written for it.
+    pub(super) letters: Letters,
+    /// How its window field is scaled.
+    pub(super) scale: Scale,
+    /// It sent a SYN and no ACK after it, so that its window was not scaled yet.
+    pub(super) first_ack_due: bool,
+}
+
+/// What analysts remember of a connection beside its ends, while there are no analysts.
+#[derive(Clone, Debug)]
+pub(super) struct Book {
+    /// Counted from the end that sent the first segment, as analysts do.
+    pub(super) pages: [Page; 2],
+    /// Zeek's history.
+    pub(super) history: ArrayVec<u8, LETTERS>,
+    /// Wireshark's `tcp.completeness`.
+    pub(super) completeness: Completeness,
+    /// Which end sent the last segment.
+    pub(super) last_from: u8,
+    /// The numbers of the machines and the pages are up to date, and the analysts' are not.
+    pub(super) open: bool,
+}
+
+/// What all analysts agree on, in the numbering of ends that they use.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub(super) ends: [OutlineEnd; 2],
+    pub(super) history: ArrayVec<u8, LETTERS>,
+    pub(super) completeness: Completeness,
+    /// Time and frame of the first segment.
+    pub(super) start: Timestamp,
+    pub(super) first_frame: u64,
+    /// Time of the SYN-ACK.
+    pub(super) answered: Timestamp,
+    /// Time of the first ACK without SYN.
+    pub(super) first_ack: Option<Timestamp>,
+    /// Time of the last segment, and which end sent it.
+    pub(super) last: Timestamp,
+    pub(super) last_from: u8,
+}
+
+/// One end of it.
+#[derive(Debug)]
+pub(super) struct OutlineEnd {
+    /// It was seen to send.
+    pub(super) started: bool,
+    /// It understands SACK.
+    pub(super) sack: bool,
+    /// ISS, or one less than the first number.
+    pub(super) base: SeqNumber,
+    /// The number after the last one it sent.
+    pub(super) next: SeqNumber,
+    /// The highest acknowledgment of what it sent.
+    pub(super) acked: Option<SeqNumber>,
+    /// The acknowledgment number that it sent last.
+    pub(super) says: Option<SeqNumber>,
+    /// The number of its FIN.
+    pub(super) fin: Option<SeqNumber>,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            sent: Ring::default(),
+            copies: Copies::default(),
+            ack_frame: 0,
+            next_time: Timestamp::default(),
+            round_trip: Span::ZERO,
+            unacknowledged: 0,
+            window: 0,
+            letters: Letters::empty(),
+            scale: Scale::UNKNOWN,
+            first_ack_due: false,
+        }
+    }
+}
+
+impl Page {
+    /// When its last segment was captured.
+    pub(super) fn last_time(&self) -> Timestamp {
+        self.copies.last_time()
+    }
+}
+
+impl Book {
+    /// Nothing written yet.
+    pub(super) fn new() -> Self {
+        Self {
+            pages: [Page::default(), Page::default()],
+            history: ArrayVec::new_const(),
+            completeness: Completeness::empty(),
+            last_from: 0,
+            open: true,
+        }
+    }
+}
+
+impl Analysts {
+    /// Nothing seen yet.
+    pub(super) fn new(wireshark: Analysis) -> Box<Self> {
+        Box::new(Self {
+            judge: Judge::new(),
+            wireshark,
+            zeek: Record::new(),
+        })
+    }
+
+    /// What they remember when everything went by the book so far, but for the segments that were sent.
+    fn by_the_book(outline: &Outline, pages: &[Page; 2]) -> Self {
+        Self {
+            judge: Judge::by_the_book(outline, pages),
+            wireshark: Analysis::by_the_book(outline, pages),
+            zeek: Record::by_the_book(outline, pages),
+        }
+    }
+
+    /// Whether the next segment by the book leaves nothing behind but what they all agree on.
+    fn agree(&self, outline: &Outline) -> bool {
+        self.judge.agrees(outline)
+            && self.wireshark.agrees(outline)
+            && self.zeek.agrees(outline)
+            && (0..2).all(|from| self.judge.latest(from) == self.wireshark.latest(from))
+    }
+}
+
+impl Connection {
+    /// The analysts, with their memories up to date. From now on theirs count, until the connection
+    /// [settles down](Self::settle_down).
+    pub(super) fn analysts(&mut self) -> &mut Analysts {
+        if !self.book.open {
+            return self
+                .analysts
+                .get_or_insert_with(|| Analysts::new(Analysis::new()));
+        }
+        let outline = self.outline();
+        let pages = &mut self.book.pages;
+        self.book.open = false;
+        let mut analysts = match self.analysts.take() {
+            Some(mut analysts) => {
+                analysts.judge.catch_up(&outline, pages);
+                analysts.wireshark.catch_up(&outline, pages);
+                analysts.zeek.catch_up(&outline, pages);
+                analysts
+            }
+            None if outline.ends.iter().any(|end| end.started) => {
+                Box::new(Analysts::by_the_book(&outline, pages))
+            }
+            None => Analysts::new(Analysis::new()),
+        };
+        analysts.judge.take_sent(pages);
+        self.analysts.insert(analysts)
+    }
+
+    /// It begins with something that Wireshark knew before.
+    pub(super) fn begin_with(&mut self, wireshark: Analysis) {
+        self.analysts = Some(Analysts::new(wireshark));
+        self.book.open = false;
+    }
+
+    /// Whether Wireshark takes a SYN for the first segment of another connection.
+    pub(super) fn is_new_conversation(&self, segment: &Segment, from: usize) -> bool {
+        match &self.analysts {
+            Some(analysts) => analysts.wireshark.is_new_conversation(segment, from),
+            None => {
+                let end = &self.outline().ends[from];
+                end.started && segment.seq != end.base
+            }
+        }
+    }
+
+    /// After a segment that did not go by the book: whether the next one can, because all analysts agree again. If they
+    /// remember nothing else besides, they are given up.
+    pub(super) fn settle_down(&mut self) {
+        if !self.is_at_rest() {
+            return;
+        }
+        let mut outline = self.outline();
+        let Some(analysts) = self.analysts.as_mut() else {
+            return;
+        };
+        if !analysts.agree(&outline) {
+            return;
+        }
+        let pages = &mut self.book.pages;
+        analysts.wireshark.hand_over(pages);
+        analysts.judge.hand_over(pages);
+        analysts.zeek.hand_over(pages);
+        self.book.last_from = analysts.judge.last_from();
+        self.book.open = true;
+        let Some(history) = analysts.zeek.short_history() else {
+            return;
+        };
+        outline.history = history;
+        outline.completeness = analysts.wireshark.seen_so_far();
+        outline.last_from = self.book.last_from;
+        if self.first_sender == Side::Client && **analysts == Analysts::by_the_book(&outline, pages)
+        {
+            self.book.history = outline.history;
+            self.book.completeness = outline.completeness;
+            self.analysts = None;
+        }
+    }
+
+    /// Whether the machines are in the middle of an orderly conversation.
+    fn is_at_rest(&self) -> bool {
+        let [client, server] = &self.machine.ends;
+        let at_rest = |end: &End, peer: &End| {
+            end.state == Some(TcpState::Established)
+                && end.known.contains(AT_REST)
+                && (end.known.contains(Known::SYN_ACKED) || !end.known.contains(Known::SYN))
+                && end.sent.is_whole()
+                && peer.expects == end.una
+                && end.una != end.base
+                && end.nxt().relative_to(end.una) <= MANY
+        };
+        self.machine.crossing != Crossing::Split
+            && !self.is_self()
+            && at_rest(client, server)
+            && at_rest(server, client)
+            && self.opening.is_timed()
+    }
+
+    /// What Zeek would remember; there are no analysts.
+    pub(super) fn zeek_by_the_book(&self) -> Record {
+        Record::by_the_book(&self.outline(), &self.book.pages)
+    }
+
+    fn outline(&self) -> Outline {
+        let end = |from: usize| {
+            let side = if from == 0 {
+                self.first_sender
+            } else {
+                !self.first_sender
+            };
+            let end = &self.machine.ends[side as usize];
+            let party = &self.parties[side as usize];
+            let known = |what: Known, number: SeqNumber| end.known.contains(what).then_some(number);
+            OutlineEnd {
+                started: party.packets > 0,
+                sack: party
+                    .offer
+                    .is_some_and(|offer| offer.seen.intersects(TELLING)),
+                base: end.base,
+                next: end.nxt(),
+                acked: known(Known::ACKED, end.una),
+                says: known(Known::ACKS, end.expects),
+                fin: known(Known::FIN, end.fin),
+            }
+        };
+        Outline {
+            ends: [end(0), end(1)],
+            history: self.book.history.clone(),
+            completeness: self.book.completeness,
+            start: self.start,
+            first_frame: self.first_frame,
+            answered: self.opening.answered_at().unwrap_or_default(),
+            first_ack: self.opening.first_ack_at(),
+            last: self.last,
+            last_from: self.book.last_from,
+        }
+    }
+
+    /// Takes a segment of an open connection that goes by the book; `None` if it does not.
+    #[inline]
+    pub(super) fn turn_page(&mut self, segment: &Segment, slot: Slot, way: Way) -> Option<Change> {
+        let (sender, receiver) = (&self.machine.ends[way.s], &self.machine.ends[way.r]);
+        let open = Some(TcpState::Established);
+        let news = segment.ack.relative_to(receiver.una);
+        let under_way = receiver.nxt().relative_to(receiver.una);
+        let next = segment.seq + segment.len;
+        if segment.flags - ANY_WAY != Flags::ACK
+            || sender.state != open
+            || receiver.state != open
+            || !receiver.known.contains(Known::ACKED)
+            || segment.seq != sender.nxt()
+            || news > under_way
+            || under_way > MANY
+            || segment.len > MANY
+            || (segment.len == 0 && news == 0)
+            || !is_unremarkable(segment)
+            || segment.options.window_scale.is_some()
+            || segment.options.seen.intersects(TELLING)
+            || next == NOT_YET
+            || segment.ack == NOT_YET
+        {
+            return None;
+        }
+        let (from, to) = (way.teller, 1 - way.teller);
+        if segment.len > 0 && self.book.pages[to].right_edge(receiver.expects) == Some(next) {
+            return None;
+        }
+        let letter = if segment.len > 0 {
+            Letters::DATA
+        } else {
+            Letters::ACK
+        };
+        if !self.book.pages[from].letters.contains(letter) {
+            if self.analysts.is_some() {
+                return None;
+            }
+            self.book.write(letter, segment, from);
+        }
+        let shift = self.book.pages[from].scale.shift();
+        let window = u32::from(segment.window) << shift.unwrap_or(0);
+        let (seq, ack) = (
+            segment.seq.relative_to(sender.base),
+            segment.ack.relative_to(receiver.base),
+        );
+        let all = segment.ack == receiver.nxt();
+        let base = sender.base;
+
+        let sender = &mut self.machine.ends[way.s];
+        sender.expects = segment.ack;
+        sender.window = window;
+        sender.sent.extend(segment.len);
+        self.machine.ends[way.r].una = segment.ack;
+        self.see(segment, way.from);
+        self.book.take(segment, from, base, news > 0, all);
+        let mut change = Change {
+            connection: self.id,
+            slot,
+            begins: false,
+            direction: way.direction,
+            seq,
+            ack,
+            window,
+            window_scale: shift,
+            labels: Labels::empty(),
+            client: Transition {
+                before: open,
+                after: open,
+            },
+            server: Transition {
+                before: open,
+                after: open,
+            },
+            delivered: None,
+            events: ArrayVec::new_const(),
+        };
+        if segment.len > 0 {
+            self.parties[way.from as usize].bytes += u64::from(segment.len);
+            self.speak(segment, way, true, false);
+        }
+        if news > 0 {
+            let acknowledged = self.book.acknowledge(segment, to, news);
+            change.events.push(Event::from(acknowledged));
+            self.hear(segment, way, acknowledged.rtt);
+        }
+        Some(change)
+    }
+
+    /// Whether a segment opens or closes the connection by the book.
+    pub(super) fn is_ceremony(&self, segment: &Segment, way: Way) -> bool {
+        if self.analysts.is_some()
+            || !is_unremarkable(segment)
+            || self.machine.over.is_some()
+            || self.machine.crossing != Crossing::None
+            || self.machine.fast_open
+            || self.is_self()
+            || segment.seq + segment.seq_len() == NOT_YET
+        {
+            return false;
+        }
+        let (sender, receiver) = (&self.machine.ends[way.s], &self.machine.ends[way.r]);
+        let packets = |side: Side| self.parties[side as usize].packets;
+        let ecn = Flags::ECE | Flags::CWR;
+        let flags = segment.flags - ANY_WAY;
+        if flags - ecn == Flags::SYN {
+            return self.last_frame == 0
+                && way.from == Side::Client
+                && segment.len == 0
+                && segment.ack == NOT_YET
+                && segment.options.fast_open.is_none()
+                && segment.time != Timestamp::default();
+        }
+        if segment.ack == NOT_YET {
+            return false;
+        }
+        if flags - Flags::ECE == Flags::SYN | Flags::ACK {
+            return way.from == Side::Server
+                && packets(Side::Client) == 1
+                && packets(Side::Server) == 0
+                && segment.len == 0
+                && segment.ack == receiver.base + 1;
+        }
+        let silent = segment.seq_len() == 0;
+        let acked = if receiver.known.contains(Known::ACKED) {
+            receiver.una
+        } else {
+            receiver.base
+        };
+        let news = segment.ack.relative_to(acked);
+        let under_way = receiver.nxt().relative_to(acked);
+        let next = segment.seq + segment.len;
+        let page = &self.book.pages[way.teller];
+        let peer = &self.book.pages[1 - way.teller];
+        (flags == Flags::ACK || flags == Flags::ACK | Flags::FIN)
+            && sender.known.contains(Known::SYN)
+            && receiver.known.contains(Known::SYN)
+            && segment.seq == sender.nxt()
+            && news <= under_way
+            && under_way <= MANY
+            && segment.len <= MANY
+            && (news > 0 || (!silent && acked == receiver.una))
+            && (silent || !sender.known.contains(Known::FIN))
+            && segment.options.window_scale.is_none()
+            && !segment.options.seen.intersects(TELLING)
+            && page.unacknowledged < wireshark::MAX_UNACKNOWLEDGED
+            && (segment.len == 0
+                || flags != Flags::ACK
+                || peer.right_edge(receiver.expects) != Some(next))
+            && (self.opening.is_timed() || segment.time != self.start)
+    }
+
+    /// Takes a segment for which [`is_ceremony`](Self::is_ceremony) holds.
+    pub(super) fn take_ceremony(
+        &mut self,
+        segment: &Segment,
+        slot: Slot,
+        begins: bool,
+        way: Way,
+    ) -> Change {
+        let (from, to) = (way.teller, 1 - way.teller);
+        let before = self.states();
+        let receiver = &self.machine.ends[way.r];
+        let knew = self.machine.ends[way.s].known.contains(Known::ACKS);
+        let acked = if receiver.known.contains(Known::ACKED) {
+            receiver.una
+        } else {
+            receiver.base
+        };
+        let fin = receiver.known.contains(Known::FIN).then_some(receiver.fin);
+        let first = receiver.base;
+        let news = segment
+            .acknowledges()
+            .map_or(0, |ack| ack.relative_to(acked));
+
+        self.see(segment, way.from);
+        let moves = self.machine.segment(segment, way.s, way.r);
+        let syn = segment.flags.contains(Flags::SYN);
+        let letter = if syn {
+            let [sender, receiver] = self.book.facing(from);
+            Scale::learn(segment, &mut sender.scale, &mut receiver.scale);
+            Letters::SYN
+        } else if segment.flags.contains(Flags::FIN) {
+            Letters::FIN
+        } else if segment.len > 0 {
+            Letters::DATA
+        } else {
+            Letters::ACK
+        };
+        if !self.book.pages[from].letters.contains(letter) {
+            self.book.write(letter, segment, from);
+        }
+        let shift = self.book.pages[from].scale.shift().filter(|_| !syn);
+        let window = u32::from(segment.window) << shift.unwrap_or(0);
+        self.machine.ends[way.s].window = window;
+        let base = self.machine.ends[way.s].base;
+        let all = segment.ack == self.machine.ends[way.r].nxt();
+        let new = segment.flags.contains(Flags::ACK) && (news > 0 || !knew);
+        self.book.take(segment, from, base, new, all);
+
+        let mut events = ArrayVec::new_const();
+        self.settle(segment, way, &moves, Labels::empty());
+        self.tell_opening(segment, way, &moves, &mut events);
+        self.tell_speech(segment, way, &moves, Labels::empty(), &mut events);
+        if news > 0 {
+            let mut acknowledged = self.book.acknowledge(segment, to, news);
+            acknowledged.syn = acked == first;
+            acknowledged.fin = fin.is_some_and(|fin| segment.ack.after(fin) && !acked.after(fin));
+            let controls = u32::from(acknowledged.syn) + u32::from(acknowledged.fin);
+            acknowledged.bytes = acknowledged.bytes.saturating_sub(controls);
+            self.hear(segment, way, acknowledged.rtt);
+            let _ = events.try_push(Event::from(acknowledged));
+        }
+        let after = self.states();
+        let transition = |side: Side| Transition {
+            before: before[side as usize],
+            after: after[side as usize],
+        };
+        Change {
+            connection: self.id,
+            slot,
+            begins,
+            direction: way.direction,
+            seq: segment.seq.relative_to(base),
+            ack: segment
+                .acknowledges()
+                .map_or(0, |ack| ack.relative_to(first)),
+            window,
+            window_scale: shift,
+            labels: Labels::empty(),
+            client: transition(Side::Client),
+            server: transition(Side::Server),
+            delivered: None,
+            events,
+        }
+    }
+
+    /// Counts a segment.
+    pub(super) fn see(&mut self, segment: &Segment, from: Side) {
+        self.last = segment.time;
+        self.until = segment.time;
+        self.last_frame = segment.frame;
+        self.parties[from as usize].packets += 1;
+    }
+}
+
+/// Nothing about it that an analyst remarks on, whatever the connection.
+fn is_unremarkable(segment: &Segment) -> bool {
+    segment.window != 0
+        && segment.ip.ecn != CONGESTION
+        && !segment.header_cut
+        && segment.options.sack.is_empty()
+}
+
+impl Page {
+    /// The number after the last byte that this end, acknowledging `acks`, lets the other send.
+    fn right_edge(&self, acks: SeqNumber) -> Option<SeqNumber> {
+        if self.scale == Scale::UNKNOWN {
+            return None;
+        }
+        let shift = self.scale.shift().filter(|_| !self.first_ack_due);
+        Some(acks + (u32::from(self.window) << shift.unwrap_or(0)))
+    }
+}
+
+impl Book {
+    /// Zeek's history, while there are no analysts.
+    pub(super) fn history(&self) -> &str {
+        std::str::from_utf8(&self.history).unwrap_or_default()
+    }
+
+    /// The sender's page and the receiver's.
+    fn facing(&mut self, from: usize) -> [&mut Page; 2] {
+        let [first, second] = &mut self.pages;
+        if from == 0 {
+            [first, second]
+        } else {
+            [second, first]
+        }
+    }
+
+    /// Writes a letter of Zeek's history.
+    fn write(&mut self, mark: Letters, segment: &Segment, from: usize) {
+        self.pages[from].letters |= mark;
+        let letter = match mark {
+            Letters::SYN if segment.flags.contains(Flags::ACK) => b'H',
+            Letters::SYN => b'S',
+            Letters::FIN => b'F',
+            Letters::DATA => b'D',
+            _ => b'A',
+        };
+        let lower = if from == 0 { 0 } else { b'a' - b'A' };
+        // Each letter once for each end: SYN, ACK, data, FIN.
+        let _ = self.history.try_push(letter + lower);
+    }
+
+    /// Takes what later segments are compared with. `new`: it has a new acknowledgment number; `all`: which acknowledges
+    /// all there is.
+    #[inline]
+    fn take(&mut self, segment: &Segment, from: usize, base: SeqNumber, new: bool, all: bool) {
+        let syn = segment.flags.contains(Flags::SYN);
+        self.last_from = from as u8;
+        self.completeness |= if segment.flags.is_syn_only() {
+            Completeness::SYN
+        } else {
+            Completeness::of(segment)
+        };
+        let [page, peer] = self.facing(from);
+        page.window = segment.window;
+        page.first_ack_due = syn;
+        page.copies.remember(segment);
+        if new {
+            page.ack_frame = segment.frame;
+        }
+        if segment.seq_len() > 0 {
+            page.next_time = segment.time;
+            page.unacknowledged = (page.unacknowledged + 1).min(wireshark::MAX_UNACKNOWLEDGED);
+            page.sent.push(segment, 0, 0);
+            if segment.seq_end().distance(base) > zeek::FAR {
+                page.letters |= Letters::FAR;
+            }
+        }
+        if all {
+            peer.unacknowledged = 0;
+        }
+    }
+
+    /// `to` hears of `news` numbers for the first time.
+    #[inline]
+    fn acknowledge(&mut self, segment: &Segment, to: usize, news: u32) -> Acknowledged {
+        let page = &mut self.pages[to];
+        let latest = page.sent.ending_at(segment.ack);
+        let rtt = latest
+            .filter(|sent| sent.repeats == 0)
+            .map(|sent| segment.time - sent.time);
+        let acknowledged = Acknowledged {
+            bytes: news,
+            syn: false,
+            fin: false,
+            frame: latest.map(|sent| sent.frame),
+            rtt,
+        };
+        if let Some(rtt) = rtt {
+            page.round_trip = smoothed(page.round_trip, rtt);
+        }
+        acknowledged
+    }
+}
