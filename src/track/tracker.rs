@@ -178,7 +178,7 @@ impl Tracker {
         }
         let slot = self.open(hash, segment);
         if segment.flags.is_syn_only() && self.was_announced(segment.tuple.destination) {
-            self.slab[slot as usize].begin_with(Analysis::announced());
+            self.begin_with(slot, Analysis::announced());
         }
         self.take(slot, segment, true)
     }
@@ -188,11 +188,18 @@ impl Tracker {
         let previous = self.slab[slot as usize].id;
         self.remove(hash, slot);
         let slot = self.open(hash, segment);
-        self.slab[slot as usize].begin_with(Analysis::on_used_ports());
+        self.begin_with(slot, Analysis::on_used_ports());
         let mut change = self.take(slot, segment, true);
         change.labels |= Labels::REUSED_PORTS;
         let _ = change.events.try_push(Event::ReusesPorts { previous });
         change
+    }
+
+    /// A new connection begins with something that Wireshark knew before.
+    fn begin_with(&mut self, slot: u32, wireshark: Analysis) {
+        let connection = &mut self.slab[slot as usize];
+        connection.begin_with(wireshark);
+        self.heap += connection.heap();
     }
 
     /// Remembers where a data connection is to be expected.
