@@ -50,10 +50,14 @@ fn run(script: &str) -> (Vec<(Segment, Change, Told)>, Vec<Connection>) {
                 tracker.icmp_error(error);
             }
         }
-        finals.extend(tracker.drain_final());
+        while let Some(connection) = tracker.next_final() {
+            finals.push(connection.clone());
+        }
     }
     tracker.finish();
-    finals.extend(tracker.drain_final());
+    while let Some(connection) = tracker.next_final() {
+        finals.push(connection.clone());
+    }
     (told, finals)
 }
 

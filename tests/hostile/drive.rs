@@ -319,8 +319,7 @@ impl<'m> Watch<'m> {
     }
 
     fn finals(&mut self) {
-        let finals: Vec<Connection> = self.tracker.drain_final().collect();
-        for connection in finals {
+        while let Some(connection) = self.tracker.next_final().cloned() {
             self.connection(connection);
         }
     }
