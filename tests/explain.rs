@@ -36,6 +36,7 @@ fn run(script: &str) -> (Vec<(Segment, Change, Told)>, Vec<Connection>) {
     let mut narrator = Narrator::live(Wording {
         full: true,
         raw_seq: false,
+        ..Wording::default()
     });
     let mut told = Vec::new();
     let mut finals = Vec::new();

@@ -76,6 +76,8 @@ pub(crate) struct StreamSink<W> {
     wording: Wording,
     places: Places,
     told: HashMap<ConnectionId, Told>,
+    /// The step that is told; its room is used again.
+    step: Step,
 }
 
 /// A connection whose story is being told.
@@ -96,9 +98,13 @@ impl<W: Write> StreamSink<W> {
                 Format::Plain => Telling::Plain(Box::new(PlainWriter::new(manner.style.clone()))),
                 _ => Telling::Ladder(Box::new(LadderWriter::new(manner.style.clone()))),
             },
-            wording: manner.wording,
+            wording: match format {
+                Format::Plain => manner.wording,
+                _ => manner.ladder_wording(),
+            },
             places: manner.places.clone(),
             told: HashMap::new(),
+            step: Step::blank(),
         }
     }
 
@@ -129,6 +135,7 @@ impl StreamSink<Vec<u8>> {
             wording: self.wording,
             places: self.places,
             told: self.told,
+            step: self.step,
         };
         onward.write()?;
         Ok(onward)
@@ -162,10 +169,11 @@ impl<W: Write> Sink for StreamSink<W> {
             concluded: true,
         };
         let told = self.told.get_mut(&change.connection).unwrap_or(&mut untold);
-        let step = told.narrator.step(segment, change, connection);
+        let step = &mut self.step;
+        told.narrator.step_into(step, segment, change, connection);
         let concludes = !told.concluded && is_over(connection);
         told.concluded |= concludes;
-        self.telling.step(&step, &mut self.buffer)?;
+        self.telling.step(step, &mut self.buffer)?;
         if self.payload
             && let Some(payload) = payload(tracked)
         {

@@ -81,6 +81,7 @@ impl Manner {
         Wording {
             full: self.style.explain == Explain::Full,
             raw_seq: self.raw_seq,
+            ..Wording::default()
         }
     }
 
