@@ -14,9 +14,13 @@
 
 mod chance;
 mod drive;
+mod findings;
 mod mutate;
 mod page;
 mod scene;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../stories/mod.rs"]
+mod stories;
 mod story;
 
 use std::collections::BTreeMap;
