@@ -116,7 +116,12 @@ fn standard_output_counts_as_a_result() {
         samples::bytes("handshake.pcap")
     );
     let words = ["replay", "trace.pcap", "-w", "frames.pcap"];
-    let both = run(folder.path(), &words, Stdio::null(), appended("frames.pcap"));
+    let both = run(
+        folder.path(),
+        &words,
+        Stdio::null(),
+        appended("frames.pcap"),
+    );
     assert_usage(&both, "-w frames.pcap and standard output");
 }
 

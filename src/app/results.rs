@@ -33,7 +33,10 @@ struct Named<'a> {
 
 impl<'a> Results<'a> {
     /// Opens what was asked for, and empties nothing.
-    pub(crate) fn open(output: Option<&'a Path>, frames: Option<&'a Path>) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        output: Option<&'a Path>,
+        frames: Option<&'a Path>,
+    ) -> Result<Self, Failure> {
         if output.or(frames).is_some() {
             take_limits_as_errors();
         }

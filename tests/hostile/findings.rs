@@ -33,12 +33,18 @@ fn a_reset_with_more_bytes_than_numbers() {
 /// Numbers that are longer than the arrow pushed its head out of the lane, where there was no name to cut.
 #[test]
 fn an_arrow_is_no_longer_than_its_lane() {
-    let numbers = "seq 4294967295, ack 4294967295, and more than any lane has room for, however wide";
+    let numbers =
+        "seq 4294967295, ack 4294967295, and more than any lane has room for, however wide";
     for (columns, glyphs) in [20, 33, 40, 57, 80, 100]
         .into_iter()
         .flat_map(|columns| [Glyphs::Unicode, Glyphs::Ascii].map(|glyphs| (columns, glyphs)))
     {
-        for (name, numbers) in [("", numbers), (numbers, numbers), (numbers, ""), ("SYN", numbers)] {
+        for (name, numbers) in [
+            ("", numbers),
+            (numbers, numbers),
+            (numbers, ""),
+            ("SYN", numbers),
+        ] {
             let mut packet = step(1, Direction::ClientToServer, Flags::SYN, name, numbers);
             for line in [Line::Plain, Line::Heavy, Line::Repeat, Line::Lost] {
                 packet.arrow.line = line;
