@@ -57,7 +57,7 @@ fn connection(records: &[Vec<u8>]) -> Value {
     let run = replay(records, "json");
     assert!(run.status.success(), "{run:?}");
     let text = String::from_utf8(run.stdout).expect("UTF-8");
-    let objects = text.lines().map(|line| serde_json::from_str::<Value>(line));
+    let objects = text.lines().map(serde_json::from_str::<Value>);
     let objects: Vec<Value> = objects.map(|object| object.expect("JSON")).collect();
     let segments = objects.iter().filter(|object| object["type"] == "segment");
     let frames: Vec<u64> = segments.filter_map(|it| it["frame"].as_u64()).collect();
