@@ -13,6 +13,7 @@ use super::live;
 use super::memory::Memory;
 use super::output::Output;
 use super::pipeline::{self, Reader};
+use super::results;
 use super::sandbox;
 use super::saving;
 use super::say;
@@ -162,10 +163,10 @@ impl Performance<'_> {
                 Err(error) => place = Place::Recorded(error.to_string()),
             }
         }
-        let results = Results {
-            output: Output::open(self.choice.file.as_deref())?,
-            saver: saving::create(self.write)?,
-        };
+        let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
+        files.spare_each_other()?;
+        let (output, saver) = files.begin()?;
+        let results = Results { output, saver };
         say::note(format_args!(
             "{}: {} ({})\nwatch for {}\n",
             self.scenario.name,

@@ -9,6 +9,7 @@ use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
 use super::pipeline::{self, Both, Reader};
+use super::results::Results;
 use super::sandbox;
 use super::saving;
 use super::say;
@@ -36,8 +37,9 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     })?;
     let words = mpsc::channel();
     let plan = Plan::new(command, &source, &words.0)?;
-    let output = Output::open(command.output.file.as_deref())?;
-    let saver = saving::create(command.write.as_deref())?;
+    let results = Results::open(command.output.file.as_deref(), command.write.as_deref())?;
+    results.spare_each_other()?;
+    let results = results.begin()?;
     // Everything is open by now, and this is still the only thread.
     let needs = Needs {
         sockets: plan.sockets(command),
@@ -50,7 +52,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let stopper = source.stopper();
     stop_at_signal(&stopper)?;
-    watch(command, source, plan, (output, saver), words, &stopper)
+    watch(command, source, plan, results, words, &stopper)
 }
 
 /// Runs the pipeline until the capture ends.

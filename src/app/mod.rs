@@ -17,6 +17,7 @@ mod memory;
 mod output;
 mod pipeline;
 mod replay;
+mod results;
 mod sandbox;
 mod saving;
 mod say;
