@@ -269,7 +269,7 @@ impl Performance<'_> {
         });
         let mut reader = Reader::new(source);
         reader.keep_frames = self.choice.payload;
-        match pipeline::run(reader, tracker, &mut sink, 2) {
+        match pipeline::run(reader, tracker, &mut sink, 2, None) {
             Ok(outcome) => match outcome.unreadable {
                 Some(error) => Err(error.into()),
                 None => problem.take().map_or(Ok(ExitCode::Fine), Err),

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use super::budget::Budget;
 use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
@@ -79,7 +80,7 @@ fn watch(
     let tracker = Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
-        ..Limits::default()
+        memory: Budget::of(&command.resources, false).connections,
     });
     let (source, problem) = saving::saving(Box::new(source), saver, None);
     let mut reader = Reader::new(source);
@@ -87,7 +88,7 @@ fn watch(
     reader.keep_frames = command.output.payload;
 
     let exchange = plan.exchange(command, stopper, words)?;
-    let outcome = match pipeline::run(reader, tracker, &mut sink, 2) {
+    let outcome = match pipeline::run(reader, tracker, &mut sink, command.resources.threads, None) {
         Ok(outcome) => outcome,
         // Nobody reads any more, and that is a fine end of a watch.
         Err(error) => return Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
