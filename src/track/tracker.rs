@@ -559,7 +559,7 @@ impl Tracker {
 
 /// Asks the processor to bring a connection into its cache, without waiting for it.
 #[inline]
-fn fetch(connection: &Connection) {
+pub(super) fn fetch(connection: &Connection) {
     #[cfg(target_arch = "x86_64")]
     for line in 0..size_of::<Connection>().div_ceil(CACHE_LINE) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
