@@ -383,13 +383,12 @@ pub(super) enum Compat {
 
 /// What the program may use.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Limits")]
 pub(super) struct LimitArgs {
     /// Memory to use at most [default: 256MB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(super) memory: Option<u64>,
 
-    /// Threads: 2 read and track at the same time [default: 2, or 1 where there is one processor]
+    /// Threads to use, 1 or 2 [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(super) threads: Option<u8>,
 }
