@@ -98,7 +98,7 @@ impl Row {
 /// The kept segments of the connections whose ladder is wanted.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    connections: HashMap<ConnectionId, Kept>,
+    connections: HashMap<ConnectionId, Kept, ahash::RandomState>,
     kept: usize,
     payload: bool,
 }
@@ -174,7 +174,7 @@ impl Keeper {
     /// `payload`: keep the beginning of each payload, too.
     pub(crate) fn new(payload: bool) -> Self {
         Self {
-            connections: HashMap::new(),
+            connections: HashMap::default(),
             kept: 0,
             payload,
         }

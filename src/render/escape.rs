@@ -90,7 +90,9 @@ pub fn mermaid(text: &str) -> Cow<'_, str> {
                 push_mermaid(&mut safe, c, harmless(c) && !(closes && position == 0));
             } else {
                 // The escape itself holds characters that need an entity.
-                for escaped in visible_form(c).chars() {
+                let mut escape = String::new();
+                push_visible(&mut escape, c);
+                for escaped in escape.chars() {
                     push_mermaid(&mut safe, escaped, harmless(escaped));
                 }
             }
@@ -214,28 +216,21 @@ fn push_entity(out: &mut String, prefix: &str, c: char) {
 
 /// Appends a character if it can be seen, else its escape.
 fn push_visible(out: &mut String, c: char) {
-    if is_visible(c) {
-        out.push(c);
-    } else {
-        out.push_str(&visible_form(c));
-    }
-}
-
-fn visible_form(c: char) -> Cow<'static, str> {
     match c {
-        '\n' => Cow::Borrowed("\\n"),
-        '\r' => Cow::Borrowed("\\r"),
-        '\t' => Cow::Borrowed("\\t"),
-        _ if c.is_ascii() => {
-            let mut escape = String::with_capacity(4);
-            push_hex(&mut escape, c as u8);
-            Cow::Owned(escape)
+        _ if is_visible(c) => out.push(c),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        _ if c.is_ascii() => push_hex(out, c as u8),
+        _ => {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         }
-        _ => Cow::Owned(format!("\\u{{{:x}}}", u32::from(c))),
     }
 }
 
-fn push_hex(out: &mut String, byte: u8) {
+/// Appends a byte that is no character: `\x1b`. Four columns.
+pub(super) fn push_hex(out: &mut String, byte: u8) {
     out.push_str("\\x");
     out.push(char::from(hex_digit(byte >> 4)));
     out.push(char::from(hex_digit(byte & 0xf)));
