@@ -341,9 +341,14 @@ pub(super) fn is_mostly_text(bytes: &[u8]) -> bool {
     let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
     let enough = |readable: usize| readable * 4 >= bytes.len() * 3;
     let ascii = bytes.iter().filter(|byte| is_text(**byte)).count();
-    let others = bytes.iter().filter(|byte| !byte.is_ascii()).count();
-    // Most payload is one or the other whatever its bytes outside ASCII are.
-    if others == 0 || enough(ascii) || !enough(ascii + others) {
+    // No more than this can belong to other characters: most payload is one or the other without looking closer.
+    let others = bytes.windows(2).map(|pair| match pair {
+        [0xc2..=0xdf, 0x80..=0xbf] => 2,
+        [0xe0..=0xef, 0x80..=0xbf] => 3,
+        [0xf0..=0xf4, 0x80..=0xbf] => 4,
+        _ => 0,
+    });
+    if enough(ascii) || !enough(ascii + others.sum::<usize>()) {
         return enough(ascii);
     }
     let characters = bytes
