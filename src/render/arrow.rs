@@ -322,17 +322,18 @@ impl Unit {
         let start = text.len();
         match self {
             Self::Byte(byte) => escape::push_hex(text, byte),
-            Self::Character(c @ ' '..='~') if !matches!(c, '"' | '\\') => {
-                text.push(c);
-                return 1;
-            }
-            Self::Character(c) if glyphs == Glyphs::Ascii && !c.is_ascii() => {
+            Self::Character(c) if c.is_ascii() => escape::push_quoted_character(text, c),
+            Self::Character(c) if glyphs == Glyphs::Ascii => {
                 // Writing to a string cannot fail.
                 let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
             }
-            Self::Character(c) => escape::push_quoted(text, c.encode_utf8(&mut [0; 4]).as_bytes()),
+            Self::Character(c) => {
+                escape::push_quoted_character(text, c);
+                return width(&text[start..]);
+            }
         }
-        width(&text[start..])
+        // All of it is ASCII.
+        text.len() - start
     }
 }
 

@@ -29,15 +29,20 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
 pub fn push_quoted(out: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c == '"' || c == '\\' {
-                out.push('\\');
-            }
-            push_visible(out, c);
+            push_quoted_character(out, c);
         }
         for byte in chunk.invalid() {
             push_hex(out, *byte);
         }
     }
+}
+
+/// Appends one character of a quotation.
+pub(super) fn push_quoted_character(out: &mut String, c: char) {
+    if c == '"' || c == '\\' {
+        out.push('\\');
+    }
+    push_visible(out, c);
 }
 
 /// The bytes without a character that was cut in the middle at their end.
@@ -156,6 +161,7 @@ fn push_harmless<'t>(out: &mut Vec<u8>, bytes: &'t [u8]) -> &'t [u8] {
 /// use: they are harmless to their end.
 fn harmless_run(bytes: &[u8], harmless: impl Fn(u8) -> bool) -> usize {
     const DASH: &[u8] = "–".as_bytes();
+    const ELLIPSIS: &[u8] = "…".as_bytes();
     const MICRO: &[u8] = "µ".as_bytes();
     let mut end = 0;
     loop {
@@ -173,6 +179,7 @@ fn harmless_run(bytes: &[u8], harmless: impl Fn(u8) -> bool) -> usize {
         match &bytes[end..] {
             rest if rest.starts_with(DASH) => end += DASH.len(),
             rest if rest.starts_with(MICRO) => end += MICRO.len(),
+            rest if rest.starts_with(ELLIPSIS) => end += ELLIPSIS.len(),
             _ => return end,
         }
     }

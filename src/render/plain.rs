@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use super::arrow;
 use super::line::Line;
 use super::quantity::Plural;
-use super::style::{Explain, Ink, Style, TimeColumn};
+use super::style::{Explain, Glyphs, Ink, Style, TimeColumn};
 use crate::explain::{Conclusion, Line as Stroke, Step, Story, Title, Weight};
 use crate::tcp::TcpState;
 use crate::text::put;
@@ -209,8 +209,11 @@ impl PlainWriter {
     }
 
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        // All pieces are clean already; this spells what the numbers' units have outside ASCII.
-        self.line.put_last(&self.line.clean(&self.text), Ink::Plain);
+        // All pieces are clean already; what the numbers' units have outside ASCII is still to be spelled.
+        match self.style.glyphs {
+            Glyphs::Unicode => self.line.put_last(&self.text, Ink::Plain),
+            Glyphs::Ascii => self.line.put_last(&self.line.clean(&self.text), Ink::Plain),
+        }
         self.text.clear();
         self.line.finish(out)
     }
