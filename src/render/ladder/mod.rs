@@ -16,7 +16,7 @@ use super::line::Line;
 use super::measure::wrap;
 use super::style::{Ink, Style};
 use crate::explain::{Conclusion, Outline, Step, Steps, Story, Title, Tone};
-use crate::tcp::TcpState;
+use crate::tcp::{Endpoint, TcpState};
 use crate::time::Span;
 
 /// How many open connections a live ladder remembers the titles of; more than that nobody follows by eye.
@@ -80,8 +80,8 @@ pub struct LadderWriter {
     digits: usize,
     /// Columns of the widest tag; 0 while rows have none.
     tag: usize,
-    /// Open connections: number, and title to repeat.
-    open: Vec<(u32, String)>,
+    /// Open connections: number, and whose title to repeat.
+    open: Vec<(u32, [Endpoint; 2])>,
     /// Whose row was written last.
     current: Option<u32>,
     /// When it was captured.
@@ -140,8 +140,7 @@ impl LadderWriter {
             self.line.finish(out)?;
         }
         if self.open.len() < TITLES_KEPT {
-            let name = format!("#{}  {} → {}", title.id, title.client, title.server);
-            self.open.push((title.id, name));
+            self.open.push((title.id, [title.client, title.server]));
         }
         self.retag(title.id);
         self.current = Some(title.id);

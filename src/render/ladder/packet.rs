@@ -134,9 +134,14 @@ impl LadderWriter {
     /// Writes `self.text` to the right of its column, and cuts what would reach into the column before.
     fn time(&mut self, end: usize) {
         let clean = self.line.clean(&self.text);
-        let room = end.saturating_sub(self.line.width() + 1);
-        self.line.pad_to(end.saturating_sub(width(&clean)));
-        self.line.put_cut(&clean, room.max(1), Ink::Quiet);
+        let columns = width(&clean);
+        let room = end.saturating_sub(self.line.width() + 1).max(1);
+        self.line.pad_to(end.saturating_sub(columns));
+        if columns <= room {
+            self.line.put_measured(&clean, columns, Ink::Quiet);
+        } else {
+            self.line.put_cut(&clean, room, Ink::Quiet);
+        }
     }
 
     /// Puts a time into `self.text`; days and hours where seconds would not fit.
