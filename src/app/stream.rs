@@ -116,6 +116,14 @@ impl<W: Write> StreamSink<W> {
         )
     }
 
+    /// Writes when much has gathered.
+    fn write_much(&mut self) -> io::Result<()> {
+        if self.buffer.len() < FLUSH_AT {
+            return Ok(());
+        }
+        self.write()
+    }
+
     fn write(&mut self) -> io::Result<()> {
         self.out.write_all(&self.buffer)?;
         self.buffer.clear();
@@ -183,16 +191,17 @@ impl<W: Write> Sink for StreamSink<W> {
         if concludes {
             self.conclude(connection, true)?;
         }
-        if self.buffer.len() >= FLUSH_AT {
-            self.write()?;
-        }
-        Ok(())
+        self.write_much()
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         match self.told.remove(&connection.id()) {
             Some(told) if told.concluded => Ok(()),
-            _ => self.conclude(connection, true),
+            _ => {
+                self.conclude(connection, true)?;
+                // At the end of a flood there are last words about each that is still kept.
+                self.write_much()
+            }
         }
     }
 
