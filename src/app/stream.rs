@@ -116,6 +116,14 @@ impl<W: Write> StreamSink<W> {
         )
     }
 
+    /// Writes when much has gathered.
+    fn write_much(&mut self) -> io::Result<()> {
+        if self.buffer.len() < FLUSH_AT {
+            return Ok(());
+        }
+        self.write()
+    }
+
     fn write(&mut self) -> io::Result<()> {
         self.out.write_all(&self.buffer)?;
         self.buffer.clear();
@@ -183,16 +191,17 @@ impl<W: Write> Sink for StreamSink<W> {
         if concludes {
             self.conclude(connection, true)?;
         }
-        if self.buffer.len() >= FLUSH_AT {
-            self.write()?;
-        }
-        Ok(())
+        self.write_much()
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         match self.told.remove(&connection.id()) {
             Some(told) if told.concluded => Ok(()),
-            _ => self.conclude(connection, true),
+            _ => {
+                self.conclude(connection, true)?;
+                // At the end of a flood there are last words about each that is still kept.
+                self.write_much()
+            }
         }
     }
 
@@ -202,5 +211,53 @@ impl<W: Write> Sink for StreamSink<W> {
 
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
         self.write()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
+mod tests {
+    use super::*;
+    use crate::render::Style;
+    use crate::tcp::{Flags, Segment};
+    use crate::track::{Limits, Tracker};
+
+    /// Notes the largest piece that it was handed.
+    struct Largest<'a>(&'a mut usize);
+
+    impl Write for Largest<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            *self.0 = bytes.len().max(*self.0);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// When the input ends there are last words about every connection that is still kept.
+    #[test]
+    fn last_words_do_not_gather_without_bound() {
+        let mut tracker = Tracker::new(Limits::default());
+        tracker.segment(&Segment {
+            flags: Flags::SYN,
+            ..Segment::default()
+        });
+        tracker.finish();
+        let connection = tracker.next_final().unwrap().clone();
+        let manner = Manner {
+            style: Style::default(),
+            wording: Wording::default(),
+            places: Places::One(None),
+        };
+        let mut largest = 0;
+        for format in [Format::Timeline, Format::Plain] {
+            let mut sink = StreamSink::new(Largest(&mut largest), format, &manner);
+            for _ in 0..2000 {
+                sink.connection(&connection).unwrap();
+            }
+        }
+        assert!(largest >= FLUSH_AT && largest < 2 * FLUSH_AT, "{largest}");
     }
 }

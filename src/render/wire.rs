@@ -124,7 +124,9 @@ impl Drawing {
         self.line
             .put_right(&milliseconds(event.after), TIME, Ink::Quiet);
         if event.side == Side::Client {
-            self.line.put_right(&event.margin, LEFT, Ink::Plain);
+            let room = LEFT.saturating_sub(self.line.width() + 1);
+            let margin = self.fitting(&event.margin, room);
+            self.line.put_right(&margin, LEFT, Ink::Plain);
         }
         self.line.pad_to(LEFT);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
@@ -137,7 +139,10 @@ impl Drawing {
         self.line.pad_to(LEFT + 1 + self.lane);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
         if event.side == Side::Server {
-            self.line.put(&event.margin, Ink::Plain);
+            // Less than usual behind a packet's number that is longer than its lane.
+            let room = (LEFT + self.lane + RIGHT + 2).saturating_sub(self.line.width());
+            let margin = self.fitting(&event.margin, room);
+            self.line.put_clean(&margin, Ink::Plain);
         }
         self.line.finish(out)?;
         self.note(&event.note, out)
@@ -243,15 +248,18 @@ impl Drawing {
 
     /// How a lost packet ends: in mid-air, and with a word.
     fn ending(&self, event: &WireEvent) -> String {
+        // Half of the lane is enough for any of ours.
+        let words = self.fitting(&event.tags.join(", "), self.lane / 2);
         match (event.what, event.side) {
-            (WireHalf::Lost, Side::Client) => {
-                format!("{} {}", self.glyphs.lost, event.tags.join(", "))
-            }
-            (WireHalf::Lost, Side::Server) => {
-                format!("{} {}", event.tags.join(", "), self.glyphs.lost)
-            }
+            (WireHalf::Lost, Side::Client) => format!("{} {words}", self.glyphs.lost),
+            (WireHalf::Lost, Side::Server) => format!("{words} {}", self.glyphs.lost),
             _ => String::new(),
         }
+    }
+
+    /// As much of a text as fits, made harmless.
+    fn fitting(&self, text: &str, room: usize) -> String {
+        super::measure::beginning(&self.line.clean(text), room).to_owned()
     }
 
     /// ` 4  1–1448 `, cut so that `reserved` columns of the lane are left.
@@ -295,8 +303,10 @@ fn head_of(event: &WireEvent, glyph: &'static str) -> String {
     glyph.repeat(if event.line == Stroke::Repeat { 3 } else { 1 })
 }
 
-/// One decimal, as `90.1`.
+/// One decimal, as `90.1`; before the first packet, as `-0.3`.
 fn milliseconds(span: Span) -> String {
     let tenths = span.as_nanos() / 100_000;
-    format!("{}.{}", tenths / 10, tenths % 10)
+    let sign = if tenths < 0 { "-" } else { "" };
+    let tenths = tenths.unsigned_abs();
+    format!("{sign}{}.{}", tenths / 10, tenths % 10)
 }
