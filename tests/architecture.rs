@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ),
     ("reassemble", &["capture::Frame", "decode", "time"]),
     ("track", &["tcp", "time"]),
-    ("explain", &["track", "tcp", "time"]),
+    ("explain", &["calls", "track", "tcp", "time"]),
     ("render", &["explain", "tcp", "time"]),
     ("calls", &["tcp", "time"]),
     (

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use super::calls::{self, Told, WithCalls};
 use super::exchange;
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -146,25 +147,33 @@ struct Performance<'a> {
     choice: &'a OutputChoice,
 }
 
-/// Where results go.
+/// Where results go, and where they come from besides packets.
 struct Results {
     output: Output,
     saver: Option<Saver>,
+    calls: Option<Told>,
 }
 
 impl Performance<'_> {
     fn play(&self) -> Result<ExitCode, Failure> {
         let mut place = Place::find(self.scenario);
         let mut stage = None;
+        let mut calls = None;
         if !matches!(place, Place::Recorded(_) | Place::Constructed) {
-            match self.scenario.prepare(self.port, Arc::new(|_| ())) {
-                Ok(ready) => stage = Some(ready),
+            let (teller, told) = calls::queue();
+            let listener = Arc::new(move |report| teller.report(report));
+            match self.scenario.prepare(self.port, listener) {
+                Ok(ready) => {
+                    stage = Some(ready);
+                    calls = Some(told).filter(|_| self.wants_calls());
+                }
                 Err(error) => place = Place::Recorded(error.to_string()),
             }
         }
         let results = Results {
             output: Output::open(self.choice.file.as_deref())?,
             saver: saving::create(self.write)?,
+            calls,
         };
         say::note(format_args!(
             "{}: {} ({})\nwatch for {}\n",
@@ -173,6 +182,9 @@ impl Performance<'_> {
             place.describe(self.scenario),
             self.scenario.watch_for
         ));
+        if self.choice.syscalls && stage.is_none() {
+            say::note("no system calls are shown: no program makes these packets now\n");
+        }
         match (stage, self.scenario.origin) {
             (Some(stage), _) => self.capture(stage, &place, results),
             (None, Origin::Constructed(script)) => {
@@ -187,6 +199,11 @@ impl Performance<'_> {
                 self.show(source, results, DEFAULT_PORT)
             }
         }
+    }
+
+    /// In JSON they are shown wherever there are any.
+    fn wants_calls(&self) -> bool {
+        self.choice.syscalls || self.choice.format == Some(Format::Json)
     }
 
     /// Lets the scenario run, and captures it.
@@ -240,7 +257,11 @@ impl Performance<'_> {
     fn show(
         &self,
         source: Box<dyn Source + Send>,
-        Results { output, saver }: Results,
+        Results {
+            output,
+            saver,
+            calls,
+        }: Results,
         port: u16,
     ) -> Result<ExitCode, Failure> {
         let interface = source.interfaces().first();
@@ -261,7 +282,7 @@ impl Performance<'_> {
             }
             _ => show::scenario(self.choice, output, &name, interface.as_deref()),
         };
-        let mut sink = Joined::new(shown, twins);
+        let mut sink = WithCalls::new(Joined::new(shown, twins), calls);
         let tracker = Tracker::new(Limits {
             server_ports: vec![port],
             ..Limits::default()

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 use super::keep::{Keeper, Kept};
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::Manner;
+use crate::calls::Call;
 use crate::decode;
-use crate::explain::{self, Totals};
+use crate::explain::{self, Moment, Totals};
 use crate::render::{Extras, NotKept, ladder_with};
-use crate::track::Connection;
+use crate::track::{Connection, ConnectionId};
 
 /// Ladders that are shown when nothing says which: a table finds the one that matters sooner than scrolling.
 pub(crate) const LADDERS: u64 = 10;
@@ -22,6 +23,51 @@ pub(crate) struct LadderSink<W> {
     most: Option<u64>,
     written: u64,
     untold: u64,
+    /// What the programs called, where that is wanted.
+    calls: Option<KeptCalls>,
+    /// With calls: final connections, whose ladders wait for the last calls.
+    ended: Vec<Connection>,
+}
+
+/// Calls, kept with the connection in whose ladder they stand.
+#[derive(Debug, Default)]
+pub(crate) struct KeptCalls {
+    kept: Vec<(Option<ConnectionId>, Call)>,
+    /// The connection that began last.
+    latest: Option<ConnectionId>,
+}
+
+/// Calls that are kept. The ends of a scenario make a few hundred at most.
+const CALLS: usize = 10_000;
+
+impl KeptCalls {
+    /// A segment of this connection comes: calls about no connection, such as `listen()`, stand with the one that begins
+    /// next.
+    pub(crate) fn segment(&mut self, connection: ConnectionId) {
+        if self.latest.is_none_or(|latest| latest < connection) {
+            self.latest = Some(connection);
+            for (owner, _) in &mut self.kept {
+                *owner = owner.or(self.latest);
+            }
+        }
+    }
+
+    /// Keeps a call. One that was only made comes again when it returns.
+    pub(crate) fn keep(&mut self, made: &Made<'_>) {
+        if made.moment != Moment::Called && self.kept.len() < CALLS {
+            self.kept.push((made.connection, made.call.clone()));
+        }
+    }
+
+    /// The calls that stand in the ladder of any of these connections.
+    pub(crate) fn of(&self, connections: &[ConnectionId]) -> Vec<Call> {
+        let own = self.kept.iter().filter(|(owner, _)| {
+            // What follows the last connection's beginning stands with that one.
+            let owner = owner.or(self.latest);
+            owner.is_some_and(|owner| connections.contains(&owner))
+        });
+        own.map(|(_, call)| call.clone()).collect()
+    }
 }
 
 impl<W: Write> LadderSink<W> {
@@ -34,7 +80,31 @@ impl<W: Write> LadderSink<W> {
             most,
             written: 0,
             untold: 0,
+            calls: None,
+            ended: Vec::new(),
         }
+    }
+
+    /// Also shows what the programs called.
+    pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
+        self.calls = wanted.then(KeptCalls::default);
+        self
+    }
+
+    fn write(&mut self, connection: &Connection) -> io::Result<()> {
+        let Some(kept) = self.keeper.take(connection.id()) else {
+            self.untold += 1;
+            return Ok(());
+        };
+        if self.written > 0 {
+            writeln!(self.out)?;
+        }
+        self.written += 1;
+        let calls = self.calls.as_ref();
+        let calls = calls.map_or_else(Vec::new, |calls| calls.of(&[connection.id()]));
+        write_ladder(&mut self.out, connection, &kept, &calls, &self.manner)?;
+        self.manner.style.legend = false;
+        Ok(())
     }
 }
 
@@ -43,6 +113,7 @@ pub(crate) fn write_ladder(
     out: &mut dyn Write,
     connection: &Connection,
     kept: &Kept,
+    calls: &[Call],
     manner: &Manner,
 ) -> io::Result<()> {
     let story = explain::story(
@@ -54,7 +125,14 @@ pub(crate) fn write_ladder(
         manner.wording,
     );
     let payload = |frame| kept.payload(frame);
+    let calls = if calls.is_empty() {
+        Vec::new()
+    } else {
+        let times = kept.segments().map(|(segment, _)| segment.time);
+        explain::call_rows(calls, &times.collect::<Vec<_>>())
+    };
     let extras = Extras {
+        calls: &calls,
         not_kept: kept
             .gap()
             .map(|(before, packets)| NotKept { before, packets }),
@@ -67,6 +145,9 @@ impl<W: Write> Sink for LadderSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         let started = self.keeper.connections() as u64 + self.written;
         let id = tracked.change.connection;
+        if let Some(calls) = &mut self.calls {
+            calls.segment(id);
+        }
         if self.most.is_none_or(|most| started < most) || self.keeper.has(id) {
             self.keeper.keep(tracked);
         }
@@ -74,16 +155,17 @@ impl<W: Write> Sink for LadderSink<W> {
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
-        let Some(kept) = self.keeper.take(connection.id()) else {
-            self.untold += 1;
+        if self.calls.is_some() {
+            self.ended.push(connection.clone());
             return Ok(());
-        };
-        if self.written > 0 {
-            writeln!(self.out)?;
         }
-        self.written += 1;
-        write_ladder(&mut self.out, connection, &kept, &self.manner)?;
-        self.manner.style.legend = false;
+        self.write(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.keep(made);
+        }
         Ok(())
     }
 
@@ -92,6 +174,9 @@ impl<W: Write> Sink for LadderSink<W> {
     }
 
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
+        for connection in std::mem::take(&mut self.ended) {
+            self.write(&connection)?;
+        }
         if self.untold > 0 {
             writeln!(
                 self.out,

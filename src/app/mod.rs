@@ -1,5 +1,6 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
+mod calls;
 mod demo;
 mod doctor;
 mod ends;

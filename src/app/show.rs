@@ -100,10 +100,10 @@ fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places
             source,
             TableChoice::default(),
         )),
-        Some(Format::Plain) => Box::new(StreamSink::new(output, Format::Plain, &manner)),
-        Some(Format::Timeline) | None => {
-            Box::new(StreamSink::new(output, Format::Timeline, &manner))
-        }
+        Some(Format::Plain) => Box::new(StreamSink::new(output, Format::Plain, &manner).with_calls(choice.syscalls)),
+        Some(Format::Timeline) | None => Box::new(
+            StreamSink::new(output, Format::Timeline, &manner).with_calls(choice.syscalls),
+        ),
     }
 }
 
@@ -137,9 +137,11 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
                 Rows::Top(most) => Some(most as u64),
                 Rows::Screenful => (!what.chosen).then_some(LADDERS),
             };
-            Box::new(LadderSink::new(output, manner, most))
+            Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
         }
-        None if what.chosen => Box::new(LadderSink::new(output, manner, Some(LADDERS))),
+        None if what.chosen => Box::new(
+            LadderSink::new(output, manner, Some(LADDERS)).with_calls(choice.syscalls),
+        ),
         None => Box::new(AutoSink::new(output, manner, what)),
         Some(Format::Table) => {
             Box::new(TableSink::new(output, manner.style, what.source, what.rows))
@@ -222,7 +224,7 @@ impl AutoSink {
                 continue;
             };
             writeln!(out)?;
-            write_ladder(out, connection, &kept, &self.manner)?;
+            write_ladder(out, connection, &kept, &[], &self.manner)?;
             self.manner.style.legend = false;
         }
         Ok(())

@@ -415,6 +415,10 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) payload: bool,
 
+    /// Show what the built-in server and client call: connect(), accept(), ...
+    #[arg(long)]
+    pub(super) syscalls: bool,
+
     /// Real sequence numbers instead of relative ones
     #[arg(long)]
     pub(super) raw_seq: bool,

@@ -250,6 +250,8 @@ pub struct OutputChoice {
     pub raw_seq: bool,
     /// Show payload bytes.
     pub payload: bool,
+    /// Show the system calls of the built-in ends.
+    pub syscalls: bool,
     /// Fold nothing.
     pub all_packets: bool,
     /// Whose view of a wire is drawn; `None`: both, where there is room.
@@ -323,6 +325,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
         args.exchange.timeout.is_some(),
     );
     for (given, name) in [
+        (args.output.syscalls, "--syscalls"),
         (args.once, "--once"),
         (message, "--message"),
         (timeout, "--timeout"),
@@ -367,6 +370,9 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
 
 fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
     let output = output(args.output)?;
+    if output.syscalls {
+        return Err("a recording has no system calls: --syscalls is for live and demo, which show those of the built-in server and client".to_owned());
+    }
     if args.header && (output.format.is_some() || !args.analysis.expect.is_empty()) {
         return Err("--header draws one frame: it takes neither --format nor --expect".to_owned());
     }
@@ -467,6 +473,7 @@ fn explain(args: ExplainArgs) -> Checked<ExplainCommand> {
             time: TimeColumn::default(),
             raw_seq: false,
             payload: false,
+            syscalls: false,
             all_packets: false,
             ladder: None,
             file: args.output,
@@ -494,6 +501,9 @@ fn output(args: OutputArgs) -> Checked<OutputChoice> {
     if args.payload && !shows(&[Timeline, Plain]) {
         return Err("--payload is shown by --format timeline and --format plain".to_owned());
     }
+    if args.syscalls && !shows(&[Timeline, Plain, Json]) {
+        return Err("--syscalls is shown by --format timeline, plain and json".to_owned());
+    }
     Ok(OutputChoice {
         format: args.format,
         only: args.only,
@@ -504,6 +514,7 @@ fn output(args: OutputArgs) -> Checked<OutputChoice> {
         time: args.time,
         raw_seq: args.raw_seq,
         payload: args.payload,
+        syscalls: args.syscalls,
         all_packets: args.all_packets,
         ladder: args.ladder,
         file: args.output,
@@ -681,6 +692,9 @@ mod tests {
                 "replay a.pcap --format table --all-packets",
                 "--format timeline",
             ),
+            ("replay a.pcap --syscalls", "live and demo"),
+            ("live --watch-only --syscalls", "--syscalls"),
+            ("demo hello --syscalls --format table", "timeline"),
             ("replay a.pcap --top 3 --all", "--all"),
             ("replay a.pcap --around 3 --connection 1", "--connection"),
             ("replay a.pcap --from 9 --to 3", "--from 9"),

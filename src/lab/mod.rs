@@ -96,15 +96,28 @@ fn said(error: &io::Error) -> String {
     }
 }
 
+/// As [`tuple`] where the socket is connected. Else our own end, whose port is 0 when the kernel has taken it back, and whom
+/// `connect()` was called for.
+fn aimed(socket: &Socket, address: SocketAddr) -> Option<FourTuple> {
+    tuple(socket).or_else(|| {
+        let own = socket.local_addr().ok()?.as_socket()?;
+        Some(FourTuple {
+            source: endpoint(own),
+            destination: endpoint(address),
+        })
+    })
+}
+
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint {
+        address: address.ip(),
+        port: address.port(),
+    }
+}
+
 /// Local end as source, remote end as destination; `None` while a socket is not connected.
 fn tuple(socket: &Socket) -> Option<FourTuple> {
-    let end = |address: socket2::SockAddr| {
-        let address = address.as_socket()?;
-        Some(Endpoint {
-            address: address.ip(),
-            port: address.port(),
-        })
-    };
+    let end = |address: socket2::SockAddr| address.as_socket().map(endpoint);
     Some(FourTuple {
         source: end(socket.local_addr().ok()?)?,
         destination: end(socket.peer_addr().ok()?)?,

@@ -6,7 +6,7 @@
 mod address;
 
 use super::escape;
-use crate::explain::{ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts};
+use crate::explain::{CallFacts, ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts};
 use crate::tcp::{Endpoint, Labels, TcpState};
 use crate::time::{Span, Timestamp};
 
@@ -66,6 +66,23 @@ pub fn segment(out: &mut Vec<u8>, facts: &SegmentFacts<'_>) {
         "server_state": optional(facts.server_state, Line::state),
         "delivered": optional(facts.delivered, Line::boolean),
         "note": string(facts.note),
+    );
+    line.end();
+}
+
+/// A system call's line.
+pub fn call(out: &mut Vec<u8>, facts: &CallFacts<'_>) {
+    let call = facts.call;
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("call"),
+        "time": timestamp(call.time),
+        "side": plain(call.side.name()),
+        "call": plain(call.call.name()),
+        "result": optional(call.result, Line::integer),
+        "errno": optional(call.errno, Line::integer),
+        "duration": seconds(call.duration),
+        "connection": optional(facts.connection, Line::integer),
     );
     line.end();
 }

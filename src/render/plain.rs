@@ -10,7 +10,7 @@ use super::arrow;
 use super::line::Line;
 use super::quantity::Plural;
 use super::style::{Explain, Ink, Style, TimeColumn};
-use crate::explain::{Conclusion, Line as Stroke, Step, Story, Title, Weight};
+use crate::explain::{CallRow, Conclusion, Line as Stroke, Step, Story, Title, Weight};
 
 /// Columns before the bytes of a payload, which belong to the sentence above them.
 const PAYLOAD_INDENT: usize = 2;
@@ -94,6 +94,27 @@ impl PlainWriter {
         if self.style.explain == Explain::Full {
             let full = self.line.clean(&step.full).into_owned();
             self.sentence(" ", &full);
+        }
+        self.finish(out)
+    }
+
+    /// Writes what a program called, and what it got.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn call(&mut self, call: &CallRow, id: u32, out: &mut dyn Write) -> io::Result<()> {
+        // Writing to a string cannot fail.
+        let _ = match self.style.time {
+            TimeColumn::Absolute => write!(self.text, "#{id} at {:.6} UTC", call.time.utc()),
+            TimeColumn::Relative | TimeColumn::Delta => {
+                write!(self.text, "#{id} at {}", call.after)
+            }
+        };
+        let text = self.line.clean(&call.text).into_owned();
+        let _ = write!(self.text, ": {} program, {text}.", call.side.name());
+        if self.style.explain != Explain::None {
+            let note = self.line.clean(call.note).into_owned();
+            self.sentence(" ", &note);
         }
         self.finish(out)
     }

@@ -223,10 +223,7 @@ fn urgent(stage: &Stage) -> Result<(), LabError> {
     let (mut client, mut server) = meet(stage)?;
     client.send(b"a long calculation")?;
     server.recv_bytes(18)?;
-    client
-        .socket
-        .send_out_of_band(b"!")
-        .map_err(system("send"))?;
+    client.send_urgent(b'!')?;
     // Without asking for it, a program does not meet the urgent byte among the others.
     pause(50);
     client.send(b"another one")?;

@@ -4,13 +4,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::{Protocol, SockFilter, Socket};
 
 use super::{ENTRY, ETHERNET, TROUBLE, recording};
 use crate::lab::LabError;
 use crate::lab::client::{self, Ending, Errand};
 use crate::lab::ends::{
-    Manner, PATIENCE, bind, caller, client, listen, meet, part, pause, set_option, system,
+    Manner, PATIENCE, bind, caller, client, listen, meet, part, pause, set_option, socket, system,
 };
 use crate::lab::network::{HERE, Network, PLAIN, THERE};
 use crate::lab::scenario::{Origin, Scenario, Stage};
@@ -65,7 +65,7 @@ pub(in crate::lab) const REFUSED: Scenario = Scenario {
 
 /// A client alone. The port is bound but nobody listens on it, so that no other program can come in between.
 fn refused(stage: &Stage) -> Result<(), LabError> {
-    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(system("socket"))?;
+    let holder = socket(stage, Side::Server, None)?;
     bind(stage, Side::Server, &holder, stage.server(), true)?;
     expect_refusal(client(stage, None)?.connect(PATIENCE))
 }

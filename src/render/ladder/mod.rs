@@ -4,6 +4,7 @@
 //! packet with the same function; only a finished story can be folded, because folding needs to know what follows.
 
 mod between;
+mod call;
 mod packet;
 
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use super::line::Line;
 use super::measure::wrap;
 use super::quantity::Plural;
 use super::style::{Ink, Style};
-use crate::explain::{Conclusion, Step, Story, Title, Tone};
+use crate::explain::{CallRow, Conclusion, Step, Story, Title, Tone};
 use crate::tcp::TcpState;
 use crate::time::Span;
 
@@ -34,6 +35,8 @@ pub struct Extras<'a> {
     pub not_kept: Option<NotKept>,
     /// The captured payload of a frame, where it is kept. Asked only when the style wants payload.
     pub payload: Option<&'a dyn Fn(u64) -> Option<&'a [u8]>>,
+    /// What the programs at both ends called, in the order of time. With it nothing is folded.
+    pub calls: &'a [CallRow],
 }
 
 /// Writes a whole story.
@@ -61,10 +64,13 @@ pub fn ladder_with(
         [story.client_before, story.server_before],
         out,
     )?;
-    for row in fold::plan(&story.steps, style.fold, extras.not_kept) {
+    let mut calls = extras.calls;
+    let folds = style.fold && calls.is_empty();
+    for row in fold::plan(&story.steps, folds, extras.not_kept) {
         match row {
             Row::Step(index) => {
                 let step = &story.steps[index];
+                calls = writer.calls_before(step.time, calls, story.title.id, out)?;
                 writer.row(step, out)?;
                 let captured = extras.payload.filter(|_| style.payload);
                 if let Some(bytes) = captured.and_then(|of| of(step.frame)) {
@@ -77,6 +83,9 @@ pub fn ladder_with(
                 writer.notice(&format!("{} not kept", Plural(packets, "packet")), out)?;
             }
         }
+    }
+    for call in calls {
+        writer.call(call, story.title.id, out)?;
     }
     writer.conclude(&story.title, &story.conclusion, out)
 }
