@@ -122,7 +122,9 @@ impl<S: Sink> WithCalls<S> {
 
     fn hold(&mut self, call: Call) {
         let end = call.returned_at();
-        let place = self.held.partition_point(|held| held.call.returned_at() <= end);
+        let place = self
+            .held
+            .partition_point(|held| held.call.returned_at() <= end);
         self.held.insert(
             place,
             Held {

@@ -73,10 +73,7 @@ fn watch(
     source: LiveSource,
     plan: Plan,
     (output, saver): (Output, Option<Saver>),
-    ((words, queue), calls): (
-        (Sender<String>, Receiver<String>),
-        Option<(Teller, Told)>,
-    ),
+    ((words, queue), calls): ((Sender<String>, Receiver<String>), Option<(Teller, Told)>),
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
     let may_skip = by_rows(command) && output.is_terminal();

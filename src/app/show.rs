@@ -100,10 +100,12 @@ fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places
             source,
             TableChoice::default(),
         )),
-        Some(Format::Plain) => Box::new(StreamSink::new(output, Format::Plain, &manner).with_calls(choice.syscalls)),
-        Some(Format::Timeline) | None => Box::new(
-            StreamSink::new(output, Format::Timeline, &manner).with_calls(choice.syscalls),
-        ),
+        Some(Format::Plain) => {
+            Box::new(StreamSink::new(output, Format::Plain, &manner).with_calls(choice.syscalls))
+        }
+        Some(Format::Timeline) | None => {
+            Box::new(StreamSink::new(output, Format::Timeline, &manner).with_calls(choice.syscalls))
+        }
     }
 }
 
@@ -118,7 +120,10 @@ pub(crate) fn scenario(
         source,
         places: Places::One(interface.map(ToOwned::to_owned)),
         growing: false,
-        rows: TableChoice::default(),
+        rows: TableChoice {
+            rows: Rows::All,
+            ..TableChoice::default()
+        },
         chosen: true,
     };
     whole(choice, output, &what)
@@ -139,9 +144,14 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
             };
             Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
         }
-        None if what.chosen => Box::new(
-            LadderSink::new(output, manner, Some(LADDERS)).with_calls(choice.syscalls),
-        ),
+        None if what.chosen => {
+            let most = match what.rows.rows {
+                Rows::All => None,
+                Rows::Top(most) => Some(most as u64),
+                Rows::Screenful => Some(LADDERS),
+            };
+            Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
+        }
         None => Box::new(AutoSink::new(output, manner, what)),
         Some(Format::Table) => {
             Box::new(TableSink::new(output, manner.style, what.source, what.rows))

@@ -172,7 +172,10 @@ impl<W: Write> StreamSink<W> {
     /// It is quiet: what waited is told.
     fn catch_up(&mut self) -> io::Result<()> {
         self.tell_loose()?;
-        let ended = self.calls.as_mut().map(|calls| std::mem::take(&mut calls.ended));
+        let ended = self
+            .calls
+            .as_mut()
+            .map(|calls| std::mem::take(&mut calls.ended));
         for connection in ended.into_iter().flatten() {
             if let Some(calls) = &mut self.calls {
                 calls.starts.remove(&connection.id());

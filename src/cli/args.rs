@@ -232,16 +232,25 @@ and one line says so.
 
 Examples:
   handshake-watch demo --list                    all scenarios
+  handshake-watch demo --course                  a lesson: question, then ladder
   handshake-watch demo handshake                 open, 13 bytes, close
   handshake-watch demo refused --explain full    a closed port, at length")]
 pub(super) struct DemoArgs {
     /// The scenario's name
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present_any = ["list", "all", "course"])]
     pub(super) scenario: Option<String>,
 
     /// List the scenarios
-    #[arg(long, conflicts_with_all = ["scenario", "port", "write"])]
+    #[arg(long, conflicts_with_all = ["scenario", "port", "write", "all", "course"])]
     pub(super) list: bool,
+
+    /// Play every scenario and say whether each went as it should
+    #[arg(long, conflicts_with_all = ["scenario", "write", "course"])]
+    pub(super) all: bool,
+
+    /// Go through them with a class: ask first, then show; from SCENARIO on
+    #[arg(long, conflicts_with_all = ["write", "output"])]
+    pub(super) course: bool,
 
     /// TCP port that its server uses
     #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]

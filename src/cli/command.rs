@@ -176,6 +176,18 @@ pub struct DemoCommand {
 pub enum DemoTask {
     /// Name all scenarios.
     List,
+    /// Play each, one after the other.
+    All {
+        /// The servers' port.
+        port: u16,
+    },
+    /// Ask about each, then play it.
+    Course {
+        /// Where to begin, as typed.
+        from: Option<String>,
+        /// The servers' port.
+        port: u16,
+    },
     /// Play one.
     Play {
         /// Its name, as typed: whether it exists is not known here.
@@ -429,7 +441,15 @@ fn demo(args: DemoArgs) -> Checked<DemoCommand> {
         output.file.as_deref(),
         "--write and --output",
     )?;
+    if args.course && output.format.is_some_and(|format| format == Format::Json) {
+        return Err("a course is for people: use --all for --format json".to_owned());
+    }
     let task = match args.scenario {
+        from if args.course => DemoTask::Course {
+            from,
+            port: args.port,
+        },
+        _ if args.all => DemoTask::All { port: args.port },
         Some(scenario) => DemoTask::Play {
             scenario,
             port: args.port,
@@ -705,6 +725,9 @@ mod tests {
             ("replay a.pcap -w b.pcap -o b.pcap", "same file"),
             ("demo", "<SCENARIO>"),
             ("demo --list handshake", "--list"),
+            ("demo --all handshake", "--all"),
+            ("demo --all --write x.pcap", "--write"),
+            ("demo --course --format json", "--all"),
             ("replay a.pcap --header", "--frame"),
             ("replay a.pcap --frame 3", "--header"),
             ("replay a.pcap --header --frame 0", "--frame"),

@@ -186,7 +186,10 @@ mod tests {
     }
 
     fn texts(calls: &[Call], packets: &[i64]) -> Vec<String> {
-        let packets: Vec<Timestamp> = packets.iter().map(|at| Timestamp::from_nanos(*at)).collect();
+        let packets: Vec<Timestamp> = packets
+            .iter()
+            .map(|at| Timestamp::from_nanos(*at))
+            .collect();
         let rows = call_rows(calls, &packets);
         rows.into_iter().map(|row| row.text).collect()
     }
@@ -199,7 +202,11 @@ mod tests {
         ];
         assert_eq!(
             texts(&calls, &[1_000, 2_000, 8_000]),
-            ["connect() called", "connect() = 0, after 5 µs", "send() = 13"]
+            [
+                "connect() called",
+                "connect() = 0, after 5 µs",
+                "send() = 13"
+            ]
         );
     }
 

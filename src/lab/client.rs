@@ -118,10 +118,7 @@ fn connect(
 
     let entered = Entered::now(Side::Client, CallName::Connect);
     let connected = socket.connect_timeout(&address.into(), timeout);
-    report(entered.returned(
-        connected.as_ref().map(|()| 0),
-        aimed(&socket, address),
-    ));
+    report(entered.returned(connected.as_ref().map(|()| 0), aimed(&socket, address)));
     connected?;
     Ok(socket)
 }

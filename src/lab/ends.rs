@@ -91,7 +91,11 @@ pub(super) fn set_option(
 }
 
 /// `socket()`, reported, with time limits for all that waits.
-pub(super) fn socket(stage: &Stage, side: Side, protocol: Option<Protocol>) -> Result<Socket, LabError> {
+pub(super) fn socket(
+    stage: &Stage,
+    side: Side,
+    protocol: Option<Protocol>,
+) -> Result<Socket, LabError> {
     let entered = Entered::now(side, CallName::Socket);
     let socket = Socket::new(Domain::IPV4, Type::STREAM, protocol);
     let number = socket.as_ref().map(|socket| i64::from(socket.as_raw_fd()));

@@ -3,6 +3,8 @@
 //! Comes in: a port, a message, the name of a scenario. Goes out: real packets between real sockets of this machine, and a
 //! report of each system call that caused them. Nothing here captures, and nothing prints.
 
+#[cfg(unix)]
+pub mod apart;
 pub mod client;
 mod ends;
 #[cfg(target_os = "linux")]

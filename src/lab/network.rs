@@ -30,6 +30,8 @@ const ETHTOOL_SET_GSO: u32 = 0x24;
 pub struct Network {
     /// Files under `/proc/sys/net/` and what to write into them. A setting that this kernel does not know is left out.
     pub settings: &'static [(&'static str, &'static str)],
+    /// How senders are to react to losses, where that matters: `reno`. What can be had instead will do.
+    pub congestion: Option<&'static str>,
     /// The loopback device's largest packet. With it, segments are cut by TCP and not by a device, as on Ethernet.
     pub mtu: Option<u16>,
     /// It sends packets that no ordinary socket sends.
@@ -41,6 +43,7 @@ pub struct Network {
 /// The loopback device as it is.
 pub(super) const PLAIN: Network = Network {
     settings: &[],
+    congestion: None,
     mtu: None,
     raw: false,
     keeps_rights: false,
@@ -57,6 +60,8 @@ impl Default for Network {
 pub(super) struct Equipment {
     pub(super) tun: Option<File>,
     pub(super) raw: Option<Socket>,
+    /// The congestion control in force, where one was wanted, and whether it is that one.
+    pub(super) congestion: Option<String>,
 }
 
 impl Network {
@@ -70,14 +75,30 @@ impl Network {
                 return Err(LabError::Setting { name, error });
             }
         }
+        let congestion = self.congestion.and_then(control_congestion);
         if let Some(mtu) = self.mtu {
             shorten_loopback(mtu).map_err(system("ioctl"))?;
         }
         Ok(Equipment {
             tun: wire.then(open_wire).transpose()?,
             raw: self.raw.then(open_raw).transpose()?,
+            congestion,
         })
     }
+}
+
+/// Asks for a congestion control, and says which one there is. Some systems do not let everybody have every one.
+fn control_congestion(wanted: &str) -> Option<String> {
+    const SETTING: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
+    let refused = fs::write(SETTING, wanted).err();
+    let found = fs::read_to_string(SETTING).ok()?;
+    let found = found.trim();
+    Some(match refused {
+        Some(error) if found != wanted => {
+            format!("{found} ({wanted} cannot be had: {})", super::said(&error))
+        }
+        _ => found.to_owned(),
+    })
 }
 
 fn system(call: &'static str) -> impl Fn(io::Error) -> LabError {

@@ -6,7 +6,10 @@
 mod address;
 
 use super::escape;
-use crate::explain::{CallFacts, ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts};
+use super::lesson::LessonResult;
+use crate::explain::{
+    CallFacts, ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts,
+};
 use crate::tcp::{Endpoint, Labels, TcpState};
 use crate::time::{Span, Timestamp};
 
@@ -83,6 +86,23 @@ pub fn call(out: &mut Vec<u8>, facts: &CallFacts<'_>) {
         "errno": optional(call.errno, Line::integer),
         "duration": seconds(call.duration),
         "connection": optional(facts.connection, Line::integer),
+    );
+    line.end();
+}
+
+/// The line that follows the summary of each scenario, where several are shown.
+pub fn lesson(out: &mut Vec<u8>, result: &LessonResult) {
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("scenario"),
+        "name": plain(result.name),
+        "group": plain(result.group),
+        "played": optional(result.played.as_deref(), Line::string),
+        "expected": plain(result.expected),
+        "verdict": optional(result.verdict.as_deref(), Line::string),
+        "met": boolean(result.is_met()),
+        "wrong": string(&result.wrong),
+        "seconds": seconds(Span::from_millis((result.seconds * 1e3) as i64)),
     );
     line.end();
 }

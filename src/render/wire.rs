@@ -163,7 +163,10 @@ impl Drawing {
             (None, Side::Server) => Ink::ToClient,
         };
         let error = self.line.clean(call.error.as_deref().unwrap_or_default());
-        let (error, short) = (error.into_owned(), self.line.clean(&call.short).into_owned());
+        let (error, short) = (
+            error.into_owned(),
+            self.line.clean(&call.short).into_owned(),
+        );
         self.line
             .put_right(&milliseconds(call.after), TIME, Ink::Quiet);
         let end = LEFT + 1 + self.lane;

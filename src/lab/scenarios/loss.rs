@@ -15,17 +15,14 @@ const SEGMENT: usize = 1_448;
 
 /// Textbooks describe Reno; this kernel's own default may be paced and would look different.
 const RENO: Network = Network {
-    settings: &[("ipv4/tcp_congestion_control", "reno")],
+    congestion: Some("reno"),
     ..PLAIN
 };
 
 /// Reno, and no tail loss probes: where nothing is lost, a delayed ACK on a busy machine must not provoke one.
 const TEXTBOOK: Network = Network {
-    settings: &[
-        ("ipv4/tcp_congestion_control", "reno"),
-        ("ipv4/tcp_early_retrans", "0"),
-    ],
-    ..PLAIN
+    settings: &[("ipv4/tcp_early_retrans", "0")],
+    ..RENO
 };
 
 const WIRE: Plan = Plan {
@@ -313,12 +310,8 @@ pub(in crate::lab) const ECN_MARKED: Scenario = Scenario {
     question: "The router was too full. What was lost?",
     forbidden: LOSS.forbidden.union(Labels::ANY_RETRANSMISSION),
     network: Network {
-        settings: &[
-            ("ipv4/tcp_congestion_control", "reno"),
-            ("ipv4/tcp_early_retrans", "0"),
-            ("ipv4/tcp_ecn", "1"),
-        ],
-        ..PLAIN
+        settings: &[("ipv4/tcp_early_retrans", "0"), ("ipv4/tcp_ecn", "1")],
+        ..RENO
     },
     origin: Origin::Wire(
         two_bursts,

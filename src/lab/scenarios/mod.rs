@@ -22,6 +22,7 @@ const ENTRY: Scenario = Scenario {
     verdict: "closed",
     required: Labels::empty(),
     forbidden: TROUBLE,
+    signs: &[],
     origin: Origin::Constructed(""),
     network: PLAIN,
     recording: &[],

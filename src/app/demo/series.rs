@@ -1,0 +1,279 @@
+//! `demo --all` and `demo --course`: one scenario after the other.
+//!
+//! Each plays in a child process of its own, because each wants another network and gives up its rights before it looks at
+//! a packet. This process looks at none: it learns from a child in a few words what came of it.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
+
+use super::judge::Judgement;
+use super::{Performance, Telling, no_such};
+use crate::app::exit::ExitCode;
+use crate::app::failure::Failure;
+use crate::app::output::{self, Output};
+use crate::app::say;
+use crate::cli::{DemoCommand, Format};
+use crate::lab::apart::{Ended, Reporter, apart};
+use crate::lab::scenario::{SCENARIOS, Scenario};
+use crate::render::lesson::{self, Lesson, LessonResult};
+use crate::render::{Explain, Style, json};
+
+/// What a class is asked to press.
+const KEYS: &str = "Enter shows it, s and Enter goes on to the next, q and Enter ends: ";
+
+/// Plays all scenarios.
+pub(super) fn all(command: &DemoCommand, port: u16) -> Result<ExitCode, Failure> {
+    Series::new(command, port)?.run(SCENARIOS, None)
+}
+
+/// Goes through the scenarios in a class, from one of them on.
+pub(super) fn course(
+    command: &DemoCommand,
+    from: Option<&str>,
+    port: u16,
+) -> Result<ExitCode, Failure> {
+    let first = match from {
+        Some(name) => SCENARIOS
+            .iter()
+            .position(|scenario| scenario.name == name)
+            .ok_or_else(|| no_such(name))?,
+        None => 0,
+    };
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(Failure::new(
+            ExitCode::Usage,
+            "a course asks before it shows: it needs a terminal to ask at",
+        )
+        .hint("handshake-watch demo --all    # all scenarios, without a pause"));
+    }
+    Series::new(command, port)?.run(&SCENARIOS[first..], Some(Class))
+}
+
+/// Somebody who is asked before anything is shown.
+#[derive(Clone, Copy)]
+struct Class;
+
+/// What a class wants.
+enum Answer {
+    Show,
+    Skip,
+    End,
+}
+
+struct Series<'a> {
+    command: &'a DemoCommand,
+    port: u16,
+    output: Output,
+    style: Style,
+    /// Ctrl-C was pressed while a scenario was being shown.
+    interrupted: Arc<AtomicBool>,
+    /// Nothing is being shown, and Ctrl-C ends this process as usual.
+    asking: Arc<AtomicBool>,
+    results: Vec<LessonResult>,
+}
+
+impl<'a> Series<'a> {
+    fn new(command: &'a DemoCommand, port: u16) -> Result<Self, Failure> {
+        let output = Output::open(command.output.file.as_deref())?;
+        let style = output::style(&command.output, &output, Explain::Brief);
+        let asking = Arc::new(AtomicBool::new(true));
+        let interrupted = Arc::new(AtomicBool::new(false));
+        // Flags need no thread, and there must be none when a child is made.
+        flag::register_conditional_default(SIGINT, Arc::clone(&asking))
+            .and_then(|_| flag::register(SIGINT, Arc::clone(&interrupted)))
+            .map_err(|error| {
+                Failure::new(
+                    ExitCode::Lab,
+                    format_args!("cannot watch for signals: {error}"),
+                )
+            })?;
+        Ok(Self {
+            command,
+            port,
+            output,
+            style,
+            interrupted,
+            asking,
+            results: Vec::new(),
+        })
+    }
+
+    fn run(
+        mut self,
+        scenarios: &'static [Scenario],
+        class: Option<Class>,
+    ) -> Result<ExitCode, Failure> {
+        let told = self.play(scenarios, class).and_then(|code| match code {
+            None => self.conclude(),
+            Some(code) => Ok(code),
+        });
+        match told {
+            Ok(code) => Ok(code),
+            Err(error) => Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
+        }
+    }
+
+    /// Plays one after the other; an exit code where the rest is not worth playing.
+    fn play(
+        &mut self,
+        scenarios: &'static [Scenario],
+        class: Option<Class>,
+    ) -> io::Result<Option<ExitCode>> {
+        let before = SCENARIOS.len() - scenarios.len();
+        for (index, scenario) in scenarios.iter().enumerate() {
+            self.head(scenario, before + index + 1)?;
+            match class.map(|class| class.asked(scenario, &self.style, &mut self.output)) {
+                None | Some(Ok(Answer::Show)) => {}
+                Some(Ok(Answer::Skip)) => continue,
+                Some(Ok(Answer::End)) => break,
+                Some(Err(error)) => return Err(error),
+            }
+            self.asking.store(false, Ordering::SeqCst);
+            let begin = Instant::now();
+            let ended = self.perform(scenario);
+            self.asking.store(true, Ordering::SeqCst);
+            let result = result(scenario, ended, begin.elapsed().as_secs_f64());
+            let code = result.1;
+            if self.is_json() {
+                let mut line = Vec::new();
+                json::lesson(&mut line, &result.0);
+                self.output.write_all(&line)?;
+                self.output.flush()?;
+            }
+            self.results.push(result.0);
+            match code {
+                ExitCode::Interrupted | ExitCode::Output => return Ok(Some(code)),
+                _ if self.interrupted.load(Ordering::SeqCst) => break,
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// One scenario, in a child.
+    fn perform(&mut self, scenario: &'static Scenario) -> io::Result<Ended> {
+        let output = self.output.again()?;
+        let performance = Performance {
+            scenario,
+            port: self.port,
+            write: None,
+            sandboxed: self.command.sandboxed,
+            choice: &self.command.output,
+            telling: Telling::Series,
+        };
+        apart(move |reporter| report(&performance, output, reporter))
+    }
+
+    fn head(&mut self, scenario: &Scenario, at: usize) -> io::Result<()> {
+        if self.is_json() {
+            return Ok(());
+        }
+        if at > 1 {
+            writeln!(self.output)?;
+        }
+        let lesson = Lesson {
+            place: (at, SCENARIOS.len()),
+            name: scenario.name,
+            group: scenario.group.name(),
+            title: scenario.title,
+        };
+        lesson::head(&lesson, &self.style, &mut self.output)?;
+        self.output.flush()
+    }
+
+    fn conclude(&mut self) -> io::Result<ExitCode> {
+        if !self.is_json() && !self.results.is_empty() {
+            writeln!(self.output)?;
+            lesson::table(&self.results, &self.style, &mut self.output)?;
+        }
+        self.output.flush()?;
+        Ok(if self.results.iter().all(LessonResult::is_met) {
+            ExitCode::Fine
+        } else {
+            ExitCode::Lab
+        })
+    }
+
+    fn is_json(&self) -> bool {
+        self.command.output.format == Some(Format::Json)
+    }
+}
+
+impl Class {
+    /// Asks the scenario's question, and what to do.
+    fn asked(self, scenario: &Scenario, style: &Style, out: &mut Output) -> io::Result<Answer> {
+        lesson::point("question", scenario.question, style, out)?;
+        write!(out, "{KEYS}")?;
+        out.flush()?;
+        let mut line = String::new();
+        let read = io::stdin().lock().read_line(&mut line)?;
+        Ok(match line.trim() {
+            // The terminal has gone.
+            _ if read == 0 => Answer::End,
+            "q" | "Q" => Answer::End,
+            "s" | "S" => Answer::Skip,
+            _ => Answer::Show,
+        })
+    }
+}
+
+/// In the child: plays, and reports what came of it: how it was played, the verdict, what is wrong.
+fn report(performance: &Performance<'_>, output: Output, reporter: &mut Reporter) -> u8 {
+    match performance.play(output) {
+        Ok(shown) => {
+            let Judgement { verdict, wrong } = shown.judgement.unwrap_or_default();
+            let verdict = verdict.unwrap_or_default();
+            reporter.say(&format!("{}\n{verdict}\n{wrong}", shown.played));
+            shown.code.number()
+        }
+        Err(failure) => {
+            say::problem(&failure);
+            let failure = failure.to_string();
+            reporter.say(&format!(
+                "\n\n{}",
+                failure.lines().next().unwrap_or_default()
+            ));
+            ExitCode::Lab.number()
+        }
+    }
+}
+
+/// What a child reported, and the exit code that matters to the series.
+fn result(
+    scenario: &'static Scenario,
+    ended: io::Result<Ended>,
+    seconds: f64,
+) -> (LessonResult, ExitCode) {
+    let (code, report) = match ended {
+        Ok(ended) => (ended.code, ended.report),
+        Err(error) => (None, format!("\n\nno process for it: {error}")),
+    };
+    let mut lines = report.splitn(3, '\n').map(str::trim);
+    let mut next = || {
+        lines
+            .next()
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+    };
+    let (played, verdict, wrong) = (next(), next(), next());
+    let code = [ExitCode::Fine, ExitCode::Interrupted, ExitCode::Output]
+        .into_iter()
+        .find(|known| Some(i32::from(known.number())) == code)
+        .unwrap_or(ExitCode::Lab);
+    let result = LessonResult {
+        name: scenario.name,
+        group: scenario.group.name(),
+        played,
+        expected: scenario.verdict,
+        verdict,
+        failed: code != ExitCode::Fine,
+        wrong: wrong.unwrap_or_default(),
+        seconds,
+    };
+    (result, code)
+}
