@@ -129,6 +129,8 @@ pub const SCENARIOS: &[Scenario] = &[
     loss::REORDERING,
     loss::DUPLICATE,
     loss::SPURIOUS,
+    loss::RANDOM_LOSS,
+    loss::SLOW_LINK,
     loss::ECN_MARKED,
     loss::PATH_DEAD,
     closing::CLOSE_THREE,

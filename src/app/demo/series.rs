@@ -126,6 +126,9 @@ impl<'a> Series<'a> {
     ) -> io::Result<Option<ExitCode>> {
         let before = SCENARIOS.len() - scenarios.len();
         for (index, scenario) in scenarios.iter().enumerate() {
+            if index > 0 && !self.is_json() {
+                writeln!(self.output)?;
+            }
             self.head(scenario, before + index + 1)?;
             match class.map(|class| class.asked(scenario, &self.style, &mut self.output)) {
                 None | Some(Ok(Answer::Show)) => {}
@@ -172,9 +175,6 @@ impl<'a> Series<'a> {
     fn head(&mut self, scenario: &Scenario, at: usize) -> io::Result<()> {
         if self.is_json() {
             return Ok(());
-        }
-        if at > 1 {
-            writeln!(self.output)?;
         }
         let lesson = Lesson {
             place: (at, SCENARIOS.len()),
