@@ -14,6 +14,7 @@ pub mod scenario;
 mod scenarios;
 pub mod script;
 pub mod server;
+mod veth;
 pub mod wire;
 
 use std::io;
@@ -69,8 +70,17 @@ pub enum LabError {
         error: io::Error,
     },
     /// No wire can be made.
-    #[error("cannot make a wire with /dev/net/tun: {}", said(.0))]
-    Tun(io::Error),
+    #[error(
+        "cannot make a wire: /dev/net/tun: {}; a veth device: {}",
+        said(tun),
+        said(veth)
+    )]
+    NoDevice {
+        /// Why not with a TUN device.
+        tun: io::Error,
+        /// Why not with a virtual Ethernet device.
+        veth: io::Error,
+    },
     /// A scenario that needs a wire was played without.
     #[error("this scenario needs a wire")]
     NoWire,

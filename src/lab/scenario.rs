@@ -216,8 +216,8 @@ impl Scenario {
         match self.origin {
             Origin::Sockets(play) => play(stage),
             Origin::Wire(play, crossing) => {
-                let tun = stage.equipment.tun.as_ref();
-                let wire = Wire::start(tun.ok_or(LabError::NoWire)?, crossing)?;
+                let cable = stage.equipment.wire.as_ref();
+                let wire = Wire::start(cable.ok_or(LabError::NoWire)?, crossing)?;
                 let result = play(stage);
                 wire.stop();
                 result
@@ -230,7 +230,7 @@ impl Scenario {
 impl Stage {
     /// Where the server listens.
     pub(super) fn server(&self) -> SocketAddr {
-        match self.equipment.tun {
+        match self.equipment.wire {
             Some(_) => (network::HERE, self.port).into(),
             None => (Ipv4Addr::LOCALHOST, self.port).into(),
         }
@@ -238,7 +238,7 @@ impl Stage {
 
     /// Where a client finds it: on a wire, the far end's address.
     pub(super) fn target(&self) -> SocketAddr {
-        match self.equipment.tun {
+        match self.equipment.wire {
             Some(_) => (network::THERE, self.port).into(),
             None => self.server(),
         }
