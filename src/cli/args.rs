@@ -132,6 +132,10 @@ pub(super) struct LiveArgs {
     #[command(flatten)]
     pub(super) exchange: ExchangeArgs,
 
+    /// Show what the built-in server and client call: connect(), accept(), ...
+    #[arg(long, help_heading = "Output")]
+    pub(super) syscalls: bool,
+
     #[command(flatten)]
     pub(super) analysis: AnalysisArgs,
 
@@ -189,6 +193,11 @@ pub(super) struct ReplayArgs {
     /// Save the selected frames as .pcapng, else as pcap
     #[arg(short, long, value_name = "FILE", help_heading = "Selection")]
     pub(super) write: Option<PathBuf>,
+
+    // Declared, so that whoever asks for it learns why there is nothing to show.
+    /// A recording has no system calls
+    #[arg(long, hide = true)]
+    pub(super) syscalls: bool,
 
     /// Draw one packet's TCP header: --header --frame K
     #[arg(long, requires = "frame", conflicts_with_all = ["connection", "verdict", "from", "to", "around", "write"], help_heading = "Selection")]
@@ -262,6 +271,10 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
+
+    /// Show what the programs at both ends call: connect(), accept(), ...
+    #[arg(long, help_heading = "Output")]
+    pub(super) syscalls: bool,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
@@ -423,10 +436,6 @@ pub(super) struct OutputArgs {
     /// Show the captured payload bytes, escaped and as hex
     #[arg(long)]
     pub(super) payload: bool,
-
-    /// Show what the built-in server and client call: connect(), accept(), ...
-    #[arg(long)]
-    pub(super) syscalls: bool,
 
     /// Real sequence numbers instead of relative ones
     #[arg(long)]

@@ -337,7 +337,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
         args.exchange.timeout.is_some(),
     );
     for (given, name) in [
-        (args.output.syscalls, "--syscalls"),
+        (args.syscalls, "--syscalls"),
         (args.once, "--once"),
         (message, "--message"),
         (timeout, "--timeout"),
@@ -353,7 +353,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
             ));
         }
     }
-    let output = output(args.output)?;
+    let output = with_calls(output(args.output)?, args.syscalls)?;
     differ(
         args.write.as_deref(),
         output.file.as_deref(),
@@ -382,7 +382,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
 
 fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
     let output = output(args.output)?;
-    if output.syscalls {
+    if args.syscalls {
         return Err("a recording has no system calls: --syscalls is for live and demo, which show those of the built-in server and client".to_owned());
     }
     if args.header && (output.format.is_some() || !args.analysis.expect.is_empty()) {
@@ -435,7 +435,7 @@ fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
 }
 
 fn demo(args: DemoArgs) -> Checked<DemoCommand> {
-    let output = output(args.output)?;
+    let output = with_calls(output(args.output)?, args.syscalls)?;
     differ(
         args.write.as_deref(),
         output.file.as_deref(),
@@ -521,9 +521,6 @@ fn output(args: OutputArgs) -> Checked<OutputChoice> {
     if args.payload && !shows(&[Timeline, Plain]) {
         return Err("--payload is shown by --format timeline and --format plain".to_owned());
     }
-    if args.syscalls && !shows(&[Timeline, Plain, Json]) {
-        return Err("--syscalls is shown by --format timeline, plain and json".to_owned());
-    }
     Ok(OutputChoice {
         format: args.format,
         only: args.only,
@@ -534,10 +531,23 @@ fn output(args: OutputArgs) -> Checked<OutputChoice> {
         time: args.time,
         raw_seq: args.raw_seq,
         payload: args.payload,
-        syscalls: args.syscalls,
+        syscalls: false,
         all_packets: args.all_packets,
         ladder: args.ladder,
         file: args.output,
+    })
+}
+
+/// System calls are rows or lines of their own, and not every format has these.
+fn with_calls(output: OutputChoice, wanted: bool) -> Checked<OutputChoice> {
+    let formats = [Format::Timeline, Format::Plain, Format::Json];
+    let shown = output.format.is_none_or(|format| formats.contains(&format));
+    if wanted && !shown {
+        return Err("--syscalls is shown by --format timeline, plain and json".to_owned());
+    }
+    Ok(OutputChoice {
+        syscalls: wanted,
+        ..output
     })
 }
 

@@ -37,6 +37,8 @@ pub struct Network {
     pub congestion: Option<&'static str>,
     /// The loopback device's largest packet. With it, segments are cut by TCP and not by a device, as on Ethernet.
     pub mtu: Option<u16>,
+    /// A protocol besides TCP itself that its sockets need. Not every system has it.
+    pub protocol: Option<libc::c_int>,
     /// It sends packets that no ordinary socket sends.
     pub raw: bool,
     /// It needs rights over its network until its end.
@@ -48,6 +50,7 @@ pub(super) const PLAIN: Network = Network {
     settings: &[],
     congestion: None,
     mtu: None,
+    protocol: None,
     raw: false,
     keeps_rights: false,
 };
@@ -88,6 +91,10 @@ impl Network {
         let congestion = self.congestion.and_then(control_congestion);
         if let Some(mtu) = self.mtu {
             shorten_loopback(mtu).map_err(system("ioctl"))?;
+        }
+        if let Some(protocol) = self.protocol {
+            Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::from(protocol)))
+                .map_err(system("socket"))?;
         }
         Ok(Equipment {
             wire: wire.then(open_wire).transpose()?,

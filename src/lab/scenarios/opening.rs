@@ -415,6 +415,11 @@ pub(in crate::lab) const MPTCP: Scenario = Scenario {
         },
     ],
     origin: Origin::Sockets(mptcp),
+    network: Network {
+        settings: &[("mptcp/enabled", "1")],
+        protocol: Some(libc::IPPROTO_MPTCP),
+        ..PLAIN
+    },
     recording: recording!("mptcp"),
     ..ENTRY
 };
