@@ -155,6 +155,9 @@ fn note(call: &Call, moment: Moment) -> &'static str {
         (CallName::Send | CallName::Recv, None, Some("ECONNRESET")) => {
             "the reset became an error number; what was not read is gone"
         }
+        (CallName::Send | CallName::Recv, None, Some("ETIMEDOUT")) => {
+            "the kernel gave up: what was sent was not acknowledged in time"
+        }
         (CallName::Recv, Some(0), _) => {
             "0: the other end has closed its direction; this is its FIN for programs"
         }

@@ -55,7 +55,8 @@ impl LadderWriter {
             (None, Side::Server) => Ink::ToClient,
         };
         if layout.list {
-            self.line.pad_to(layout.text_start());
+            let begin = layout.text_start().max(self.line.width() + 1);
+            self.line.pad_to(if layout.is_cramped() { 0 } else { begin });
             self.text.clear();
             // Writing to a string cannot fail.
             let _ = write!(self.text, "{}: {text}", call.side.name());
