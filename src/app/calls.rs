@@ -258,3 +258,125 @@ impl<S: Sink> Sink for WithCalls<S> {
         self.inner.satisfied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::pipeline::{self, Reader};
+    use crate::capture;
+    use crate::lab::scenario::Scenario;
+    use crate::tcp::Side;
+    use crate::track::{Limits, Tracker};
+
+    /// Writes down what it is told, in a word each.
+    #[derive(Default)]
+    struct Diary {
+        words: Vec<String>,
+        times: Vec<Timestamp>,
+        tuple: Option<FourTuple>,
+    }
+
+    impl Sink for Diary {
+        fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+            self.words.push(tracked.segment.frame.to_string());
+            self.times.push(tracked.segment.time);
+            self.tuple.get_or_insert(tracked.segment.tuple);
+            Ok(())
+        }
+
+        fn connection(&mut self, _connection: &Connection) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+            let owner = made
+                .connection
+                .map_or(String::new(), |id| format!(" of {id}"));
+            self.words
+                .push(format!("{} {:?}{owner}", made.call.call, made.moment));
+            Ok(())
+        }
+
+        fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The first packets of a handshake, among these calls.
+    fn diary(calls: Vec<Call>) -> Diary {
+        let scenario = Scenario::named("handshake").expect("in the catalogue");
+        let source = capture::recorded(scenario.recording).expect("a recording");
+        let (teller, told) = queue();
+        for call in calls {
+            teller.call(call);
+        }
+        drop(teller);
+        let mut sink = WithCalls::new(Diary::default(), Some(told));
+        let mut reader = Reader::new(source);
+        reader.limit = Some(3);
+        let tracker = Tracker::new(Limits::default());
+        pipeline::run(reader, tracker, &mut sink, 1).expect("nothing is written");
+        sink.inner
+    }
+
+    fn call(name: CallName, from: Timestamp, to: Timestamp, socket: Option<FourTuple>) -> Call {
+        Call {
+            time: from,
+            side: Side::Client,
+            call: name,
+            result: Some(0),
+            errno: None,
+            duration: to - from,
+            socket,
+        }
+    }
+
+    #[test]
+    fn calls_come_where_they_were_made_and_where_they_returned() {
+        let packets = diary(Vec::new());
+        let (first, last) = (packets.times[0], packets.times[2]);
+        let near = |time: Timestamp, nanos| time + Span::from_nanos(nanos);
+        let calls = vec![
+            // Reported in another order than they returned in.
+            call(
+                CallName::Send,
+                near(last, 50),
+                near(last, 60),
+                packets.tuple,
+            ),
+            call(
+                CallName::Connect,
+                near(first, -9),
+                near(last, 20),
+                packets.tuple,
+            ),
+            call(CallName::Listen, near(first, -30), near(first, -20), None),
+        ];
+        assert_eq!(
+            diary(calls).words,
+            [
+                "listen() Whole",
+                "connect() Called",
+                "1",
+                "2",
+                "3",
+                "connect() Returned of 1",
+                "send() Whole of 1"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failed_connect_belongs_to_the_connection_that_was_tried() {
+        let packets = diary(Vec::new());
+        let (first, last) = (packets.times[0], packets.times[2]);
+        let mut tuple = packets.tuple.expect("a segment came");
+        tuple.source.port = 0;
+        let failed = call(CallName::Connect, first, last, Some(tuple));
+        let words = diary(vec![failed]).words;
+        assert!(
+            words.contains(&"connect() Returned of 1".to_owned()),
+            "{words:?}"
+        );
+    }
+}

@@ -56,15 +56,26 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let stopper = source.stopper();
     stop_at_signal(&stopper)?;
-    let calls = teller.zip(told);
     watch(
         command,
         source,
         plan,
         (output, saver),
-        (words, calls),
+        Talk {
+            words: words.0,
+            queue: words.1,
+            calls: teller.zip(told),
+        },
         &stopper,
     )
+}
+
+/// What other threads have to tell, and its way to the watch.
+struct Talk {
+    words: Sender<String>,
+    queue: Receiver<String>,
+    /// System calls of our own ends, where there are any that are wanted.
+    calls: Option<(Teller, Told)>,
 }
 
 /// Runs the pipeline until the capture ends.
@@ -73,7 +84,11 @@ fn watch(
     source: LiveSource,
     plan: Plan,
     (output, saver): (Output, Option<Saver>),
-    ((words, queue), calls): ((Sender<String>, Receiver<String>), Option<(Teller, Told)>),
+    Talk {
+        words,
+        queue,
+        calls,
+    }: Talk,
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
     let may_skip = by_rows(command) && output.is_terminal();

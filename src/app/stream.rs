@@ -86,7 +86,7 @@ pub(crate) struct StreamSink<W> {
     places: Places,
     told: HashMap<ConnectionId, Told>,
     /// System calls, where they are wanted.
-    calls: Option<Calls>,
+    calls: Option<Box<Calls>>,
 }
 
 /// What is to be told of system calls and waits for its place.
@@ -137,7 +137,7 @@ impl<W: Write> StreamSink<W> {
 
     /// Also tells what the programs called. Last words then wait until it is quiet.
     pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
-        self.calls = wanted.then(Calls::default);
+        self.calls = wanted.then(Box::default);
         self
     }
 

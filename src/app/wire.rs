@@ -131,37 +131,29 @@ impl<W: Write> WireSink<W> {
             first = false;
             let calls = self.calls.as_ref();
             let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
-            match self
-                .twin(own, &kept)
-                .filter(|_| self.ladder == Ladder::Wire)
-            {
-                Some((other, segments)) => {
-                    let story = explain::wire_story(
-                        &View {
-                            connection,
-                            segments: own.segments().collect(),
-                        },
-                        &View {
-                            connection: other,
-                            segments: segments.segments().collect(),
-                        },
-                        &|frame| self.twins.other(frame),
-                        &self.remark,
-                        self.manner.wording,
-                    );
-                    let times: Vec<_> = own
-                        .segments()
-                        .chain(segments.segments())
-                        .map(|(segment, _)| segment.time)
-                        .collect();
-                    let calls = wire_calls(&of(&[connection.id(), other.id()]), times);
-                    wire::wire(&story, &calls, &self.manner.style, &mut self.out)?;
-                }
-                None => {
-                    let calls = of(&[connection.id()]);
-                    write_ladder(&mut self.out, connection, own, &calls, &self.manner)?;
-                }
-            }
+            let twin = self.twin(own, &kept);
+            let Some((other, segments)) = twin.filter(|_| self.ladder == Ladder::Wire) else {
+                let calls = of(&[connection.id()]);
+                write_ladder(&mut self.out, connection, own, &calls, &self.manner)?;
+                continue;
+            };
+            let story = explain::wire_story(
+                &View {
+                    connection,
+                    segments: own.segments().collect(),
+                },
+                &View {
+                    connection: other,
+                    segments: segments.segments().collect(),
+                },
+                &|frame| self.twins.other(frame),
+                &self.remark,
+                self.manner.wording,
+            );
+            let times = own.segments().chain(segments.segments());
+            let times = times.map(|(segment, _)| segment.time).collect();
+            let calls = wire_calls(&of(&[connection.id(), other.id()]), times);
+            wire::wire(&story, &calls, &self.manner.style, &mut self.out)?;
         }
         self.out.flush()
     }

@@ -132,7 +132,7 @@ pub(super) struct LiveArgs {
     #[command(flatten)]
     pub(super) exchange: ExchangeArgs,
 
-    /// Show what the built-in server and client call: connect(), accept(), ...
+    /// Show what the built-in server and client call: `connect()`, `accept()`, ...
     #[arg(long, help_heading = "Output")]
     pub(super) syscalls: bool,
 
@@ -244,6 +244,10 @@ Examples:
   handshake-watch demo --course                  a lesson: question, then ladder
   handshake-watch demo handshake                 open, 13 bytes, close
   handshake-watch demo refused --explain full    a closed port, at length")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, as they are typed"
+)]
 pub(super) struct DemoArgs {
     /// The scenario's name
     #[arg(required_unless_present_any = ["list", "all", "course"])]
@@ -272,7 +276,7 @@ pub(super) struct DemoArgs {
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
 
-    /// Show what the programs at both ends call: connect(), accept(), ...
+    /// Show what the programs at both ends call: `connect()`, `accept()`, ...
     #[arg(long, help_heading = "Output")]
     pub(super) syscalls: bool,
 

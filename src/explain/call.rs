@@ -3,6 +3,8 @@
 //! Comes in: finished calls and, where they are known, the times of the packets around them. Goes out: [`CallRow`]s in the
 //! order of time. A call during which packets were seen has two rows: one where it was made, one where it returned.
 
+use std::fmt::Write as _;
+
 use crate::calls::{Call, CallName};
 use crate::tcp::Side;
 use crate::time::{Span, Timestamp};
@@ -83,7 +85,8 @@ pub fn call_row(call: &Call, moment: Moment, start: Timestamp) -> CallRow {
                 text.push_str(error);
             }
             if moment == Moment::Returned {
-                text.push_str(&format!(", after {}", call.duration));
+                // Writing to a string cannot fail.
+                let _ = write!(text, ", after {}", call.duration);
             }
             (text, format!("{name} = {result}"))
         }

@@ -92,3 +92,34 @@ impl Sink for Judge {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::pipeline::{self, Reader};
+    use crate::capture;
+    use crate::track::{Limits, Tracker};
+
+    /// What is wrong with a scenario when its packets are those of another one.
+    fn wrong(scenario: &str, packets: &str) -> String {
+        let of = |name| Scenario::named(name).expect("in the catalogue");
+        let source = capture::recorded(of(packets).recording).expect("a recording");
+        let tracker = Tracker::new(Limits::default());
+        let mut judge = Judge::new(of(scenario));
+        pipeline::run(Reader::new(source), tracker, &mut judge, 1).expect("nothing is written");
+        judge.judgement().wrong
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(wrong("urgent", "urgent"), "");
+        assert_eq!(wrong("urgent", "handshake"), "no data with URG");
+        assert_eq!(wrong("refused", "handshake"), "closed instead of refused");
+        assert_eq!(
+            wrong("time-wait", "handshake"),
+            "no reused_ports",
+            "a label is missing"
+        );
+        assert!(wrong("handshake", "zero-window").ends_with(" as well"));
+    }
+}

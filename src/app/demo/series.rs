@@ -28,7 +28,7 @@ const KEYS: &str = "Enter shows it, s and Enter goes on to the next, q and Enter
 
 /// Plays all scenarios.
 pub(super) fn all(command: &DemoCommand, port: u16) -> Result<ExitCode, Failure> {
-    Series::new(command, port)?.run(SCENARIOS, None)
+    Series::new(command, port)?.run(SCENARIOS, Pace::AtOnce)
 }
 
 /// Goes through the scenarios in a class, from one of them on.
@@ -51,12 +51,15 @@ pub(super) fn course(
         )
         .hint("handshake-watch demo --all    # all scenarios, without a pause"));
     }
-    Series::new(command, port)?.run(&SCENARIOS[first..], Some(Class))
+    Series::new(command, port)?.run(&SCENARIOS[first..], Pace::WithClass)
 }
 
-/// Somebody who is asked before anything is shown.
-#[derive(Clone, Copy)]
-struct Class;
+/// Whether somebody is asked before anything is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    AtOnce,
+    WithClass,
+}
 
 /// What a class wants.
 enum Answer {
@@ -103,12 +106,8 @@ impl<'a> Series<'a> {
         })
     }
 
-    fn run(
-        mut self,
-        scenarios: &'static [Scenario],
-        class: Option<Class>,
-    ) -> Result<ExitCode, Failure> {
-        let told = self.play(scenarios, class).and_then(|code| match code {
+    fn run(mut self, scenarios: &'static [Scenario], pace: Pace) -> Result<ExitCode, Failure> {
+        let told = self.play(scenarios, pace).and_then(|code| match code {
             None => self.conclude(),
             Some(code) => Ok(code),
         });
@@ -119,36 +118,26 @@ impl<'a> Series<'a> {
     }
 
     /// Plays one after the other; an exit code where the rest is not worth playing.
-    fn play(
-        &mut self,
-        scenarios: &'static [Scenario],
-        class: Option<Class>,
-    ) -> io::Result<Option<ExitCode>> {
+    fn play(&mut self, scenarios: &'static [Scenario], pace: Pace) -> io::Result<Option<ExitCode>> {
         let before = SCENARIOS.len() - scenarios.len();
         for (index, scenario) in scenarios.iter().enumerate() {
             if index > 0 && !self.is_json() {
                 writeln!(self.output)?;
             }
             self.head(scenario, before + index + 1)?;
-            match class.map(|class| class.asked(scenario, &self.style, &mut self.output)) {
-                None | Some(Ok(Answer::Show)) => {}
-                Some(Ok(Answer::Skip)) => continue,
-                Some(Ok(Answer::End)) => break,
-                Some(Err(error)) => return Err(error),
+            if pace == Pace::WithClass {
+                match self.ask(scenario)? {
+                    Answer::Show => {}
+                    Answer::Skip => continue,
+                    Answer::End => break,
+                }
             }
             self.asking.store(false, Ordering::SeqCst);
             let begin = Instant::now();
             let ended = self.perform(scenario);
             self.asking.store(true, Ordering::SeqCst);
-            let result = result(scenario, ended, begin.elapsed().as_secs_f64());
-            let code = result.1;
-            if self.is_json() {
-                let mut line = Vec::new();
-                json::lesson(&mut line, &result.0);
-                self.output.write_all(&line)?;
-                self.output.flush()?;
-            }
-            self.results.push(result.0);
+            let (result, code) = result(scenario, ended, begin.elapsed().as_secs_f64());
+            self.keep(result)?;
             match code {
                 ExitCode::Interrupted | ExitCode::Output => return Ok(Some(code)),
                 _ if self.interrupted.load(Ordering::SeqCst) => break,
@@ -170,6 +159,37 @@ impl<'a> Series<'a> {
             telling: Telling::Series,
         };
         apart(move |reporter| report(&performance, output, reporter))
+    }
+
+    /// Asks the scenario's question, and what to do.
+    fn ask(&mut self, scenario: &Scenario) -> io::Result<Answer> {
+        lesson::point("question", scenario.question, &self.style, &mut self.output)?;
+        write!(self.output, "{KEYS}")?;
+        self.output.flush()?;
+        let mut line = String::new();
+        let read = io::stdin().lock().read_line(&mut line)?;
+        Ok(match line.trim() {
+            // Nothing at all: the terminal has gone.
+            _ if read == 0 => Answer::End,
+            "q" | "Q" => Answer::End,
+            "s" | "S" => Answer::Skip,
+            _ => Answer::Show,
+        })
+    }
+
+    /// Keeps a result. A scenario that Ctrl-C ended early has none.
+    fn keep(&mut self, result: Option<LessonResult>) -> io::Result<()> {
+        let Some(result) = result else {
+            return Ok(());
+        };
+        if self.is_json() {
+            let mut line = Vec::new();
+            json::lesson(&mut line, &result);
+            self.output.write_all(&line)?;
+            self.output.flush()?;
+        }
+        self.results.push(result);
+        Ok(())
     }
 
     fn head(&mut self, scenario: &Scenario, at: usize) -> io::Result<()> {
@@ -204,24 +224,6 @@ impl<'a> Series<'a> {
     }
 }
 
-impl Class {
-    /// Asks the scenario's question, and what to do.
-    fn asked(self, scenario: &Scenario, style: &Style, out: &mut Output) -> io::Result<Answer> {
-        lesson::point("question", scenario.question, style, out)?;
-        write!(out, "{KEYS}")?;
-        out.flush()?;
-        let mut line = String::new();
-        let read = io::stdin().lock().read_line(&mut line)?;
-        Ok(match line.trim() {
-            // The terminal has gone.
-            _ if read == 0 => Answer::End,
-            "q" | "Q" => Answer::End,
-            "s" | "S" => Answer::Skip,
-            _ => Answer::Show,
-        })
-    }
-}
-
 /// In the child: plays, and reports what came of it: how it was played, the verdict, what is wrong.
 fn report(performance: &Performance<'_>, output: Output, reporter: &mut Reporter) -> u8 {
     match performance.play(output) {
@@ -243,12 +245,12 @@ fn report(performance: &Performance<'_>, output: Output, reporter: &mut Reporter
     }
 }
 
-/// What a child reported, and the exit code that matters to the series.
+/// What a child reported, and the exit code that matters to the series. Nothing was judged where Ctrl-C ended it early.
 fn result(
     scenario: &'static Scenario,
     ended: io::Result<Ended>,
     seconds: f64,
-) -> (LessonResult, ExitCode) {
+) -> (Option<LessonResult>, ExitCode) {
     let (code, report) = match ended {
         Ok(ended) => (ended.code, ended.report),
         Err(error) => (None, format!("\n\nno process for it: {error}")),
@@ -265,15 +267,44 @@ fn result(
         .into_iter()
         .find(|known| Some(i32::from(known.number())) == code)
         .unwrap_or(ExitCode::Lab);
-    let result = LessonResult {
+    let failed = code != ExitCode::Fine;
+    let judged = failed || verdict.is_some() || wrong.is_some();
+    let result = judged.then(|| LessonResult {
         name: scenario.name,
         group: scenario.group.name(),
         played,
         expected: scenario.verdict,
         verdict,
-        failed: code != ExitCode::Fine,
+        failed,
         wrong: wrong.unwrap_or_default(),
         seconds,
-    };
+    });
     (result, code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: Option<i32>, report: &str) -> (Option<LessonResult>, ExitCode) {
+        let ended = Ended {
+            code,
+            report: report.to_owned(),
+        };
+        result(&SCENARIOS[0], Ok(ended), 0.1)
+    }
+
+    #[test]
+    fn a_child_is_believed_by_its_code_and_its_words() {
+        let met = |code, report| of(code, report).0.expect("judged").is_met();
+        assert!(met(Some(0), "live\nclosed\n"));
+        assert!(!met(Some(0), "live\nreset\nreset instead of closed"));
+        assert!(!met(Some(7), "\n\ncannot set something"));
+        assert!(!met(None, ""), "ended by a signal");
+        let (nothing, code) = of(Some(0), "live\n\n");
+        assert!(nothing.is_none(), "ended by Ctrl-C");
+        assert_eq!(code, ExitCode::Fine);
+        assert_eq!(of(Some(130), "").1, ExitCode::Interrupted);
+        assert_eq!(of(Some(4), "").1, ExitCode::Lab);
+    }
 }

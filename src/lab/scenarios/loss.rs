@@ -378,7 +378,7 @@ pub(in crate::lab) const SLOW_LINK: Scenario = Scenario {
 
 fn sixteen_segments(stage: &Stage) -> Result<(), LabError> {
     let (mut client, mut server) = meet(stage)?;
-    client.send(&[b'.'; 16 * SEGMENT])?;
+    client.send(&vec![b'.'; 16 * SEGMENT])?;
     server.recv_bytes(16 * SEGMENT)?;
     pause(100);
     part(client, server)

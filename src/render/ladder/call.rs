@@ -56,7 +56,8 @@ impl LadderWriter {
         };
         if layout.list {
             let begin = layout.text_start().max(self.line.width() + 1);
-            self.line.pad_to(if layout.is_cramped() { 0 } else { begin });
+            self.line
+                .pad_to(if layout.is_cramped() { 0 } else { begin });
             self.text.clear();
             // Writing to a string cannot fail.
             let _ = write!(self.text, "{}: {text}", call.side.name());
