@@ -10,12 +10,14 @@ AS_CALLER := $(if $(SUDO_USER),sudo -u $(SUDO_USER) -H)
 # A fresh Rust is often not in PATH yet, and never in sudo's.
 CARGO := $(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec cargo "$$@"' cargo
 
-.PHONY: help demo build test fuzz install record
+.PHONY: help demo build test fuzz miri audit install record
 
 help:
 	@echo 'make demo      build, then show a narrated TCP handshake'
 	@echo 'make test      run the tests'
 	@echo 'make fuzz      feed it hostile input for a long time (FUZZ_SECONDS=300 for each part)'
+	@echo 'make miri      run what only computes under Miri, which sees undefined behaviour'
+	@echo 'make audit     look for known vulnerabilities in what it is built from'
 	@echo 'make build     build $(PROGRAM)'
 	@echo 'make record    record the samples in captures/ anew; needs no root'
 	@echo 'make install   copy it to $(PREFIX)/bin, where sudo finds it (PREFIX=... for elsewhere)'
@@ -45,6 +47,13 @@ record:
 fuzz:
 	@./.ci/setup
 	@$(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec fuzz/run $(FUZZ_SECONDS)'
+
+# Both need tools that a build does not, and say which. The second one asks the network.
+miri:
+	@$(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec .ci/miri'
+
+audit:
+	@$(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec .ci/advisories'
 
 install: build
 	@bin="$(DESTDIR)$(PREFIX)/bin"; root=; \

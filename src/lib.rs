@@ -5,7 +5,7 @@
 //!  Frame     Segment   Change    Step       text, table, JSON Lines
 //!     ▲      ▲    │    Connection Story
 //!     │      └────┴ reassemble: IP fragments become whole datagrams, decoded again
-//!    lab (makes traffic)          tcp, time: shared vocabulary, import nothing above them
+//!    lab (makes traffic)          tcp, time, text: shared vocabulary, import nothing above them
 //! ```
 //!
 //! `app` wires these together for the commands that `cli` declares; it alone touches standard output.
@@ -26,4 +26,5 @@ pub mod app;
 pub mod cli;
 
 pub mod tcp;
+pub mod text;
 pub mod time;

@@ -2,10 +2,12 @@
 //!
 //! Nothing here reads a clock. Capture clocks may step backwards, so distances are signed.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::{Add, Sub};
 
 use arrayvec::ArrayString;
+
+use crate::text::{Piece, Text, put};
 
 /// Nanoseconds since 1970-01-01 00:00:00 UTC, as the capture says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -97,27 +99,35 @@ impl Span {
 }
 
 /// Adaptive units with at most three significant digits or so: `0 µs`, `11 µs`, `1.2 ms`, `42 ms`, `30.1 s`, `250 s`.
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Piece for Span {
+    fn put(&self, out: &mut impl Text) {
         let nanos = self.0.unsigned_abs();
         // Each branch begins where rounding in the unit below would print 1000 of it. Tenths are rounded half up, in
-        // integers: a ladder prints one of these a row.
+        // integers.
         let (tenths, shown, unit) = match nanos {
-            1..500 => (nanos * 10, false, "ns"),
-            0..999_500 => ((nanos + 500) / 1_000 * 10, false, "µs"),
-            999_500..9_950_000 => ((nanos + 50_000) / 100_000, true, "ms"),
-            9_950_000..999_500_000 => ((nanos + 500_000) / 1_000_000 * 10, false, "ms"),
-            999_500_000..99_950_000_000 => ((nanos + 50_000_000) / 100_000_000, true, "s"),
-            _ => ((nanos + 500_000_000) / 1_000_000_000 * 10, false, "s"),
+            1..500 => (nanos * 10, false, " ns"),
+            0..999_500 => ((nanos + 500) / 1_000 * 10, false, " µs"),
+            999_500..9_950_000 => ((nanos + 50_000) / 100_000, true, " ms"),
+            9_950_000..999_500_000 => ((nanos + 500_000) / 1_000_000 * 10, false, " ms"),
+            999_500_000..99_950_000_000 => ((nanos + 50_000_000) / 100_000_000, true, " s"),
+            _ => ((nanos + 500_000_000) / 1_000_000_000 * 10, false, " s"),
         };
+        if self.0 < 0 {
+            put!(out, "-");
+        }
+        put!(out, tenths / 10);
+        if shown {
+            put!(out, ".", tenths % 10);
+        }
+        put!(out, unit);
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The longest is 20 characters: the sign, ten digits of seconds, the unit.
         let mut text = ArrayString::<32>::new();
-        let sign = if self.0 < 0 { "-" } else { "" };
-        write!(text, "{sign}{}", tenths / 10)?;
-        if shown {
-            write!(text, ".{}", tenths % 10)?;
-        }
-        write!(text, " {unit}")?;
+        self.put(&mut text);
         f.pad(&text)
     }
 }

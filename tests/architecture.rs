@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// What a room may use of the others: a path below the crate's root, which covers everything under it.
 /// `app` and `main` use everything and are not listed.
-const ROOMS: [(&str, &[&str]); 11] = [
-    ("time", &[]),
-    ("tcp", &["time"]),
+const ROOMS: [(&str, &[&str]); 12] = [
+    ("text", &[]),
+    ("time", &["text"]),
+    ("tcp", &["text", "time"]),
     ("capture", &["time"]),
     (
         "decode",
@@ -16,8 +17,8 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ),
     ("reassemble", &["capture::Frame", "decode", "time"]),
     ("track", &["tcp", "time"]),
-    ("explain", &["calls", "track", "tcp", "time"]),
-    ("render", &["explain", "tcp", "time"]),
+    ("explain", &["calls", "track", "tcp", "text", "time"]),
+    ("render", &["explain", "tcp", "text", "time"]),
     ("calls", &["tcp", "time"]),
     (
         "lab",

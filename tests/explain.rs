@@ -36,6 +36,7 @@ fn run(script: &str) -> (Vec<(Segment, Change, Told)>, Vec<Connection>) {
     let mut narrator = Narrator::live(Wording {
         full: true,
         raw_seq: false,
+        ..Wording::default()
     });
     let mut told = Vec::new();
     let mut finals = Vec::new();
@@ -50,10 +51,14 @@ fn run(script: &str) -> (Vec<(Segment, Change, Told)>, Vec<Connection>) {
                 tracker.icmp_error(error);
             }
         }
-        finals.extend(tracker.drain_final());
+        while let Some(connection) = tracker.next_final() {
+            finals.push(connection.clone());
+        }
     }
     tracker.finish();
-    finals.extend(tracker.drain_final());
+    while let Some(connection) = tracker.next_final() {
+        finals.push(connection.clone());
+    }
     (told, finals)
 }
 

@@ -1,4 +1,5 @@
-//! A capture is never destroyed by what is written about it, by whatever name the file is called.
+//! What is written destroys neither the capture that is read, nor another result, nor the results of last time when there
+//! are no new ones; by whatever names the files are called.
 
 #![cfg(unix)]
 
@@ -46,11 +47,102 @@ fn other_files_are_written_also_those_that_are_there() {
     assert!(old.contains("SYN-ACK"), "{old}");
 }
 
+/// Nothing is known of a file before it is read, and then it is too late to ask for the old results back.
+#[test]
+fn results_of_last_time_stay_when_there_is_nothing_to_write() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    let cut = [&samples::bytes("handshake.pcap")[..20], b"\0\0"].concat();
+    fs::write(file("notes.txt"), "no capture at all").expect("a file");
+    fs::write(file("empty.pcap"), "").expect("a file");
+    fs::write(file("cut.pcap"), cut).expect("a file");
+    for input in ["notes.txt", "empty.pcap", "cut.pcap", "missing.pcap", "."] {
+        fs::write(file("old.txt"), "old text").expect("a file");
+        fs::write(file("old.pcapng"), "old frames").expect("a file");
+        let words = [input, "-o", "old.txt", "-w", "old.pcapng"];
+        let run = replay(folder.path(), &words, None);
+        assert_eq!(run.status.code(), Some(3), "{input}: {run:?}");
+        let left = |name| fs::read_to_string(file(name)).expect("a file");
+        assert_eq!(left("old.txt"), "old text", "{input}");
+        assert_eq!(left("old.pcapng"), "old frames", "{input}");
+    }
+}
+
+#[test]
+fn two_results_in_one_file_are_refused_before_either_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("trace.pcap");
+    fs::write(&capture, samples::bytes("handshake.pcap")).expect("a copy");
+    let old = folder.path().join("old.pcap");
+    fs::write(&old, "old").expect("a file");
+    fs::hard_link(&old, folder.path().join("hard")).expect("a link");
+    symlink("old.pcap", folder.path().join("soft")).expect("a link");
+    symlink("fresh.pcap", folder.path().join("nowhere")).expect("a link");
+    let pairs = [
+        ("hard", "old.pcap"),
+        ("soft", "old.pcap"),
+        ("./old.pcap", "hard"),
+        ("nowhere", "fresh.pcap"),
+    ];
+    for (output, frames) in pairs {
+        let words = ["trace.pcap", "-o", output, "-w", frames];
+        let run = replay(folder.path(), &words, None);
+        let named = format!("-w {frames} and -o {output} would overwrite each other");
+        assert_usage(&run, &named);
+        assert_eq!(fs::read_to_string(&old).expect("a file"), "old");
+    }
+    let demo = ["demo", "handshake", "-o", "hard", "-w", "soft"];
+    let run = run(folder.path(), &demo, Stdio::null(), Stdio::piped());
+    assert_usage(&run, "would overwrite each other");
+    assert_eq!(fs::read_to_string(&old).expect("a file"), "old");
+}
+
+/// The shell opens standard output, so its name is not known here. The file is.
+#[test]
+fn standard_output_counts_as_a_result() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("trace.pcap");
+    fs::write(&capture, samples::bytes("handshake.pcap")).expect("a copy");
+    let appended = |name: &str| {
+        let path = folder.path().join(name);
+        let file = File::options().append(true).create(true).open(path);
+        Stdio::from(file.expect("a file"))
+    };
+    let words = ["replay", "trace.pcap"];
+    let into_itself = run(folder.path(), &words, Stdio::null(), appended("trace.pcap"));
+    assert_usage(&into_itself, "standard output would overwrite the capture");
+    assert_eq!(
+        fs::read(&capture).expect("the copy"),
+        samples::bytes("handshake.pcap")
+    );
+    let words = ["replay", "trace.pcap", "-w", "frames.pcap"];
+    let both = run(
+        folder.path(),
+        &words,
+        Stdio::null(),
+        appended("frames.pcap"),
+    );
+    assert_usage(&both, "-w frames.pcap and standard output");
+}
+
+fn assert_usage(run: &Output, named: &str) {
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{errors}");
+    assert!(errors.contains(named), "{named}: {errors}");
+}
+
+fn run(folder: &Path, words: &[&str], input: Stdio, output: Stdio) -> Output {
+    let mut program = samples::program(words);
+    program.current_dir(folder).stdin(input).stdout(output);
+    program.stderr(Stdio::piped());
+    let child = program.spawn().expect("the program starts");
+    child.wait_with_output().expect("the program ends")
+}
+
 fn replay(folder: &Path, words: &[&str], input: Option<File>) -> Output {
-    let mut program = samples::program(&["replay"]);
-    program.args(words).current_dir(folder);
-    program.stdin(input.map_or_else(Stdio::null, Stdio::from));
-    program.output().expect("the program starts")
+    let words = [&["replay"], words].concat();
+    let input = input.map_or_else(Stdio::null, Stdio::from);
+    run(folder, &words, input, Stdio::piped())
 }
 
 /// Wrong usage that is named, and the capture as it was.

@@ -40,10 +40,14 @@ fn run_with(script: &str, limits: Limits) -> (Vec<Option<Change>>, Vec<Connectio
                 changes.push(None);
             }
         }
-        finals.extend(tracker.drain_final());
+        while let Some(connection) = tracker.next_final() {
+            finals.push(connection.clone());
+        }
     }
     tracker.finish();
-    finals.extend(tracker.drain_final());
+    while let Some(connection) = tracker.next_final() {
+        finals.push(connection.clone());
+    }
     (changes, finals)
 }
 
@@ -846,6 +850,23 @@ fn unanswered_syns_are_evicted_first_the_oldest_of_them_first() {
         .collect();
     assert!(evicted.len() >= 101 - 64, "{evicted:?}");
     assert_eq!(evicted, (2..2 + evicted.len() as u32).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_syn_that_may_still_be_answered_outlasts_connections_that_ended() {
+    let whole = |port: u16| {
+        format!(
+            "client 10.0.0.1:{port}\n server 10.0.0.2:80\n +1ms C > S SYN\n +1ms S > C SYN-ACK\n +1ms C > S ACK\n\
+             +1ms C > S FIN-ACK\n +1ms S > C FIN-ACK\n +1ms C > S ACK\n"
+        )
+    };
+    let script: String = (0..200).map(|n| whole(30000 + n)).collect();
+    let (_, connections) = run_with(&script, tiny());
+    assert_eq!(connections.len(), 200);
+    for connection in &connections {
+        assert_eq!(connection.verdict().name(), "closed", "{connection:?}");
+    }
+    assert!(connections.iter().any(Connection::evicted));
 }
 
 #[test]

@@ -98,13 +98,17 @@ fn track(segments: &[Segment], rules: LabelRules) -> (Vec<Change>, Vec<Connectio
     let mut finals = Vec::new();
     for segment in segments {
         let change = tracker.segment(segment);
-        finals.extend(tracker.drain_final());
+        while let Some(connection) = tracker.next_final() {
+            finals.push(connection.clone());
+        }
         assert_eq!(tracker.connection(change.slot).id(), change.connection);
         changes.push(change);
     }
     tracker.finish();
-    finals.extend(tracker.drain_final());
-    assert_eq!(tracker.drain_final().count(), 0);
+    while let Some(connection) = tracker.next_final() {
+        finals.push(connection.clone());
+    }
+    assert!(tracker.next_final().is_none());
     (changes, finals)
 }
 

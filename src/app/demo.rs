@@ -20,6 +20,7 @@ use super::live;
 use super::memory::Memory;
 use super::output::{self, Output};
 use super::pipeline::{self, Both, Reader};
+use super::results;
 use super::sandbox;
 use super::saving;
 use super::say;
@@ -58,7 +59,7 @@ pub(crate) fn demo(command: &DemoCommand) -> Result<ExitCode, Failure> {
                 choice: &command.output,
                 telling: Telling::Alone,
             };
-            let shown = performance.play(Output::open(command.output.file.as_deref())?)?;
+            let shown = performance.play(None)?;
             let wrong = shown.judgement.map(|judgement| judgement.wrong);
             if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
                 say::note(format_args!(
@@ -212,8 +213,8 @@ struct Results {
 }
 
 impl Performance<'_> {
-    /// Plays it. What is said in a series goes to `output` as well.
-    fn play(&self, output: Output) -> Result<Shown, Failure> {
+    /// Plays it. In a series the output is given, and what is said goes there as well.
+    fn play(&self, given: Option<Output>) -> Result<Shown, Failure> {
         let mut place = Place::find(self.scenario);
         let mut stage = None;
         let mut calls = None;
@@ -228,6 +229,14 @@ impl Performance<'_> {
                 Err(error) => place = Place::Recorded(error.to_string()),
             }
         }
+        let (output, saver) = match given {
+            Some(output) => (output, None),
+            None => {
+                let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
+                files.spare_each_other()?;
+                files.begin()?
+            }
+        };
         let mut words = Words::new(self, &output)?;
         words.before(&place.describe(self.scenario, stage.as_ref()))?;
         if self.choice.syscalls && stage.is_none() {
@@ -235,7 +244,7 @@ impl Performance<'_> {
         }
         let results = Results {
             output,
-            saver: saving::create(self.write)?,
+            saver,
             calls,
             judge: Judge::new(self.scenario),
         };

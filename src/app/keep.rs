@@ -4,16 +4,17 @@ use std::collections::{HashMap, VecDeque};
 
 use super::ladders::payload;
 use super::pipeline::Tracked;
-use crate::tcp::Segment;
-use crate::track::{Change, ConnectionId};
+use crate::explain::Segments;
+use crate::tcp::{Direction, Labels, Segment};
+use crate::track::{Change, ConnectionId, Event, Slot, Transition};
 
-/// A connection is kept whole up to here: no reader scrolls through more rows, and it is about 10 MB.
+/// A connection is kept whole up to here: no reader scrolls through more rows, and it is about 6 MB.
 const WHOLE: usize = 20_000;
 
 /// What is kept of a longer one, at its beginning and at its end: the opening and the closing with their surroundings.
 const EDGE: usize = 200;
 
-/// Segments kept of all connections together before only edges are kept: about 100 MB.
+/// Segments kept of all connections together before only edges are kept: about 60 MB.
 const ALTOGETHER: usize = 200_000;
 
 /// Payload bytes kept of a segment, when payload is wanted: what a reader looks at, not a whole download.
@@ -23,9 +24,75 @@ const PAYLOAD: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     payload: HashMap<u64, Vec<u8>>,
-    head: Vec<(Segment, Change)>,
-    tail: VecDeque<(Segment, Change)>,
+    head: Vec<Row>,
+    tail: VecDeque<Row>,
     dropped: u64,
+}
+
+/// A segment and what it did, in less than half of the room that a [`Change`] has for eight events: most have one.
+#[derive(Debug)]
+struct Row {
+    segment: Segment,
+    direction: Direction,
+    begins: bool,
+    window_scale: Option<u8>,
+    delivered: Option<bool>,
+    client: Transition,
+    server: Transition,
+    connection: ConnectionId,
+    slot: Slot,
+    seq: u32,
+    ack: u32,
+    window: u32,
+    labels: Labels,
+    event: Option<Event>,
+    more_events: Vec<Event>,
+}
+
+impl Row {
+    fn of(segment: &Segment, change: &Change) -> Self {
+        let mut events = change.events.iter().copied();
+        Self {
+            segment: segment.clone(),
+            direction: change.direction,
+            begins: change.begins,
+            window_scale: change.window_scale,
+            delivered: change.delivered,
+            client: change.client,
+            server: change.server,
+            connection: change.connection,
+            slot: change.slot,
+            seq: change.seq,
+            ack: change.ack,
+            window: change.window,
+            labels: change.labels,
+            event: events.next(),
+            more_events: events.collect(),
+        }
+    }
+
+    fn change(&self) -> Change {
+        Change {
+            connection: self.connection,
+            slot: self.slot,
+            begins: self.begins,
+            direction: self.direction,
+            seq: self.seq,
+            ack: self.ack,
+            window: self.window,
+            window_scale: self.window_scale,
+            labels: self.labels,
+            client: self.client,
+            server: self.server,
+            delivered: self.delivered,
+            events: self
+                .event
+                .iter()
+                .chain(&self.more_events)
+                .copied()
+                .collect(),
+        }
+    }
 }
 
 /// The kept segments of the connections whose ladder is wanted.
@@ -38,11 +105,20 @@ pub(crate) struct Keeper {
 
 impl Kept {
     /// The kept segments in capture order.
-    pub(crate) fn segments(&self) -> impl Iterator<Item = (&Segment, &Change)> {
-        self.head
-            .iter()
-            .chain(&self.tail)
-            .map(|(segment, change)| (segment, change))
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.head.iter().chain(&self.tail).map(|row| &row.segment)
+    }
+
+    /// What each of them did.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change> {
+        self.head.iter().chain(&self.tail).map(Row::change)
+    }
+
+    fn row(&self, index: usize) -> &Row {
+        match index.checked_sub(self.head.len()) {
+            None => &self.head[index],
+            Some(index) => &self.tail[index],
+        }
     }
 
     /// How many are missing, and after how many kept ones.
@@ -60,7 +136,7 @@ impl Kept {
     }
 
     fn push(&mut self, segment: &Segment, change: &Change, whole: usize) {
-        let row = (segment.clone(), change.clone());
+        let row = Row::of(segment, change);
         if self.dropped == 0 && self.head.len() < whole {
             self.head.push(row);
             return;
@@ -77,6 +153,20 @@ impl Kept {
             self.dropped += 1;
         }
         self.tail.push_back(row);
+    }
+}
+
+impl Segments for Kept {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn segment(&self, index: usize) -> &Segment {
+        &self.row(index).segment
+    }
+
+    fn change(&self, index: usize) -> Change {
+        self.row(index).change()
     }
 }
 

@@ -1,22 +1,26 @@
 //! Whole ladders: of the connections of a capture that has been read to its end.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use super::keep::{Keeper, Kept};
 use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::Manner;
 use crate::calls::Call;
 use crate::decode;
-use crate::explain::{self, Moment, Totals};
-use crate::render::{Extras, NotKept, ladder_with};
+use crate::explain::{self, Moment, Steps, Telling, Totals};
+use crate::render::{Extras, LadderWriter, NotKept};
+use crate::tcp::Side;
 use crate::track::{Connection, ConnectionId};
 
 /// Ladders that are shown when nothing says which: a table finds the one that matters sooner than scrolling.
 pub(crate) const LADDERS: u64 = 10;
 
+/// Written out when this much has gathered.
+const BUFFER: usize = 64 * 1024;
+
 /// Writes a ladder for each connection when it is final.
-pub(crate) struct LadderSink<W> {
-    out: W,
+pub(crate) struct LadderSink<W: Write> {
+    out: BufWriter<W>,
     manner: Manner,
     keeper: Keeper,
     /// How many ladders there may be; `None`: any number.
@@ -74,7 +78,7 @@ impl<W: Write> LadderSink<W> {
     /// `most`: how many ladders; `None`: one for each connection.
     pub(crate) fn new(out: W, manner: Manner, most: Option<u64>) -> Self {
         Self {
-            out,
+            out: BufWriter::with_capacity(BUFFER, out),
             keeper: Keeper::new(manner.style.payload),
             manner,
             most,
@@ -116,19 +120,17 @@ pub(crate) fn write_ladder(
     calls: &[Call],
     manner: &Manner,
 ) -> io::Result<()> {
-    let story = explain::story(
-        connection,
-        manner
-            .places
-            .of(kept.segments().map(|(segment, _)| segment)),
-        kept.segments(),
-        manner.wording,
-    );
+    let title = explain::title(connection, manner.places.of(kept.segments()), true);
+    let before = [Side::Client, Side::Server].map(|side| connection.state_before(side));
+    let mut steps = Telling::new(connection, kept, manner.ladder_wording());
+    let mut writer = LadderWriter::new(manner.style.clone());
+    writer.expect_frame(steps.highest_frame());
+    writer.begin(&title, before, out)?;
     let payload = |frame| kept.payload(frame);
     let calls = if calls.is_empty() {
         Vec::new()
     } else {
-        let times = kept.segments().map(|(segment, _)| segment.time);
+        let times = kept.segments().map(|segment| segment.time);
         explain::call_rows(calls, &times.collect::<Vec<_>>())
     };
     let extras = Extras {
@@ -138,7 +140,8 @@ pub(crate) fn write_ladder(
             .map(|(before, packets)| NotKept { before, packets }),
         payload: Some(&payload),
     };
-    ladder_with(&story, &manner.style, extras, out)
+    writer.steps(&mut steps, extras, out)?;
+    writer.conclude(&title, &explain::conclusion(connection), out)
 }
 
 impl<W: Write> Sink for LadderSink<W> {

@@ -10,6 +10,7 @@ use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
 use super::pipeline::{self, Both, Reader};
+use super::results::Results;
 use super::sandbox;
 use super::saving;
 use super::say;
@@ -42,8 +43,9 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     if command.output.syscalls && told.is_none() {
         say::note("no traffic of our own here, and so no system calls to show");
     }
-    let output = Output::open(command.output.file.as_deref())?;
-    let saver = saving::create(command.write.as_deref())?;
+    let results = Results::open(command.output.file.as_deref(), command.write.as_deref())?;
+    results.spare_each_other()?;
+    let results = results.begin()?;
     // Everything is open by now, and this is still the only thread.
     let needs = Needs {
         sockets: plan.sockets(command),
@@ -56,18 +58,12 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let stopper = source.stopper();
     stop_at_signal(&stopper)?;
-    watch(
-        command,
-        source,
-        plan,
-        (output, saver),
-        Talk {
-            words: words.0,
-            queue: words.1,
-            calls: teller.zip(told),
-        },
-        &stopper,
-    )
+    let talk = Talk {
+        words: words.0,
+        queue: words.1,
+        calls: teller.zip(told),
+    };
+    watch(command, source, plan, results, talk, &stopper)
 }
 
 /// What other threads have to tell, and its way to the watch.

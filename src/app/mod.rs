@@ -18,6 +18,7 @@ mod memory;
 mod output;
 mod pipeline;
 mod replay;
+mod results;
 mod sandbox;
 mod saving;
 mod say;

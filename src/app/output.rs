@@ -5,10 +5,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use super::exit::ExitCode;
 use super::failure::Failure;
+use super::results::Results;
 use crate::cli::{ColorChoice, OutputChoice};
-use crate::privilege;
 use crate::render::{Explain, Glyphs, Style, Width};
 
 /// Standard output or a file.
@@ -20,17 +19,14 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Opens what was asked for.
+    /// Opens what was asked for, where nothing else is written and nothing is read.
     pub(crate) fn open(file: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = file else {
-            return Ok(Self::Stdout(io::stdout().lock()));
-        };
-        privilege::create(path).map(Self::File).map_err(|error| {
-            Failure::new(
-                ExitCode::Output,
-                format_args!("cannot write {}: {error}", path.display()),
-            )
-        })
+        Results::open(file, None)?.begin().map(|(output, _)| output)
+    }
+
+    /// Standard output.
+    pub(crate) fn stdout() -> Self {
+        Self::Stdout(io::stdout().lock())
     }
 
     /// The same place once more, for somebody who keeps it.

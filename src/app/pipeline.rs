@@ -19,7 +19,7 @@ use crate::explain::{Moment, Totals, occurred};
 use crate::reassemble::Reassembler;
 use crate::tcp::{IcmpError, Labels, Segment};
 use crate::time::Timestamp;
-use crate::track::{Change, Connection, ConnectionId, Tracker, Verdict};
+use crate::track::{AHEAD, Change, Connection, ConnectionId, Tracker, Verdict};
 
 /// Segments in a batch: large enough that a hand-over costs little a segment, small enough to stay in the second-level cache.
 const BATCH: usize = 1024;
@@ -405,6 +405,7 @@ pub(crate) fn run(
 ) -> io::Result<Outcome> {
     let mut analysis = Analysis {
         tracker,
+        change: Change::default(),
         sink,
         verdicts: [0; Verdict::ALL.len()],
         connections: 0,
@@ -452,6 +453,8 @@ fn read(mut reader: Reader, empty: &Receiver<Batch>, full: &SyncSender<(Batch, S
 /// The tracking side.
 struct Analysis<'a> {
     tracker: Tracker,
+    /// What the latest segment did.
+    change: Change,
     sink: &'a mut dyn Sink,
     verdicts: [u64; Verdict::ALL.len()],
     connections: u64,
@@ -495,6 +498,9 @@ impl Analysis<'_> {
     fn batch(&mut self, batch: &Batch, status: Status) -> io::Result<Option<Outcome>> {
         let mut errors = batch.errors.iter().peekable();
         for (index, segment) in batch.segments().iter().enumerate() {
+            if index % AHEAD == 0 {
+                self.tracker.look_ahead(&batch.segments()[index..]);
+            }
             while let Some((_, error)) = errors.next_if(|(before, _)| *before == index) {
                 self.icmp_error(error)?;
             }
@@ -523,23 +529,23 @@ impl Analysis<'_> {
     }
 
     fn segment(&mut self, segment: &Segment, frame: Option<Frame<'_>>) -> io::Result<()> {
-        let change = self.tracker.segment(segment);
-        self.gaps += u64::from(change.labels.contains(Labels::CAPTURE_GAP));
+        self.tracker.segment_into(segment, &mut self.change);
+        self.gaps += u64::from(self.change.labels.contains(Labels::CAPTURE_GAP));
         self.finals()?;
         self.sink.segment(&Tracked {
             segment,
-            change: &change,
-            connection: self.tracker.connection(change.slot),
+            change: &self.change,
+            connection: self.tracker.connection(self.change.slot),
             frame,
         })
     }
 
     /// Hands over what became final.
     fn finals(&mut self) -> io::Result<()> {
-        for connection in self.tracker.drain_final() {
+        while let Some(connection) = self.tracker.next_final() {
             self.connections += 1;
             self.verdicts[connection.verdict() as usize] += 1;
-            self.sink.connection(&connection)?;
+            self.sink.connection(connection)?;
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::header;
-use super::output::Output;
 use super::pipeline::{self, Both, Outcome, Reader, Sink};
+use super::results::Results;
 use super::sandbox;
 use super::saving::{self, Noting, save_selected};
 use super::say;
@@ -17,7 +17,7 @@ use super::select::{Scout, Selected, Stretch, Surroundings};
 use super::show::{self, Places, What};
 use super::twins::{Joined, Twins};
 use super::wire;
-use crate::capture::{FilterSet, Interface, Saver, Source, Unread};
+use crate::capture::{FilterSet, Interface, Source, Unread};
 use crate::cli::ReplayCommand;
 use crate::explain::Totals;
 use crate::privilege::Needs;
@@ -31,14 +31,18 @@ const THREADS: usize = 2;
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let mut passes = Passes::open(command)?;
-    passes.spare_input(command)?;
     // What is wrong with the input is told first, so a file that cannot be written has to wait.
-    let results = Results::open(command);
+    let results = Results::open(command.output.file.as_deref(), command.write.as_deref());
+    if let Ok(results) = &results {
+        results.spare_each_other()?;
+        passes.inputs().try_for_each(|input| results.spare(input))?;
+    }
     // Everything is open by now, this is still the only thread, and no byte of the capture was looked at.
     sandbox::enter(command.sandboxed, &Needs::default())?;
     let Pass { input, filter } = passes.take()?;
     let source = input.read()?;
-    let Results { output, saver } = results?;
+    // It begins like a capture: only now a file that was there may lose what it holds.
+    let (output, saver) = results?.begin()?;
     if let Some(frame) = command.header {
         let mut reader = Reader::new(source);
         reader.filter = filter;
@@ -158,47 +162,14 @@ impl Passes {
         })
     }
 
-    /// Refuses to write where the capture is read from: creating a file empties the one that is there.
-    fn spare_input(&self, command: &ReplayCommand) -> Result<(), Failure> {
-        let written = [
-            ("-o", command.output.file.as_deref()),
-            ("-w", command.write.as_deref()),
-        ];
-        for (option, path) in written {
-            let Some(path) = path else { continue };
-            if self.passes.iter().any(|pass| pass.input.is_at(path)) {
-                return Err(Failure::new(
-                    ExitCode::Usage,
-                    format_args!(
-                        "{option} {} would overwrite the capture that is read: it is the same file",
-                        path.display()
-                    ),
-                )
-                .hint(format_args!("name a new file after {option}")));
-            }
-        }
-        Ok(())
+    fn inputs(&self) -> impl Iterator<Item = &Unread> {
+        self.passes.iter().map(|pass| &pass.input)
     }
 
     fn take(&mut self) -> Result<Pass, Failure> {
         self.passes
             .pop()
             .ok_or_else(|| Failure::new(ExitCode::Input, "the capture is read too often"))
-    }
-}
-
-/// Where results go.
-struct Results {
-    output: Output,
-    saver: Option<Saver>,
-}
-
-impl Results {
-    fn open(command: &ReplayCommand) -> Result<Self, Failure> {
-        Ok(Self {
-            output: Output::open(command.output.file.as_deref())?,
-            saver: saving::create(command.write.as_deref())?,
-        })
     }
 }
 

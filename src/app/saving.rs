@@ -2,7 +2,6 @@
 //! because a terminal is slow is saved all the same.
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::exit::ExitCode;
@@ -10,7 +9,6 @@ use super::failure::Failure;
 use super::pipeline::{Sink, Tracked};
 use crate::capture::{FilterSet, Interface, Next, ReadError, SaveError, Saver, Source};
 use crate::explain::Totals;
-use crate::privilege;
 use crate::track::Connection;
 
 /// The frames that are to be saved, by number: a bit each, so that ten million cost little more than a megabyte.
@@ -104,21 +102,6 @@ impl Problem {
     fn set(&self, error: SaveError) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
-}
-
-/// Creates the file that frames are saved to, if there is to be one.
-pub(crate) fn create(path: Option<&Path>) -> Result<Option<Saver>, Failure> {
-    let Some(path) = path else {
-        return Ok(None);
-    };
-    privilege::create(path)
-        .map_err(|error| SaveError::Create {
-            path: path.to_owned(),
-            error,
-        })
-        .and_then(|file| Saver::new(file, path))
-        .map(Some)
-        .map_err(|error| Failure::new(ExitCode::Output, error))
 }
 
 /// Saves what `source` gives, if there is a file for it.

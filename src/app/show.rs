@@ -11,6 +11,7 @@ use super::stream::StreamSink;
 use super::table::{SummarySink, TableSink};
 use crate::cli::{Format, Only, OutputChoice, Rows, TableChoice};
 use crate::explain::{Totals, Wording};
+use crate::render::layout::Layout;
 use crate::render::{Explain, Style};
 use crate::tcp::Segment;
 use crate::track::Connection;
@@ -51,12 +52,22 @@ impl Places {
 }
 
 impl Manner {
+    /// As much as a ladder shows of it.
+    pub(crate) fn ladder_wording(&self) -> Wording {
+        Wording {
+            no_routine: self.style.explain != Explain::Full,
+            no_details: !Layout::may_have_details(self.style.width),
+            ..self.wording
+        }
+    }
+
     pub(crate) fn new(choice: &OutputChoice, output: &Output, places: Places) -> Self {
         let style = output::style(choice, output, Explain::Brief);
         Self {
             wording: Wording {
                 full: style.explain == Explain::Full,
                 raw_seq: choice.raw_seq,
+                ..Wording::default()
             },
             style,
             places,

@@ -87,6 +87,8 @@ pub(crate) struct StreamSink<W> {
     told: HashMap<ConnectionId, Told>,
     /// System calls, where they are wanted.
     calls: Option<Box<Calls>>,
+    /// The step that is told; its room is used again.
+    step: Step,
 }
 
 /// What is to be told of system calls and waits for its place.
@@ -128,10 +130,14 @@ impl<W: Write> StreamSink<W> {
                 Format::Plain => Telling::Plain(Box::new(PlainWriter::new(manner.style.clone()))),
                 _ => Telling::Ladder(Box::new(LadderWriter::new(manner.style.clone()))),
             },
-            wording: manner.wording,
+            wording: match format {
+                Format::Plain => manner.wording,
+                _ => manner.ladder_wording(),
+            },
             places: manner.places.clone(),
             told: HashMap::new(),
             calls: None,
+            step: Step::blank(),
         }
     }
 
@@ -213,6 +219,7 @@ impl StreamSink<Vec<u8>> {
             places: self.places,
             told: self.told,
             calls: self.calls,
+            step: self.step,
         };
         onward.write()?;
         Ok(onward)
@@ -251,10 +258,11 @@ impl<W: Write> Sink for StreamSink<W> {
             concluded: true,
         };
         let told = self.told.get_mut(&change.connection).unwrap_or(&mut untold);
-        let step = told.narrator.step(segment, change, connection);
+        let step = &mut self.step;
+        told.narrator.step_into(step, segment, change, connection);
         let concludes = !told.concluded && is_over(connection);
         told.concluded |= concludes;
-        self.telling.step(&step, &mut self.buffer)?;
+        self.telling.step(step, &mut self.buffer)?;
         if self.payload
             && let Some(payload) = payload(tracked)
         {

@@ -137,21 +137,22 @@ impl<W: Write> WireSink<W> {
                 write_ladder(&mut self.out, connection, own, &calls, &self.manner)?;
                 continue;
             };
+            let [did, other_did] = [own, segments].map(|kept| kept.changes().collect::<Vec<_>>());
             let story = explain::wire_story(
                 &View {
                     connection,
-                    segments: own.segments().collect(),
+                    segments: own.segments().zip(&did).collect(),
                 },
                 &View {
                     connection: other,
-                    segments: segments.segments().collect(),
+                    segments: segments.segments().zip(&other_did).collect(),
                 },
                 &|frame| self.twins.other(frame),
                 &self.remark,
                 self.manner.wording,
             );
             let times = own.segments().chain(segments.segments());
-            let times = times.map(|(segment, _)| segment.time).collect();
+            let times = times.map(|segment| segment.time).collect();
             let calls = wire_calls(&of(&[connection.id(), other.id()]), times);
             wire::wire(&story, &calls, &self.manner.style, &mut self.out)?;
         }
@@ -166,12 +167,10 @@ impl<W: Write> WireSink<W> {
     ) -> Option<(&'k Connection, &'k Kept)> {
         let frame = own
             .segments()
-            .find_map(|(segment, _)| self.twins.other(segment.frame))?;
+            .find_map(|segment| self.twins.other(segment.frame))?;
         self.ended.iter().find_map(|connection| {
             let segments = kept.get(&connection.id())?;
-            let has = segments
-                .segments()
-                .any(|(segment, _)| segment.frame == frame);
+            let has = segments.segments().any(|segment| segment.frame == frame);
             has.then_some((connection, segments))
         })
     }

@@ -2,16 +2,17 @@
 //!
 //! Comes in: frames, the interfaces of their source, and a comment where there is one. Goes out: pcapng where the file's
 //! name ends so, with one interface description for each interface that has a frame; else pcap with nanoseconds, which
-//! has room for one link type and no comments. Frames keep their time, interface and original length.
+//! has room for one link type and no comments. Frames keep their time, interface and original length. Whatever happens, the
+//! file ends with a whole frame: a full disk, or the end of this process at any moment but while the system writes.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Frame, Interface, LinkType};
 
-/// Most records are short: gathering them saves system calls.
+/// Most records are short: gathering them saves system calls. When this much has gathered it is handed over.
 const BUFFER: usize = 256 * 1024;
 
 /// What pcap files say of their longest packet, so that no reader thinks one of ours too long.
@@ -56,9 +57,20 @@ pub enum SaveError {
 /// A capture file that is being written.
 #[derive(Debug)]
 pub struct Saver {
-    out: BufWriter<File>,
+    out: Gathered,
     path: PathBuf,
     format: Format,
+}
+
+/// Records that the system has not got yet. It gets whole ones only.
+#[derive(Debug)]
+struct Gathered {
+    file: File,
+    waiting: Vec<u8>,
+    /// Where records end in `waiting`.
+    ends: Vec<usize>,
+    /// Bytes of the file, all of them of whole records.
+    whole: u64,
 }
 
 #[derive(Debug)]
@@ -99,7 +111,7 @@ impl Saver {
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("pcapng"));
         let mut saver = Self {
-            out: BufWriter::with_capacity(BUFFER, file),
+            out: Gathered::new(file),
             path: path.to_owned(),
             format: if is_pcapng {
                 Format::Pcapng(Described::default())
@@ -108,8 +120,8 @@ impl Saver {
             },
         };
         if is_pcapng {
-            let written = write_section(&mut saver.out);
-            saver.check(written)?;
+            let gathered = write_section(&mut saver.out.waiting);
+            saver.append(gathered)?;
         }
         Ok(saver)
     }
@@ -124,7 +136,8 @@ impl Saver {
         interfaces: &[Interface],
         comment: Option<&str>,
     ) -> Result<(), SaveError> {
-        let written = match &mut self.format {
+        let out = &mut self.out.waiting;
+        let gathered = match &mut self.format {
             Format::Pcap(Some(first)) if *first != frame.link => {
                 return Err(SaveError::SecondLinkType {
                     path: self.path.clone(),
@@ -133,17 +146,16 @@ impl Saver {
                     second: frame.link,
                 });
             }
-            Format::Pcap(Some(_)) => write_record(&mut self.out, frame),
+            Format::Pcap(Some(_)) => write_record(out, frame),
             Format::Pcap(link) => {
                 *link = Some(frame.link);
-                write_header(&mut self.out, frame.link)
-                    .and_then(|()| write_record(&mut self.out, frame))
+                write_header(out, frame.link).and_then(|()| write_record(out, frame))
             }
             Format::Pcapng(described) => described
-                .id(&mut self.out, frame, interfaces)
-                .and_then(|id| write_packet(&mut self.out, id, frame, comment)),
+                .id(out, frame, interfaces)
+                .and_then(|id| write_packet(out, id, frame, comment)),
         };
-        self.check(written)
+        self.append(gathered)
     }
 
     /// Hands everything written so far to the system.
@@ -161,10 +173,16 @@ impl Saver {
     /// When the file cannot be written.
     pub fn finish(mut self) -> Result<(), SaveError> {
         if matches!(self.format, Format::Pcap(None)) {
-            let written = write_header(&mut self.out, LinkType::ETHERNET);
-            self.check(written)?;
+            let gathered = write_header(&mut self.out.waiting, LinkType::ETHERNET);
+            self.append(gathered)?;
         }
         self.flush()
+    }
+
+    /// What was gathered is a whole record.
+    fn append(&mut self, gathered: io::Result<()>) -> Result<(), SaveError> {
+        let appended = gathered.and_then(|()| self.out.end_record());
+        self.check(appended)
     }
 
     fn check(&self, written: io::Result<()>) -> Result<(), SaveError> {
@@ -173,6 +191,55 @@ impl Saver {
             error,
         })
     }
+}
+
+impl Gathered {
+    fn new(file: File) -> Self {
+        Self {
+            file,
+            waiting: Vec::with_capacity(BUFFER + BUFFER / 4),
+            ends: Vec::new(),
+            whole: 0,
+        }
+    }
+
+    /// A record ends here. Hands over what has gathered when that is much.
+    fn end_record(&mut self) -> io::Result<()> {
+        self.ends.push(self.waiting.len());
+        if self.waiting.len() < BUFFER {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Hands everything over. What does not fit is lost, and the file ends with the last record that does.
+    fn flush(&mut self) -> io::Result<()> {
+        let (written, result) = write_as_much_as_fits(&mut self.file, &self.waiting);
+        let fitting = self.ends.partition_point(|end| *end <= written);
+        let whole = fitting.checked_sub(1).map_or(0, |last| self.ends[last]);
+        self.whole += whole as u64;
+        if result.is_err() {
+            // A pipe cannot be cut; there whoever reads has got the beginning of a record.
+            let _ = self.file.set_len(self.whole);
+        }
+        self.waiting.clear();
+        self.ends.clear();
+        result
+    }
+}
+
+/// How many bytes the system took, and why not all of them.
+fn write_as_much_as_fits(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write(&bytes[written..]) {
+            Ok(0) => return (written, Err(ErrorKind::WriteZero.into())),
+            Ok(more) => written += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
+    }
+    (written, Ok(()))
 }
 
 impl Described {

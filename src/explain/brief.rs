@@ -8,46 +8,42 @@ mod closing;
 mod opening;
 mod repeat;
 
-use std::fmt::{self, Write};
-
 use super::words::{Bytes, Count, Range, ends, the};
 use crate::tcp::{Flags, Labels, Segment, SeqNumber, TcpState};
+use crate::text::put;
 use crate::track::{Change, Event};
 
 /// Appends the brief clause about `segment` to `out`.
 pub fn brief(out: &mut String, segment: &Segment, change: &Change) {
-    // Writing to a String cannot fail.
-    let _ = write_brief(out, segment, change);
-}
-
-fn write_brief(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     if let Some(of) = find(change, |event| match event {
         Event::CaptureDuplicate { of } => Some(of),
         _ => None,
     }) {
-        return write!(
+        return put!(
             out,
-            "the capture recorded packet {of} a second time; it was sent once"
+            "the capture recorded packet ",
+            of,
+            " a second time; it was sent once"
         );
     }
     let flags = segment.flags;
     if flags.contains(Flags::RST) {
         return closing::reset(out, segment, change);
     }
-    if let Some(written) = contradiction(out, segment) {
-        return written;
+    if contradiction(out, segment) {
+        return;
     }
     if flags.contains(Flags::SYN) {
         return opening::synchronize(out, segment, change);
     }
-    if let Some(written) = repeat::repeats(out, segment, change) {
-        return written;
+    if repeat::repeats(out, segment, change) {
+        return;
     }
     if flags.contains(Flags::FIN) {
         return closing::finish(out, segment, change);
     }
-    if let Some(written) = window_and_probe(out, segment, change) {
-        return written;
+    if window_and_probe(out, segment, change) {
+        return;
     }
     if segment.len > 0 {
         return data(out, segment, change);
@@ -75,146 +71,194 @@ pub(super) fn acknowledged(change: &Change) -> Option<(u32, bool, bool)> {
 }
 
 /// Control bits that no connection uses together, or without ACK (RFC 9293 section 3.10.7.4: such a segment is dropped).
-fn contradiction(out: &mut String, segment: &Segment) -> Option<fmt::Result> {
+/// Whether there are any.
+fn contradiction(out: &mut String, segment: &Segment) -> bool {
     let flags = segment.flags;
-    Some(if flags.contains(Flags::SYN | Flags::FIN) {
-        write!(out, "SYN and FIN contradict each other: a scan, or damage")
+    if flags.contains(Flags::SYN | Flags::FIN) {
+        put!(out, "SYN and FIN contradict each other: a scan, or damage")
     } else if flags.intersects(Flags::SYN | Flags::ACK) {
-        return None;
+        return false;
     } else if flags.contains(Flags::FIN | Flags::PSH | Flags::URG) {
-        write!(
+        put!(
             out,
             "FIN, PSH and URG without ACK: an Xmas scan; a connection drops it"
         )
     } else if flags.contains(Flags::FIN) {
-        write!(
+        put!(
             out,
             "FIN without ACK: a connection drops it; it may be a FIN scan"
         )
     } else if flags.is_empty() && segment.len == 0 {
-        write!(
+        put!(
             out,
             "no control bit at all: a NULL scan; a connection drops it"
         )
     } else {
-        write!(
+        put!(
             out,
             "without ACK, which every segment of an open connection has: dropped"
         )
-    })
+    }
+    true
 }
 
-/// What a segment says about windows and liveness; `None` when it says nothing of the kind.
-fn window_and_probe(out: &mut String, segment: &Segment, change: &Change) -> Option<fmt::Result> {
+/// What a segment says about windows and liveness; whether it says anything of the kind.
+fn window_and_probe(out: &mut String, segment: &Segment, change: &Change) -> bool {
     let (sender, receiver) = ends(change.direction);
     let room = Bytes(u64::from(change.window));
     for event in &change.events {
-        return Some(match *event {
-            Event::WindowProbe { number } => write!(
+        match *event {
+            Event::WindowProbe { number } => put!(
                 out,
-                "asks whether {receiver} has room again (zero-window probe {number})"
+                "asks whether ",
+                receiver,
+                " has room again (zero-window probe ",
+                number,
+                ")"
             ),
             Event::AnswersProbe if change.window == 0 => {
-                write!(out, "answers the probe: still no room, window 0")
+                put!(out, "answers the probe: still no room, window 0")
             }
-            Event::AnswersProbe => write!(out, "answers the probe: room for {room} again"),
-            Event::WindowCloses => write!(
+            Event::AnswersProbe => put!(out, "answers the probe: room for ", room, " again"),
+            Event::WindowCloses => put!(
                 out,
-                "window 0: {sender} has no room, {receiver} may only send probes"
+                "window 0: ",
+                sender,
+                " has no room, ",
+                receiver,
+                " may only send probes"
             ),
             Event::WindowReopens { closed_for } => {
-                write!(out, "room for {room} again, after {closed_for} without any")
+                put!(
+                    out,
+                    "room for ",
+                    room,
+                    " again, after ",
+                    closed_for,
+                    " without any"
+                )
             }
-            Event::KeepAlive { idle } => write!(
+            Event::KeepAlive { idle } => put!(
                 out,
-                "is {receiver} still there? A keep-alive after {idle} of silence"
+                "is ",
+                receiver,
+                " still there? A keep-alive after ",
+                idle,
+                " of silence"
             ),
-            Event::AnswersKeepAlive => write!(out, "still here: answers the keep-alive"),
-            Event::FillsWindow => write!(
+            Event::AnswersKeepAlive => put!(out, "still here: answers the keep-alive"),
+            Event::FillsWindow => put!(
                 out,
-                "{} fill {receiver}'s window: {sender} has to wait",
-                Range::of(change.seq, segment.len)
+                Range::of(change.seq, segment.len),
+                " fill ",
+                receiver,
+                "'s window: ",
+                sender,
+                " has to wait"
             ),
-            Event::ChallengeAck { of } => write!(
+            Event::ChallengeAck { of } => put!(
                 out,
-                "challenge ACK: answers packet {of} with the numbers it expects"
+                "challenge ACK: answers packet ",
+                of,
+                " with the numbers it expects"
             ),
             _ => continue,
-        });
+        }
+        return true;
     }
-    None
+    false
 }
 
-fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn data(out: &mut String, segment: &Segment, change: &Change) {
     let (_, receiver) = ends(change.direction);
     let range = Range::of(change.seq, segment.len);
     for event in &change.events {
         return match *event {
             Event::Gap { bytes } => not_seen(out, change, bytes),
-            Event::FillsGap => write!(
+            Event::FillsGap => put!(
                 out,
-                "late: {range} belong before packets that were seen earlier"
+                "late: ",
+                range,
+                " belong before packets that were seen earlier"
             ),
-            Event::OutsideWindow => write!(out, "outside what {receiver} accepts: dropped there"),
-            Event::HandshakeCompletes { .. } => write!(
+            Event::OutsideWindow => put!(out, "outside what ", receiver, " accepts: dropped there"),
+            Event::HandshakeCompletes { .. } => put!(
                 out,
-                "completes the handshake and brings {}, {range}",
-                Bytes(u64::from(segment.len))
+                "completes the handshake and brings ",
+                Bytes(u64::from(segment.len)),
+                ", ",
+                range
             ),
-            Event::CongestionMark { in_ip: true } => write!(
+            Event::CongestionMark { in_ip: true } => put!(
                 out,
-                "{} for {receiver}, {range}; marked on the way: congestion (CE)",
-                Bytes(u64::from(segment.len))
+                Bytes(u64::from(segment.len)),
+                " for ",
+                receiver,
+                ", ",
+                range,
+                "; marked on the way: congestion (CE)"
             ),
             _ => continue,
         };
     }
     if change.begins {
-        return write!(
+        return put!(
             out,
             "the capture begins in the middle; the first byte here is called 1"
         );
     }
-    write!(
+    put!(
         out,
-        "{} for {receiver}, numbered {range}; the next is {}",
         Bytes(u64::from(segment.len)),
+        " for ",
+        receiver,
+        ", numbered ",
+        range,
+        "; the next is ",
         change.seq.wrapping_add(segment.len)
     )
 }
 
 /// Numbers before this segment that the capture does not have, or not yet.
-fn not_seen(out: &mut String, change: &Change, count: u32) -> fmt::Result {
-    write!(
+fn not_seen(out: &mut String, change: &Change, count: u32) {
+    put!(
         out,
-        "{} before it not seen: lost, late, or missed by the capture",
-        Range::before(change.seq, count)
+        Range::before(change.seq, count),
+        " before it not seen: lost, late, or missed by the capture"
     )
 }
 
-fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
     for event in &change.events {
         return match *event {
             Event::HandshakeCompletes { .. } => opening::completes(out, change),
             Event::Gap { bytes } => not_seen(out, change, bytes),
             Event::DuplicateAck { number, of } => {
-                write!(
+                put!(
                     out,
-                    "still waits for {} (duplicate {number} of packet {of})",
-                    change.ack
-                )?;
+                    "still waits for ",
+                    change.ack,
+                    " (duplicate ",
+                    number,
+                    " of packet ",
+                    of,
+                    ")"
+                );
                 selective(out, segment, change)
             }
-            Event::AcknowledgesUnseen { bytes } => write!(
+            Event::AcknowledgesUnseen { bytes } => put!(
                 out,
-                "has everything before {}; the capture missed {} of it",
+                "has everything before ",
                 change.ack,
-                Count(u64::from(bytes), "number")
+                "; the capture missed ",
+                Count(u64::from(bytes), "number"),
+                " of it"
             ),
-            Event::DuplicateSack { left, right } => write!(
+            Event::DuplicateSack { left, right } => put!(
                 out,
-                "got {} twice (D-SACK)",
-                Range::of(left, right.wrapping_sub(left))
+                "got ",
+                Range::of(left, right.wrapping_sub(left)),
+                " twice (D-SACK)"
             ),
             Event::Acknowledges {
                 bytes, syn, fin, ..
@@ -223,79 +267,76 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::
         };
     }
     if change.labels.contains(Labels::WINDOW_UPDATE) {
-        return write!(
+        return put!(
             out,
-            "a window update: room for {} now",
-            Bytes(u64::from(change.window))
+            "a window update: room for ",
+            Bytes(u64::from(change.window)),
+            " now"
         );
     }
     if change.begins {
-        return write!(
+        return put!(
             out,
             "the capture begins in the middle; the roles are judged by the ports"
         );
     }
-    write!(out, "acknowledges nothing new (ack {})", change.ack)?;
+    put!(out, "acknowledges nothing new (ack ", change.ack, ")");
     selective(out, segment, change)
 }
 
-fn acknowledges(
-    out: &mut String,
-    change: &Change,
-    bytes: u32,
-    syn: bool,
-    fin: bool,
-) -> fmt::Result {
+fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: bool) {
     let sender = change.direction.sender();
     if fin {
         if bytes > 0 {
-            write!(out, "has {} more and the FIN", Bytes(u64::from(bytes)))?;
+            put!(out, "has ", Bytes(u64::from(bytes)), " more and the FIN");
         } else {
-            write!(out, "got the FIN")?;
+            put!(out, "got the FIN");
         }
         return match change.of(sender).after {
-            Some(TcpState::TimeWait) if bytes == 0 => write!(
+            Some(TcpState::TimeWait) if bytes == 0 => put!(
                 out,
-                "; {} stays in TIME-WAIT in case this ACK is lost",
-                the(sender)
+                "; ",
+                the(sender),
+                " stays in TIME-WAIT in case this ACK is lost"
             ),
             Some(TcpState::CloseWait) if bytes > 0 => {
-                write!(out, "; its own direction is still open")
+                put!(out, "; its own direction is still open")
             }
             Some(TcpState::CloseWait) => {
-                write!(
+                put!(
                     out,
-                    "; {}'s own direction is still open (half-closed)",
-                    the(sender)
+                    "; ",
+                    the(sender),
+                    "'s own direction is still open (half-closed)"
                 )
             }
-            Some(TcpState::Closing) => write!(out, "; waits for the ACK of its own"),
-            _ => Ok(()),
+            Some(TcpState::Closing) => put!(out, "; waits for the ACK of its own"),
+            _ => (),
         };
     }
     match (bytes, syn) {
-        (0, true) => write!(out, "has the SYN; expects {} next", change.ack),
-        (0, false) => write!(out, "expects {} next", change.ack),
-        (bytes, _) => write!(
+        (0, true) => put!(out, "has the SYN; expects ", change.ack, " next"),
+        (0, false) => put!(out, "expects ", change.ack, " next"),
+        (bytes, _) => put!(
             out,
-            "{}'s TCP has {}; whether its program read them: unknown",
             the(sender),
-            // The number after the last acknowledged byte is the acknowledgment itself.
-            Range::before(change.ack, bytes)
+            "'s TCP has ", // The number after the last acknowledged byte is the acknowledgment itself.
+            Range::before(change.ack, bytes),
+            "; whether its program read them: unknown"
         ),
     }
 }
 
 /// `, has 2897–4344` for the first SACK block above the acknowledgment number, and how many more there are.
-fn selective(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn selective(out: &mut String, segment: &Segment, change: &Change) {
     let mut blocks = above(segment, segment.ack - change.ack);
     let Some(first) = blocks.next() else {
-        return Ok(());
+        return ();
     };
-    write!(out, ", has {first}")?;
+    put!(out, ", has ", first);
     match blocks.count() {
-        0 => Ok(()),
-        more => write!(out, " and {more} more"),
+        0 => (),
+        more => put!(out, " and ", more, " more"),
     }
 }
 

@@ -16,14 +16,11 @@ use super::words::{Bytes, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::track::{Change, Connection, Event};
 
-/// The paragraph about `segment`.
-#[must_use]
-pub(super) fn full(segment: &Segment, change: &Change, connection: &Connection) -> String {
-    let mut out = String::new();
+/// Appends the paragraph about `segment`.
+pub(super) fn full(out: &mut String, segment: &Segment, change: &Change, connection: &Connection) {
     // Writing to a String cannot fail.
-    let _ = write_full(&mut out, segment, change, connection);
+    let _ = write_full(out, segment, change, connection);
     out.truncate(out.trim_end().len());
-    out
 }
 
 fn write_full(

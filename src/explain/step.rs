@@ -2,30 +2,48 @@
 
 use std::fmt::Write;
 
-use super::brief::{brief, find};
+use super::brief::{above, brief, find};
 use super::full::full;
 use super::story::{Arrow, Line, Step, Weight};
 use super::verdict::closing_packets;
 use super::words::{Range, the};
-use crate::tcp::{Flags, Labels, OptionsSeen, Segment, TcpState};
+use crate::tcp::{Flags, Labels, OptionsSeen, Segment, SeqNumber, TcpState};
+use crate::text::put;
 use crate::time::{Span, Timestamp};
-use crate::track::{Change, Connection, Event, Opened, RepeatCause, Verdict};
+use crate::track::{Change, Connection, Event, Opened, RepeatCause, Transition, Verdict};
 
 /// How much is to be said, and in which numbers.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent wish of whoever shows the words"
+)]
 pub struct Wording {
     /// Make the full paragraph, too.
     pub full: bool,
     /// Sequence and acknowledgment numbers as they are in the headers.
     pub raw_seq: bool,
+    /// Make no clause where the arrow says it all.
+    pub no_routine: bool,
+    /// Say nothing of options and window, for which only wide screens have room.
+    pub no_details: bool,
 }
 
 /// Parts of a connection's life, each with its heading.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Phase {
+pub(super) enum Phase {
     Open,
     Data,
     Close,
+}
+
+/// What depends on the packets before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Glance {
+    /// Since the connection's previous packet.
+    pub(super) delta: Span,
+    /// The phase that begins.
+    pub(super) begins: Option<Phase>,
 }
 
 /// Turns the tracked segments of one connection into steps, in capture order.
@@ -61,67 +79,108 @@ impl Narrator {
 
     /// The next packet of the connection.
     pub fn step(&mut self, segment: &Segment, change: &Change, connection: &Connection) -> Step {
-        let corrected = self.in_hindsight(change, connection);
-        let change = corrected.as_ref().unwrap_or(change);
-        let mut clause = String::new();
-        brief(&mut clause, segment, change);
-        let previous = self.previous.replace(segment.time);
-        Step {
-            frame: segment.frame,
-            connection: change.connection,
-            time: segment.time,
-            after: segment.time - connection.start(),
-            delta: previous.map_or(Span::ZERO, |previous| segment.time - previous),
-            direction: change.direction,
-            flags: segment.flags,
-            arrow: arrow(segment, change, self.wording.raw_seq),
-            client: change.client.after.filter(|_| change.client.changed()),
-            server: change.server.after.filter(|_| change.server.changed()),
-            heading: self.heading(segment, change, connection),
-            routine: routine(segment, change),
-            brief: clause,
-            full: if self.wording.full {
-                full(segment, change, connection)
-            } else {
-                String::new()
-            },
-            details: details(segment, change),
-            weight: weight(segment, change),
-            preview: segment.preview,
-            len: segment.len,
+        let mut step = Step::blank();
+        self.step_into(&mut step, segment, change, connection);
+        step
+    }
+
+    /// The next packet of the connection, told in the place of another, whose room is used again.
+    pub fn step_into(
+        &mut self,
+        step: &mut Step,
+        segment: &Segment,
+        change: &Change,
+        connection: &Connection,
+    ) {
+        if self.has_hindsight(connection) {
+            let mut corrected = change.clone();
+            corrected.in_hindsight(connection);
+            let glance = self.glance(segment, &corrected, connection);
+            self.tell(step, glance, segment, &corrected, connection);
+        } else {
+            let glance = self.glance(segment, change, connection);
+            self.tell(step, glance, segment, change, connection);
         }
     }
 
-    /// The change as it is known to have been when the connection is over: a SYN that nobody accepted moved no server.
-    fn in_hindsight(&self, change: &Change, connection: &Connection) -> Option<Change> {
-        let nobody = matches!(connection.verdict(), Verdict::Refused | Verdict::NoAnswer);
-        (self.known && nobody).then(|| {
-            let mut corrected = change.clone();
-            corrected.in_hindsight(connection);
-            corrected
-        })
+    /// Whether changes must be [corrected](Change::in_hindsight) before they are told: a SYN that nobody accepted moved
+    /// no server.
+    pub(super) fn has_hindsight(&self, connection: &Connection) -> bool {
+        self.known && matches!(connection.verdict(), Verdict::Refused | Verdict::NoAnswer)
     }
 
-    /// The heading, when a phase begins with this packet.
-    fn heading(
+    /// What depends on the packets before; each packet of the connection must be looked at, told or not.
+    pub(super) fn glance(
         &mut self,
         segment: &Segment,
         change: &Change,
         connection: &Connection,
-    ) -> Option<String> {
+    ) -> Glance {
+        let previous = self.previous.replace(segment.time);
+        Glance {
+            delta: previous.map_or(Span::ZERO, |previous| segment.time - previous),
+            begins: self.begins(segment, change, connection),
+        }
+    }
+
+    /// Makes the words about a packet that was looked at.
+    pub(super) fn tell(
+        &self,
+        step: &mut Step,
+        glance: Glance,
+        segment: &Segment,
+        change: &Change,
+        connection: &Connection,
+    ) {
+        let routine = routine(segment, change);
+        step.frame = segment.frame;
+        step.connection = change.connection;
+        step.time = segment.time;
+        step.after = segment.time - connection.start();
+        step.delta = glance.delta;
+        step.direction = change.direction;
+        step.flags = segment.flags;
+        arrow(&mut step.arrow, segment, change, self.wording.raw_seq);
+        step.client = moved_to(change.client);
+        step.server = moved_to(change.server);
+        step.heading = glance.begins.map(|phase| match phase {
+            Phase::Open => self.opening(connection),
+            Phase::Data => "data".to_owned(),
+            Phase::Close => self.closing(segment, change, connection),
+        });
+        step.routine = routine;
+        step.brief.clear();
+        if !(routine && self.wording.no_routine) {
+            brief(&mut step.brief, segment, change);
+        }
+        step.full.clear();
+        if self.wording.full {
+            full(&mut step.full, segment, change, connection);
+        }
+        step.details.clear();
+        if !self.wording.no_details {
+            details(&mut step.details, segment, change);
+        }
+        step.weight = weight(segment, change);
+        step.preview = segment.preview;
+        step.len = segment.len;
+    }
+
+    /// The phase that begins with this packet, when it has a heading.
+    fn begins(
+        &mut self,
+        segment: &Segment,
+        change: &Change,
+        connection: &Connection,
+    ) -> Option<Phase> {
         let phase = self.phase_of(segment, change);
         if self.phase.is_some_and(|current| current >= phase) {
             return None;
         }
-        let opening_known = self.known && connection.opened().is_none();
         self.phase = Some(phase);
-        match phase {
-            // A connection that never opened has no phases worth a heading.
-            _ if opening_known => None,
-            Phase::Open => Some(self.opening(connection)),
-            Phase::Data => Some("data".to_owned()),
-            Phase::Close => Some(self.closing(segment, change, connection)),
-        }
+        // A connection that never opened has no phases worth a heading.
+        let never_opened = self.known && connection.opened().is_none();
+        (!never_opened).then_some(phase)
     }
 
     fn phase_of(&self, segment: &Segment, change: &Change) -> Phase {
@@ -182,6 +241,11 @@ impl Narrator {
     }
 }
 
+/// The state that an end is in now, when it was in another before.
+pub(super) fn moved_to(transition: Transition) -> Option<TcpState> {
+    transition.after.filter(|_| transition.changed())
+}
+
 /// The arrow says it all: the ladder needs no clause below it.
 fn routine(segment: &Segment, change: &Change) -> bool {
     let quiet = change.labels.is_empty() && !change.begins;
@@ -199,13 +263,14 @@ fn routine(segment: &Segment, change: &Change) -> bool {
     quiet && (plain_data || last_ack)
 }
 
-fn arrow(segment: &Segment, change: &Change, raw_seq: bool) -> Arrow {
-    Arrow {
-        name: name(segment, change),
-        numbers: numbers(segment, change, raw_seq),
-        tags: tags(change),
-        line: line(segment, change),
-    }
+fn arrow(arrow: &mut Arrow, segment: &Segment, change: &Change, raw_seq: bool) {
+    arrow.name.clear();
+    name(&mut arrow.name, segment, change);
+    arrow.numbers.clear();
+    numbers(&mut arrow.numbers, segment, change, raw_seq);
+    arrow.tags.clear();
+    tags(&mut arrow.tags, change);
+    arrow.line = line(segment, change);
 }
 
 fn line(segment: &Segment, change: &Change) -> Line {
@@ -227,97 +292,91 @@ fn repeats(change: &Change) -> Option<(Option<u64>, RepeatCause)> {
     })
 }
 
-fn name(segment: &Segment, change: &Change) -> String {
+fn name(out: &mut String, segment: &Segment, change: &Change) {
     let flags = segment.flags;
     if change.labels.contains(Labels::KEEP_ALIVE) {
-        return "KEEP-ALIVE".to_owned();
+        return put!(out, "KEEP-ALIVE");
     }
     if change.labels.contains(Labels::ZERO_WINDOW_PROBE) {
-        return "WINDOW-PROBE".to_owned();
+        return put!(out, "WINDOW-PROBE");
     }
     let repeated = repeats(change);
     let any = change.labels.intersects(Labels::ANY_RETRANSMISSION);
     if !any && repeated.is_none() {
-        return flags.to_string();
+        return put!(out, flags);
     }
     let (frame, cause) = repeated.unwrap_or((None, RepeatCause::Unknown));
-    let kind = match cause {
-        RepeatCause::FastRetransmit => "FAST-RETRANS",
-        RepeatCause::TailLossProbe => "TAIL-PROBE",
-        RepeatCause::Spurious => "SPURIOUS-RETRANS",
-        RepeatCause::Timer { .. } | RepeatCause::Unknown => "RETRANS",
-    };
-    let controls = flags.intersects(Flags::SYN | Flags::FIN);
-    let mut name = if controls {
-        format!("{flags} {kind}")
-    } else {
-        kind.to_owned()
-    };
-    if let Some(frame) = frame {
-        let _ = write!(name, " of {frame}");
+    if flags.intersects(Flags::SYN | Flags::FIN) {
+        put!(out, flags, " ");
     }
-    name
+    put!(
+        out,
+        match cause {
+            RepeatCause::FastRetransmit => "FAST-RETRANS",
+            RepeatCause::TailLossProbe => "TAIL-PROBE",
+            RepeatCause::Spurious => "SPURIOUS-RETRANS",
+            RepeatCause::Timer { .. } | RepeatCause::Unknown => "RETRANS",
+        }
+    );
+    if let Some(frame) = frame {
+        put!(out, " of ", frame);
+    }
 }
 
 /// `seq 0, ack 1` where a number is taken, `1–13` for data, the acknowledgment where it says something new.
-fn numbers(segment: &Segment, change: &Change, raw_seq: bool) -> String {
+fn numbers(out: &mut String, segment: &Segment, change: &Change, raw_seq: bool) {
     let (seq, ack) = if raw_seq {
         (segment.seq.0, segment.ack.0)
     } else {
         (change.seq, change.ack)
     };
     let flags = segment.flags;
-    let mut out = String::new();
     let refuses = flags.contains(Flags::RST) && segment.seq.0 == 0 && flags.contains(Flags::ACK);
     let syn = flags.contains(Flags::SYN);
     if syn || (flags.intersects(Flags::FIN | Flags::RST) && segment.len == 0 && !refuses) {
-        let _ = write!(out, "seq {seq}");
+        put!(out, "seq ", seq);
     }
     if segment.len > 0 {
         let first = seq.wrapping_add(u32::from(syn));
         let comma = if out.is_empty() { "" } else { ", " };
-        let _ = write!(out, "{comma}{}", Range::of(first, segment.len));
+        put!(out, comma, Range::of(first, segment.len));
     }
-    let news = find(change, |event| {
-        matches!(event, Event::Acknowledges { .. }).then_some(())
-    })
-    .is_some();
     let only_ack = out.is_empty();
-    let tells = news || only_ack || flags.is_syn_ack() || refuses;
+    let tells = only_ack || flags.is_syn_ack() || refuses || acknowledges(change);
     if flags.contains(Flags::ACK) && tells && (refuses || !flags.contains(Flags::RST)) {
         let comma = if out.is_empty() { "" } else { ", " };
-        let _ = write!(out, "{comma}ack {ack}");
+        put!(out, comma, "ack ", ack);
     }
-    sack(&mut out, segment, segment.ack - ack);
-    out
+    sack(out, segment, segment.ack - ack);
+}
+
+/// Whether it acknowledges something new.
+fn acknowledges(change: &Change) -> bool {
+    find(change, |event| {
+        matches!(event, Event::Acknowledges { .. }).then_some(())
+    })
+    .is_some()
 }
 
 /// `, SACK 2897–4344` for blocks above the acknowledgment number.
-fn sack(out: &mut String, segment: &Segment, base: crate::tcp::SeqNumber) {
-    let mut first = true;
-    for block in &segment.options.sack {
-        if !block.left.after(segment.ack) || !block.right.after(block.left) {
-            continue;
-        }
-        let count = block.right.distance(block.left).unsigned_abs();
-        let lead = if first { ", SACK " } else { ", " };
-        let _ = write!(
-            out,
-            "{lead}{}",
-            Range::of(block.left.relative_to(base), count)
-        );
-        first = false;
+fn sack(out: &mut String, segment: &Segment, base: SeqNumber) {
+    let mut lead = ", SACK ";
+    for block in above(segment, base) {
+        put!(out, lead, block);
+        lead = ", ";
     }
 }
 
-fn tags(change: &Change) -> Vec<String> {
-    let mut tags = Vec::new();
+fn tags(tags: &mut Vec<String>, change: &Change) {
     for event in &change.events {
         match *event {
             Event::DuplicateAck { number, .. } => tags.push(format!("DUP-ACK #{number}")),
             Event::CaptureDuplicate { of } => tags.push(format!("CAPTURED TWICE, {of}")),
             _ => {}
         }
+    }
+    if change.labels.is_empty() {
+        return;
     }
     for (label, tag) in [
         (Labels::ZERO_WINDOW, "ZERO-WIN"),
@@ -334,20 +393,18 @@ fn tags(change: &Change) -> Vec<String> {
             tags.push(tag.to_owned());
         }
     }
-    tags
 }
 
 /// Options and window, for screens with room for them.
-fn details(segment: &Segment, change: &Change) -> String {
-    let mut out = String::new();
+fn details(out: &mut String, segment: &Segment, change: &Change) {
     let options = &segment.options;
     if segment.flags.contains(Flags::SYN) {
-        let _ = write!(out, "win {}", segment.window);
+        put!(out, "win ", segment.window);
         if let Some(mss) = options.mss {
-            let _ = write!(out, ", mss {mss}");
+            put!(out, ", mss ", mss);
         }
         if let Some(shift) = options.window_scale {
-            let _ = write!(out, ", wscale {shift}");
+            put!(out, ", wscale ", shift);
         }
         for (option, word) in [
             (OptionsSeen::SACK_PERMITTED, ", sack"),
@@ -361,12 +418,11 @@ fn details(segment: &Segment, change: &Change) -> String {
             }
         }
     } else if !segment.flags.contains(Flags::RST) {
-        let _ = write!(out, "win {}", change.window);
+        put!(out, "win ", change.window);
     }
-    out
 }
 
-fn weight(segment: &Segment, change: &Change) -> Weight {
+pub(super) fn weight(segment: &Segment, change: &Change) -> Weight {
     let quiet = Labels::WINDOW_UPDATE | Labels::KEEP_ALIVE | Labels::KEEP_ALIVE_ACK;
     if segment.flags.contains(Flags::RST) || !quiet.contains(change.labels) {
         return Weight::Trouble;

@@ -76,6 +76,96 @@ pub struct Step {
     pub len: u32,
 }
 
+impl Step {
+    /// A step about which nothing is said yet: [`Narrator::step_into`](super::Narrator::step_into) uses its room again.
+    #[must_use]
+    pub const fn blank() -> Self {
+        Self {
+            frame: 0,
+            connection: 0,
+            time: Timestamp::from_nanos(0),
+            after: Span::ZERO,
+            delta: Span::ZERO,
+            direction: Direction::ClientToServer,
+            flags: Flags::empty(),
+            arrow: Arrow {
+                name: String::new(),
+                numbers: String::new(),
+                tags: Vec::new(),
+                line: Line::Plain,
+            },
+            client: None,
+            server: None,
+            heading: None,
+            brief: String::new(),
+            routine: false,
+            full: String::new(),
+            details: String::new(),
+            weight: Weight::Bulk,
+            preview: Preview::EMPTY,
+            len: 0,
+        }
+    }
+}
+
+/// What must be known of a step to decide whether it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline {
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Since the connection's previous packet.
+    pub delta: Span,
+    /// Who sent it to whom.
+    pub direction: Direction,
+    /// Payload length.
+    pub len: u32,
+    /// A phase begins with it, or an end's state changes.
+    pub turns: bool,
+    /// Whether a fold may hide it.
+    pub weight: Weight,
+}
+
+/// The steps of a conversation in capture order: told before, or each when it is wanted.
+pub trait Steps {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The highest frame number.
+    fn highest_frame(&self) -> u64;
+
+    /// What decides whether a step is shown. Below [`count`](Self::count).
+    fn outline(&mut self, index: usize) -> Outline;
+
+    /// A step. Below [`count`](Self::count), and never one before the last that was asked for.
+    fn step(&mut self, index: usize) -> &Step;
+}
+
+impl Steps for &[Step] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn highest_frame(&self) -> u64 {
+        self.iter().map(|step| step.frame).max().unwrap_or(0)
+    }
+
+    fn outline(&mut self, index: usize) -> Outline {
+        let step = &self[index];
+        Outline {
+            time: step.time,
+            delta: step.delta,
+            direction: step.direction,
+            len: step.len,
+            turns: step.heading.is_some() || step.client.is_some() || step.server.is_some(),
+            weight: step.weight,
+        }
+    }
+
+    fn step(&mut self, index: usize) -> &Step {
+        &self[index]
+    }
+}
+
 /// What stands on an arrow. Names are cut before numbers when room is short.
 #[derive(Clone, Debug)]
 pub struct Arrow {

@@ -1,7 +1,7 @@
-//! A whole connection as a [`Story`].
+//! A whole connection as a [`Story`], or as steps that are told when they are wanted.
 
-use super::step::{Narrator, Wording};
-use super::story::{Story, Title};
+use super::step::{Glance, Narrator, Wording, moved_to, weight};
+use super::story::{Outline, Step, Steps, Story, Title};
 use super::verdict::conclusion;
 use super::words::Count;
 use crate::tcp::{Segment, Side};
@@ -25,6 +25,96 @@ pub fn story<'a>(
         server_before: connection.state_before(Side::Server),
         steps,
         conclusion: conclusion(connection),
+    }
+}
+
+/// The kept segments of a connection, which may be fewer than it had, and what each did. In capture order.
+pub trait Segments {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// One of them. Below [`count`](Self::count).
+    fn segment(&self, index: usize) -> &Segment;
+
+    /// What it did. Below [`count`](Self::count).
+    fn change(&self, index: usize) -> Change;
+}
+
+/// The steps of a connection that is over, each told when it is wanted: of a long story only what is shown costs words,
+/// and no two steps are held at once.
+pub struct Telling<'a, S> {
+    connection: &'a Connection,
+    segments: &'a S,
+    narrator: Narrator,
+    /// Of the segments that were looked at so far.
+    glances: Vec<Glance>,
+    step: Step,
+}
+
+impl<'a, S: Segments> Telling<'a, S> {
+    /// Nothing is told yet.
+    pub fn new(connection: &'a Connection, segments: &'a S, wording: Wording) -> Self {
+        Self {
+            connection,
+            segments,
+            narrator: Narrator::afterwards(wording),
+            glances: Vec::with_capacity(segments.count()),
+            step: Step::blank(),
+        }
+    }
+
+    /// Looks at all segments up to this one; what this one did, and what depends on those before.
+    fn look(&mut self, index: usize) -> (Change, Glance) {
+        loop {
+            let next = self.glances.len().min(index);
+            let mut change = self.segments.change(next);
+            if self.narrator.has_hindsight(self.connection) {
+                change.in_hindsight(self.connection);
+            }
+            if next == self.glances.len() {
+                let segment = self.segments.segment(next);
+                let glance = self.narrator.glance(segment, &change, self.connection);
+                self.glances.push(glance);
+            }
+            if next == index {
+                return (change, self.glances[index]);
+            }
+        }
+    }
+}
+
+impl<S: Segments> Steps for Telling<'_, S> {
+    fn count(&self) -> usize {
+        self.segments.count()
+    }
+
+    fn highest_frame(&self) -> u64 {
+        let frames = (0..self.count()).map(|index| self.segments.segment(index).frame);
+        frames.max().unwrap_or(0)
+    }
+
+    fn outline(&mut self, index: usize) -> Outline {
+        let (change, glance) = self.look(index);
+        let segment = self.segments.segment(index);
+        Outline {
+            time: segment.time,
+            delta: glance.delta,
+            direction: change.direction,
+            len: segment.len,
+            turns: glance.begins.is_some()
+                || [change.client, change.server]
+                    .into_iter()
+                    .any(|side| moved_to(side).is_some()),
+            weight: weight(segment, &change),
+        }
+    }
+
+    fn step(&mut self, index: usize) -> &Step {
+        let (change, glance) = self.look(index);
+        let segment = self.segments.segment(index);
+        self.narrator
+            .tell(&mut self.step, glance, segment, &change, self.connection);
+        &self.step
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write};
 
+use arrayvec::ArrayString;
+
 use crate::tcp::{Direction, Side};
+use crate::text::{Piece, Text, display, put};
 
 /// `the client` or `the server`.
 pub(super) const fn the(side: Side) -> &'static str {
@@ -47,38 +50,42 @@ impl Range {
     }
 }
 
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.count == 1 {
-            return write!(f, "{}", self.first);
+impl Piece for Range {
+    fn put(&self, out: &mut impl Text) {
+        put!(out, self.first);
+        if self.count != 1 {
+            let last = self.first.wrapping_add(self.count.wrapping_sub(1));
+            put!(out, "–", last);
         }
-        let last = self.first.wrapping_add(self.count.wrapping_sub(1));
-        write!(f, "{}–{last}", self.first)
     }
 }
 
 /// `1 byte`, `13 bytes`, `5.2 MB`: exact up to five digits.
 pub(super) struct Bytes(pub(super) u64);
 
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            1 => f.write_str("1 byte"),
-            count @ ..100_000 => write!(f, "{count} bytes"),
-            count @ ..1_000_000 => write!(f, "{} kB", (count + 500) / 1_000),
-            count @ ..1_000_000_000 => write!(f, "{:.1} MB", count as f64 / 1e6),
-            count => write!(f, "{:.1} GB", count as f64 / 1e9),
-        }
+impl Piece for Bytes {
+    fn put(&self, out: &mut impl Text) {
+        let (value, unit) = match self.0 {
+            1 => return put!(out, "1 byte"),
+            count @ ..100_000 => return put!(out, count, " bytes"),
+            count @ ..1_000_000 => return put!(out, (count + 500) / 1_000, " kB"),
+            count @ ..1_000_000_000 => (count as f64 / 1e6, "MB"),
+            count => (count as f64 / 1e9, "GB"),
+        };
+        // The longest number of bytes has eleven digits of gigabytes.
+        let mut text = ArrayString::<24>::new();
+        let _ = write!(text, "{value:.1} {unit}");
+        put!(out, text.as_str());
     }
 }
 
 /// A count with its noun: `1 SYN`, `4 SYNs`. The plural takes an `s`.
 pub(super) struct Count(pub(super) u64, pub(super) &'static str);
 
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Piece for Count {
+    fn put(&self, out: &mut impl Text) {
         let plural = if self.0 == 1 { "" } else { "s" };
-        write!(f, "{} {}{plural}", self.0, self.1)
+        put!(out, self.0, " ", self.1, plural);
     }
 }
 
@@ -96,6 +103,18 @@ impl fmt::Display for Ordinal {
         write!(f, "{}{suffix}", self.0)
     }
 }
+
+macro_rules! formatted_too {
+    ($($piece:ty),*) => {$(
+        impl fmt::Display for $piece {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                display(self, f)
+            }
+        }
+    )*};
+}
+
+formatted_too!(Range, Bytes, Count);
 
 /// Writes an enumeration item by item: commas between them, `and` before the last, `nothing` when there is none.
 pub(super) struct List {

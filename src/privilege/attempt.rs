@@ -8,11 +8,11 @@
 /// The error number of the refusal.
 #[cfg(target_os = "linux")]
 pub fn packet_socket() -> Result<(), i32> {
-    // SAFETY: creates a socket and closes it; no memory is shared. Protocol 0 receives no packet.
     #[allow(
         unsafe_code,
         reason = "the safe wrapper cannot make a packet socket that receives nothing"
     )]
+    // SAFETY: creates a socket and closes it; no memory is shared. Protocol 0 receives no packet.
     let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
     if fd < 0 {
         return Err(std::io::Error::last_os_error()

@@ -1,32 +1,75 @@
-//! Files for results, which have to be open before root is given up.
+//! Files for results, which have to be open before root is given up, and long before it is known whether there will be any.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::fchown;
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::Path;
 
 use super::identity::owner_of_results;
 
-/// Creates a file for a result, or empties the one that is there.
+/// A file for a result: open for writing, and still with what was in it before.
 ///
-/// What is new belongs to whoever called `sudo`, who could not delete it otherwise. A file that was there keeps its owner:
-/// else `sudo` for this program alone would be a way to own any file. Devices and pipes are of that kind.
-///
-/// # Errors
-/// When it cannot be created or opened for writing.
-pub fn create(path: &Path) -> io::Result<File> {
-    let new = OpenOptions::new().write(true).create_new(true).open(path);
-    match new {
-        Ok(file) => {
-            if let Some(owner) = owner_of_results() {
-                // Some file systems know no owners. The result is worth more than its owner.
-                let _ = fchown(&file, Some(owner.uid), Some(owner.gid));
+/// Whoever names a file that turns out to be no capture must not lose the results of last time, so a file is emptied by
+/// [`ResultFile::begin`] and not when it is opened.
+#[derive(Debug)]
+pub struct ResultFile {
+    file: File,
+    facts: Metadata,
+}
+
+impl ResultFile {
+    /// Opens a file for a result, or creates it.
+    ///
+    /// What is new belongs to whoever called `sudo`, who could not delete it otherwise. A file that was there keeps its
+    /// owner: else `sudo` for this program alone would be a way to own any file. Devices and pipes are of that kind.
+    ///
+    /// # Errors
+    /// When it cannot be created or opened for writing.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let new = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = match new {
+            Ok(file) => {
+                if let Some(owner) = owner_of_results() {
+                    // Some file systems know no owners. The result is worth more than its owner.
+                    let _ = fchown(&file, Some(owner.uid), Some(owner.gid));
+                }
+                file
             }
-            Ok(file)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::create(path),
-        Err(error) => Err(error),
+            // A link that leads nowhere is there as well, and creates what it names.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?,
+            Err(error) => return Err(error),
+        };
+        let facts = file.metadata()?;
+        Ok(Self { file, facts })
     }
+
+    /// What the system says of the file that is open, whatever its name means by now.
+    #[must_use]
+    pub fn facts(&self) -> &Metadata {
+        &self.facts
+    }
+
+    /// Empties it, and hands it over for writing. Needs no right that a sandbox takes away.
+    ///
+    /// # Errors
+    /// When the system refuses to empty it.
+    pub fn begin(self) -> io::Result<File> {
+        if self.facts.is_file() {
+            self.file.set_len(0)?;
+        }
+        Ok(self.file)
+    }
+}
+
+/// Whether these are the same file, under whatever names: two that write to it would overwrite each other. Of devices and
+/// pipes it does not matter.
+#[must_use]
+pub fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    one.is_file() && other.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 #[cfg(test)]
@@ -38,14 +81,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_was_there_is_emptied_and_a_pipe_opened() {
+    fn a_file_that_was_there_is_emptied_when_results_begin() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("result");
-        for text in ["something long", "short"] {
-            create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        for (before, text) in [("", "something long"), ("something long", "short")] {
+            let file = ResultFile::open(&path).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), before);
+            file.begin().unwrap().write_all(text.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
-        assert!(create(Path::new("/dev/null")).is_ok());
-        assert!(create(&folder.path().join("no folder/result")).is_err());
+        let null = ResultFile::open(Path::new("/dev/null")).unwrap();
+        assert!(null.begin().is_ok());
+        assert!(ResultFile::open(&folder.path().join("no folder/result")).is_err());
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let one = ResultFile::open(&link).unwrap();
+        let other = ResultFile::open(&target).unwrap();
+        assert!(is_same_file(one.facts(), other.facts()));
+    }
+
+    #[test]
+    fn devices_are_never_the_same_file() {
+        let null = || ResultFile::open(Path::new("/dev/null")).unwrap();
+        assert!(!is_same_file(null().facts(), null().facts()));
     }
 }

@@ -40,7 +40,7 @@ mod status;
 
 pub use attempt::packet_socket;
 pub use confine::{ConfineError, Confined, Layer, Needs, Sockets, confine, no_more_sockets};
-pub use file::create;
+pub use file::{ResultFile, is_same_file};
 pub use identity::{Identity, Successor};
 pub use remedy::Remedy;
 pub use status::{Status, status};

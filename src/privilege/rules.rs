@@ -55,11 +55,11 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
 /// The version of the interface that this kernel has; `None` where Landlock is not built in or not switched on.
 pub(super) fn version() -> Option<u32> {
     const VERSION: libc::c_uint = 1;
-    // SAFETY: with this flag and no attributes the call returns a number and touches no memory (landlock_create_ruleset(2)).
     #[allow(
         unsafe_code,
         reason = "the crate tells the version only to whoever has restricted itself"
     )]
+    // SAFETY: with this flag and no attributes the call returns a number and touches no memory (landlock_create_ruleset(2)).
     let version = unsafe {
         libc::syscall(
             libc::SYS_landlock_create_ruleset,

@@ -31,6 +31,8 @@ pub(super) struct Label {
     tags: String,
     /// What must stand below, ready to be read.
     pub(super) below: String,
+    /// Columns of each of the first three.
+    columns: [usize; 3],
 }
 
 impl Label {
@@ -44,13 +46,14 @@ impl Label {
         ] {
             part.clear();
         }
-        self.fit_core(step, line, room);
-        let mut left = room.saturating_sub(width(&self.core));
+        self.columns = [self.fit_core(step, line, room), 0, 0];
+        let mut left = room.saturating_sub(self.columns[0]);
         for tag in &step.arrow.tags {
             let tag = line.clean(tag);
             let needed = 2 + width(&tag);
             if needed <= left && self.below.is_empty() {
                 left -= needed;
+                self.columns[2] += needed;
                 self.tags.push_str("  ");
                 self.tags.push_str(&tag);
             } else {
@@ -58,66 +61,76 @@ impl Label {
             }
         }
         if left > PREVIEW_MIN {
-            self.preview(step, glyphs, line, left - 1);
+            self.columns[1] = self.preview(step, glyphs, line, left - 1);
         }
     }
 
-    /// Name and numbers: `SYN-ACK  seq 0, ack 1`.
-    fn fit_core(&mut self, step: &Step, line: &Line, room: usize) {
+    /// Name and numbers, `SYN-ACK  seq 0, ack 1`, and how many columns they have.
+    fn fit_core(&mut self, step: &Step, line: &Line, room: usize) -> usize {
         let name = line.clean(&step.arrow.name);
         let numbers = line.clean(&step.arrow.numbers);
-        let name_room = match width(&numbers) {
+        let (name_width, numbers_width) = (width(&name), width(&numbers));
+        let name_room = match numbers_width {
             0 => room,
             columns => room.saturating_sub(2 + columns),
         };
         let numbers_fit =
-            width(&numbers) <= room && (width(&name) <= name_room || name_room >= NAME_MIN);
+            numbers_width <= room && (name_width <= name_room || name_room >= NAME_MIN);
         let name_room = if numbers_fit { name_room } else { room };
-        if width(&name) <= name_room {
+        let mut columns = 0;
+        if name_width <= name_room {
             self.core.push_str(&name);
+            columns += name_width;
         } else {
             let ellipsis = line.glyphs().ellipsis;
             let kept = name_room.saturating_sub(width(ellipsis));
             if width(ellipsis) <= name_room {
                 self.core.push_str(super::measure::beginning(&name, kept));
                 self.core.push_str(ellipsis);
+                columns += width(&self.core);
             }
             self.move_below(&name);
         }
         if numbers.is_empty() {
-            return;
+            return columns;
         }
         if numbers_fit {
             if !self.core.is_empty() {
                 self.core.push_str("  ");
+                columns += 2;
             }
             self.core.push_str(&numbers);
+            columns += numbers_width;
         } else {
             self.move_below(&numbers);
         }
+        columns
     }
 
-    /// The first payload bytes in quotation marks: ` "Hello server!"`, cut between characters.
-    fn preview(&mut self, step: &Step, glyphs: Glyphs, line: &Line, room: usize) {
+    /// The first payload bytes in quotation marks, ` "Hello server!"`, cut between characters; how many columns it has.
+    fn preview(&mut self, step: &Step, glyphs: Glyphs, line: &Line, room: usize) -> usize {
         if step.preview.bytes().is_empty() {
-            return;
+            return 0;
         }
         let (bytes, goes_on) = shown_payload(step);
         let ellipsis = line.glyphs().ellipsis;
+        let ellipsis_width = width(ellipsis);
         self.preview.push_str(" \"");
-        let reserve = if goes_on { width(ellipsis) } else { 0 };
-        let whole = push_payload(
+        let reserve = if goes_on { ellipsis_width } else { 0 };
+        let (mut columns, whole) = push_payload(
             &mut self.preview,
             bytes,
             glyphs,
             room - 2,
             reserve,
-            width(ellipsis),
+            ellipsis_width,
         );
         if goes_on || !whole {
             self.preview.push_str(ellipsis);
+            columns += ellipsis_width;
         }
         self.preview.push('"');
+        columns + 3
     }
 
     fn move_below(&mut self, words: &str) {
@@ -129,7 +142,7 @@ impl Label {
 
     /// Columns of the label with the spaces around it.
     fn width(&self) -> usize {
-        let words = width(&self.core) + width(&self.preview) + width(&self.tags);
+        let words: usize = self.columns.iter().sum();
         if words == 0 { 0 } else { words + 2 }
     }
 
@@ -188,7 +201,7 @@ pub(super) fn draw(
                 line.put_clean(" ", Ink::Problem);
                 line.put_clean(LOST, Ink::Problem);
             }
-            _ => line.fill(set.to_right, head, ink),
+            _ => put_head(line, set.to_right, head, ink),
         }
         line.pad_to(start + columns);
     } else {
@@ -199,11 +212,18 @@ pub(super) fn draw(
                 line.put_clean(" ", Ink::Problem);
                 line.put_clean(set.lost, Ink::Problem);
             }
-            _ => line.fill(set.to_left, head, ink),
+            _ => put_head(line, set.to_left, head, ink),
         }
         line.fill(glyph, before, ink);
         paint_label(line, label, step, ink);
         line.fill(glyph, after, ink);
+    }
+}
+
+/// The head of an arrow: of a repeated segment a triple one.
+fn put_head(line: &mut Line, glyph: &str, count: usize, ink: Ink) {
+    for _ in 0..count {
+        line.put_measured(glyph, 1, ink);
     }
 }
 
@@ -215,22 +235,28 @@ fn paint_label(line: &mut Line, label: &Label, step: &Step, ink: Ink) {
         return;
     }
     let is_problem = step.arrow.line != Stroke::Plain || step.weight == Weight::Trouble;
-    line.put_clean(" ", ink);
-    line.put_clean(&label.core, if is_problem { Ink::Problem } else { ink });
-    line.put_clean(&label.preview, Ink::Plain);
-    line.put_clean(
+    let [core, preview, tags] = label.columns;
+    line.put_measured(" ", 1, ink);
+    line.put_measured(
+        &label.core,
+        core,
+        if is_problem { Ink::Problem } else { ink },
+    );
+    line.put_measured(&label.preview, preview, Ink::Plain);
+    line.put_measured(
         &label.tags,
+        tags,
         if is_problem {
             Ink::Problem
         } else {
             Ink::Strong
         },
     );
-    line.put_clean(" ", ink);
+    line.put_measured(" ", 1, ink);
 }
 
 /// Appends payload in quotable form as far as it fits into `room` columns, of which `reserve` must stay free in any
-/// case, and `cut_reserve` when it has to be cut. Says whether all of it fitted.
+/// case, and `cut_reserve` when it has to be cut. Says how many columns were filled, and whether all of it fitted.
 fn push_payload(
     text: &mut String,
     bytes: &[u8],
@@ -238,10 +264,9 @@ fn push_payload(
     room: usize,
     reserve: usize,
     cut_reserve: usize,
-) -> bool {
-    let begin = text.len();
+) -> (usize, bool) {
     // The longest beginning that leaves room for an ellipsis, should what follows not fit.
-    let mut safe_end = begin;
+    let (mut safe_end, mut safe_used) = (text.len(), 0);
     let mut used = 0;
     for chunk in bytes.utf8_chunks() {
         let characters = chunk.valid().char_indices().map(|(at, c)| {
@@ -249,19 +274,17 @@ fn push_payload(
             &chunk.valid().as_bytes()[at..end]
         });
         for unit in characters.chain(chunk.invalid().chunks(1)) {
-            let start = text.len();
-            push_unit(text, unit, glyphs);
-            used += width(&text[start..]);
+            used += push_unit(text, unit, glyphs);
             if used + reserve > room {
                 text.truncate(safe_end);
-                return false;
+                return (safe_used, false);
             }
             if used + cut_reserve <= room {
-                safe_end = text.len();
+                (safe_end, safe_used) = (text.len(), used);
             }
         }
     }
-    true
+    (used, true)
 }
 
 /// Appends what a step knows of its payload, in quotation marks, with a space before it.
@@ -287,8 +310,16 @@ fn shown_payload(step: &Step) -> (&[u8], bool) {
     (bytes, (bytes.len() as u64) < u64::from(step.len))
 }
 
-/// Appends one character or one invalid byte of a payload. Payload is never spelled otherwise in ASCII, only escaped.
-pub(super) fn push_unit(text: &mut String, unit: &[u8], glyphs: Glyphs) {
+/// Appends one character or one invalid byte of a payload, and says how many columns it has. Payload is never spelled
+/// otherwise in ASCII, only escaped.
+pub(super) fn push_unit(text: &mut String, unit: &[u8], glyphs: Glyphs) -> usize {
+    if let [byte @ b' '..=b'~'] = unit
+        && !matches!(byte, b'"' | b'\\')
+    {
+        text.push(char::from(*byte));
+        return 1;
+    }
+    let start = text.len();
     match std::str::from_utf8(unit) {
         Ok(c) if glyphs == Glyphs::Ascii && !c.is_ascii() => {
             for c in c.chars() {
@@ -298,6 +329,7 @@ pub(super) fn push_unit(text: &mut String, unit: &[u8], glyphs: Glyphs) {
         }
         _ => escape::push_quoted(text, unit),
     }
+    width(&text[start..])
 }
 
 /// Whether at least three quarters of the bytes are text as people write it.

@@ -13,7 +13,8 @@ use unicode_width::UnicodeWidthChar;
 /// `\x1b`, `\u{202e}`. Backslashes stay, so the result is for reading, not for parsing.
 #[must_use]
 pub fn terminal(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(is_plain_ascii) || text.chars().all(is_visible) {
+    let (_, rest) = text.split_at(harmless_run(text.as_bytes(), is_plain_ascii));
+    if rest.chars().all(is_visible) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
@@ -139,11 +140,21 @@ pub fn json(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Appends what stands before the first character that JSON may have to escape, and gives the rest. Our own sentences
-/// are harmless to their end: ASCII, and dashes between numbers.
+/// Appends what stands before the first character that JSON may have to escape, and gives the rest.
 fn push_harmless<'t>(out: &mut Vec<u8>, bytes: &'t [u8]) -> &'t [u8] {
+    let end = harmless_run(bytes, |byte| {
+        is_plain_ascii(byte) && byte != b'"' && byte != b'\\'
+    });
+    let (harmless, rest) = bytes.split_at(end);
+    out.extend_from_slice(harmless);
+    rest
+}
+
+/// How many bytes there are before the first that is neither harmless ASCII nor part of a sign that our own sentences
+/// use: they are harmless to their end.
+fn harmless_run(bytes: &[u8], harmless: impl Fn(u8) -> bool) -> usize {
     const DASH: &[u8] = "–".as_bytes();
-    let harmless = |byte: u8| is_plain_ascii(byte) && byte != b'"' && byte != b'\\';
+    const MICRO: &[u8] = "µ".as_bytes();
     let mut end = 0;
     loop {
         // Sixteen at a time without a branch between them, which a compiler turns into a few instructions.
@@ -157,14 +168,12 @@ fn push_harmless<'t>(out: &mut Vec<u8>, bytes: &'t [u8]) -> &'t [u8] {
             .iter()
             .position(|byte| !harmless(*byte))
             .unwrap_or(rest.len());
-        if !bytes[end..].starts_with(DASH) {
-            break;
+        match &bytes[end..] {
+            rest if rest.starts_with(DASH) => end += DASH.len(),
+            rest if rest.starts_with(MICRO) => end += MICRO.len(),
+            _ => return end,
         }
-        end += DASH.len();
     }
-    let (harmless, rest) = bytes.split_at(end);
-    out.extend_from_slice(harmless);
-    rest
 }
 
 fn push_json(out: &mut Vec<u8>, c: char) {

@@ -1,9 +1,9 @@
 //! Which rows of a recorded conversation are shown, and which stretches become one row with their number.
 //!
-//! Comes in: the steps of a story. Goes out: a plan of rows. The opening, the closing and every trouble stay, with some
+//! Comes in: the outlines of a story's steps. Goes out: a plan of rows. The opening, the closing and every trouble stay, with some
 //! neighbours; what is folded is named and counted, so that nobody mistakes a folded ladder for the whole one.
 
-use crate::explain::{Step, Weight};
+use crate::explain::{Outline, Weight};
 use crate::tcp::Direction;
 use crate::time::Span;
 
@@ -53,8 +53,8 @@ pub struct NotKept {
     pub packets: u64,
 }
 
-/// Plans the rows of a ladder.
-pub(super) fn plan(steps: &[Step], fold: bool, not_kept: Option<NotKept>) -> Vec<Row> {
+/// Plans the rows of a ladder that may be folded.
+pub(super) fn plan(steps: &[Outline], not_kept: Option<NotKept>) -> Vec<Row> {
     let mut deltas: Vec<Span> = steps.iter().skip(1).map(|step| step.delta).collect();
     let idle_from = idle_threshold(&mut deltas);
     let is_missing_before = |index: usize| {
@@ -75,14 +75,14 @@ pub(super) fn plan(steps: &[Step], fold: bool, not_kept: Option<NotKept>) -> Vec
         let end = (index..steps.len())
             .find(|at| kept[*at] || (*at > index && is_missing_before(*at)))
             .unwrap_or(steps.len());
-        if fold && end - index >= FOLD_MIN {
+        if end - index >= FOLD_MIN {
             let stretch = &steps[index..end];
             let longest_pause = (index..end).filter_map(pause_before).max();
             rows.push(Row::Fold(summarize(stretch, longest_pause)));
             index = end;
             continue;
         }
-        if fold && let Some(pause) = pause_before(index) {
+        if let Some(pause) = pause_before(index) {
             rows.push(Row::Idle(pause));
         }
         rows.push(Row::Step(index));
@@ -109,15 +109,13 @@ pub(super) fn idle_threshold(deltas: &mut [Span]) -> Span {
 }
 
 /// Marks the steps that stay.
-fn kept(steps: &[Step]) -> Vec<bool> {
+fn kept(steps: &[Outline]) -> Vec<bool> {
     let mut kept = vec![false; steps.len()];
     for (index, step) in steps.iter().enumerate() {
-        let changes_something =
-            step.heading.is_some() || step.client.is_some() || step.server.is_some();
         let (before, after) = match step.weight {
             Weight::Trouble => (NEIGHBOURS, NEIGHBOURS),
             Weight::Frame => (NEIGHBOURS, AFTER_OPENING),
-            Weight::Bulk if changes_something => (0, NEIGHBOURS),
+            Weight::Bulk if step.turns => (0, NEIGHBOURS),
             Weight::Bulk => continue,
         };
         let last = (index + after).min(steps.len() - 1);
@@ -130,7 +128,7 @@ fn kept(steps: &[Step]) -> Vec<bool> {
     kept
 }
 
-fn summarize(stretch: &[Step], longest_pause: Option<Span>) -> Fold {
+fn summarize(stretch: &[Outline], longest_pause: Option<Span>) -> Fold {
     let mut fold = Fold {
         packets: stretch.len() as u64,
         longest_pause,

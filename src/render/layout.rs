@@ -18,7 +18,7 @@
 //! Frame numbers stay everywhere, because sentences refer to them, and state names are never shortened, because they are
 //! what a reader looks up.
 
-use super::style::{Style, TimeColumn};
+use super::style::{Style, TimeColumn, Width};
 
 /// The longest state name is `SYN-RECEIVED`.
 const STATE: usize = 12;
@@ -116,6 +116,12 @@ impl Layout {
         layout
     }
 
+    /// Whether there may be details at this width.
+    #[must_use]
+    pub fn may_have_details(width: Width) -> bool {
+        width.columns() >= DETAILS_FROM
+    }
+
     /// Columns left for the arrow and what stands right of the states.
     fn room(&self, width: usize) -> usize {
         width.saturating_sub(self.arrow_start() + 1 + self.state)
@@ -204,7 +210,6 @@ fn share(width: usize, room: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::style::Width;
 
     fn at(width: usize) -> Layout {
         let style = Style {

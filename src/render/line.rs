@@ -4,10 +4,11 @@
 //! pieces. The buffers are reused from line to line.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::measure;
-use super::style::{GlyphSet, Glyphs, Ink, Style};
+use super::style::{GlyphSet, Glyphs, Ink, Run, SPACES, Style};
 use super::{ascii, escape};
 
 /// A line buffer. Columns are counted as text is added.
@@ -19,7 +20,7 @@ pub struct Line {
     width: usize,
     glyphs: Glyphs,
     color: bool,
-    painted: Vec<u8>,
+    painted: String,
 }
 
 impl Line {
@@ -32,7 +33,7 @@ impl Line {
             width: 0,
             glyphs: style.glyphs,
             color: style.color,
-            painted: Vec::new(),
+            painted: String::new(),
         }
     }
 
@@ -91,8 +92,9 @@ impl Line {
     /// Adds text that ends at column `end`; if it does not fit, it begins where the line is and pushes what follows.
     pub(super) fn put_right(&mut self, text: &str, end: usize, ink: Ink) {
         let clean = self.clean(text);
-        self.pad_to(end.saturating_sub(measure::width(&clean)));
-        self.put_clean(&clean, ink);
+        let columns = measure::width(&clean);
+        self.pad_to(end.saturating_sub(columns));
+        self.put_measured(&clean, columns, ink);
     }
 
     /// Adds a number that ends at column `end`.
@@ -100,13 +102,14 @@ impl Line {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(number);
         self.pad_to(end.saturating_sub(digits.len()));
-        self.put_clean(digits, ink);
+        self.put_measured(digits, digits.len(), ink);
     }
 
     /// Adds as much of clean text as fits into `room` columns, ending in an ellipsis where something was cut.
     pub(super) fn put_cut(&mut self, clean: &str, room: usize, ink: Ink) {
-        if measure::width(clean) <= room {
-            self.put_clean(clean, ink);
+        let columns = measure::width(clean);
+        if columns <= room {
+            self.put_measured(clean, columns, ink);
             return;
         }
         let ellipsis = self.glyphs().ellipsis;
@@ -119,11 +122,29 @@ impl Line {
         debug_assert!(self.width <= start + room);
     }
 
-    /// Adds a glyph of one column `count` times.
-    pub(super) fn fill(&mut self, glyph: &str, count: usize, ink: Ink) {
+    /// Adds text behind which nothing will stand, so that its columns need not be counted.
+    pub(super) fn put_last(&mut self, clean: &str, ink: Ink) {
+        if !clean.is_empty() {
+            self.begin(ink);
+            self.text.push_str(clean);
+        }
+    }
+
+    /// Adds clean text that is known to be `columns` wide.
+    pub(super) fn put_measured(&mut self, clean: &str, columns: usize, ink: Ink) {
+        debug_assert_eq!(columns, measure::width(clean));
+        if !clean.is_empty() {
+            self.begin(ink);
+            self.text.push_str(clean);
+            self.width += columns;
+        }
+    }
+
+    /// Adds `count` columns of a run.
+    pub(super) fn fill(&mut self, run: Run, count: usize, ink: Ink) {
         self.begin(ink);
-        for _ in 0..count {
-            self.text.push_str(glyph);
+        for piece in run.pieces(count) {
+            self.text.push_str(piece);
         }
         self.width += count;
     }
@@ -131,7 +152,7 @@ impl Line {
     /// Fills with spaces up to a column; does nothing when the line is that wide already.
     pub(super) fn pad_to(&mut self, column: usize) {
         if column > self.width {
-            self.fill(" ", column - self.width, Ink::Plain);
+            self.fill(SPACES, column - self.width, Ink::Plain);
         }
     }
 
@@ -140,28 +161,35 @@ impl Line {
     /// # Errors
     /// When `out` cannot be written.
     pub fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let length = self.text.trim_end_matches(' ').len();
+        let spaces = self.text.bytes().rev().take_while(|byte| *byte == b' ');
+        let length = self.text.len() - spaces.count();
         self.text.truncate(length);
         // What was only spaces at the end is gone, and its ink with it.
-        self.inks.retain(|(start, _)| *start < length);
-        let mut painted = std::mem::take(&mut self.painted);
-        painted.clear();
-        if self.color {
-            for (piece, ink) in self.pieces() {
-                let style = ink.ansi();
-                // Writing to memory cannot fail.
-                let _ = write!(painted, "{style}{piece}{style:#}");
-            }
+        while self.inks.pop_if(|(start, _)| *start >= length).is_some() {}
+        let written = if self.color {
+            self.paint();
+            out.write_all(self.painted.as_bytes())
         } else {
-            painted.extend_from_slice(self.text.as_bytes());
-        }
-        painted.push(b'\n');
+            self.text.push('\n');
+            out.write_all(self.text.as_bytes())
+        };
         self.text.clear();
         self.inks.clear();
         self.width = 0;
-        let written = out.write_all(&painted);
-        self.painted = painted;
         written
+    }
+
+    /// The line in its colours.
+    fn paint(&mut self) {
+        let mut painted = std::mem::take(&mut self.painted);
+        painted.clear();
+        for (piece, ink) in self.pieces() {
+            let style = ink.ansi();
+            // Writing to a string cannot fail.
+            let _ = write!(painted, "{style}{piece}{style:#}");
+        }
+        painted.push('\n');
+        self.painted = painted;
     }
 
     fn begin(&mut self, ink: Ink) {

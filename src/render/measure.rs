@@ -15,18 +15,51 @@ pub(super) fn width(text: &str) -> usize {
 
 /// The longest beginning of `text` that is at most `room` columns wide.
 pub(super) fn beginning(text: &str, room: usize) -> &str {
+    // No character has more columns than bytes.
+    if text.len() <= room {
+        return text;
+    }
+    let mut end = 0;
     let mut used = 0;
-    for (position, c) in text.char_indices() {
+    loop {
+        let plain = ascii_run(&text.as_bytes()[end..], room - used);
+        end += plain;
+        used += plain;
+        let Some(c) = text[end..].chars().next() else {
+            return text;
+        };
         used += columns(c);
         if used > room {
-            return &text[..position];
+            return &text[..end];
         }
+        end += c.len_utf8();
     }
-    text
 }
 
+/// How many of the first `most` bytes are ASCII before the first that is not.
+fn ascii_run(bytes: &[u8], most: usize) -> usize {
+    let bytes = &bytes[..bytes.len().min(most)];
+    let mut end = 0;
+    // Sixteen at a time: sentences are ASCII but for a dash or two.
+    while let Some(chunk) = bytes[end..].first_chunk::<16>()
+        && chunk.is_ascii()
+    {
+        end += chunk.len();
+    }
+    let rest = &bytes[end..];
+    end + rest
+        .iter()
+        .position(|byte| !byte.is_ascii())
+        .unwrap_or(rest.len())
+}
+
+/// Columns of one character. Those of our own words and drawings need no table.
+#[inline]
 fn columns(c: char) -> usize {
-    c.width().unwrap_or(0)
+    match c {
+        ' '..='~' | '–' | 'µ' | '…' | '·' | '─' => 1,
+        _ => c.width().unwrap_or(0),
+    }
 }
 
 /// Lines of a text broken between words; a word that is too long for a line is broken inside.
@@ -99,5 +132,27 @@ mod tests {
         assert_eq!(width("日本 µs"), 7);
         assert_eq!(beginning("日本", 3), "日");
         assert_eq!(lines("日本", 1, 1), ["日", "本"]);
+    }
+
+    #[test]
+    fn a_beginning_has_as_many_columns_as_there_is_room() {
+        let text = "0123456789abcdefghi–日本\u{301}x – 0123456789abcdef µ";
+        for room in 0..=width(text) + 1 {
+            let slow = text
+                .char_indices()
+                .map(|(at, c)| &text[..at + c.len_utf8()])
+                .take_while(|begun| {
+                    begun.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() <= room
+                })
+                .last();
+            assert_eq!(beginning(text, room), slow.unwrap_or(""), "{room}");
+        }
+    }
+
+    #[test]
+    fn what_needs_no_table_is_as_the_table_says() {
+        for c in (' '..='~').chain("–µ…·─".chars()) {
+            assert_eq!(Some(columns(c)), c.width(), "{c}");
+        }
     }
 }

@@ -87,11 +87,59 @@ pub enum Glyphs {
     Ascii,
 }
 
+/// A glyph of one column, many times, so that a line of it is one copy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    text: &'static str,
+    /// Bytes of one glyph.
+    glyph: usize,
+}
+
+/// Glyphs in a run: as many as the longest arrow has.
+const RUN: usize = 64;
+
+/// A run of one character.
+macro_rules! run {
+    ($glyph:literal) => {{
+        const GLYPH: &[u8] = $glyph.as_bytes();
+        const BYTES: [u8; RUN * GLYPH.len()] = {
+            let mut bytes = [0; RUN * GLYPH.len()];
+            let mut at = 0;
+            while at < bytes.len() {
+                bytes[at] = GLYPH[at % GLYPH.len()];
+                at += 1;
+            }
+            bytes
+        };
+        const TEXT: &str = match std::str::from_utf8(&BYTES) {
+            Ok(text) => text,
+            Err(_) => panic!("whole characters"),
+        };
+        Run {
+            text: TEXT,
+            glyph: GLYPH.len(),
+        }
+    }};
+}
+
+/// Spaces, in every set.
+pub(super) const SPACES: Run = run!(" ");
+
+impl Run {
+    /// Pieces that make `count` glyphs.
+    pub(super) fn pieces(self, count: usize) -> impl Iterator<Item = &'static str> {
+        let (text, glyph) = (self.text, self.glyph);
+        (0..count)
+            .step_by(RUN)
+            .map(move |begin| &text[..glyph * RUN.min(count - begin)])
+    }
+}
+
 /// The characters of one set.
 #[derive(Debug)]
 pub(super) struct GlyphSet {
-    pub(super) rule: &'static str,
-    pub(super) heavy: &'static str,
+    pub(super) rule: Run,
+    pub(super) heavy: Run,
     pub(super) to_right: &'static str,
     pub(super) to_left: &'static str,
     pub(super) lost: &'static str,
@@ -104,9 +152,9 @@ pub(super) struct GlyphSet {
     pub(super) neutral: &'static str,
 }
 
-const UNICODE: GlyphSet = GlyphSet {
-    rule: "─",
-    heavy: "━",
+static UNICODE: GlyphSet = GlyphSet {
+    rule: run!("─"),
+    heavy: run!("━"),
     to_right: "▶",
     to_left: "◀",
     lost: "╳",
@@ -119,9 +167,9 @@ const UNICODE: GlyphSet = GlyphSet {
     neutral: "·",
 };
 
-const ASCII: GlyphSet = GlyphSet {
-    rule: "-",
-    heavy: "=",
+static ASCII: GlyphSet = GlyphSet {
+    rule: run!("-"),
+    heavy: run!("="),
     to_right: ">",
     to_left: "<",
     lost: "X",
@@ -136,7 +184,7 @@ const ASCII: GlyphSet = GlyphSet {
 
 impl Glyphs {
     /// The characters themselves.
-    pub(super) const fn set(self) -> &'static GlyphSet {
+    pub(super) fn set(self) -> &'static GlyphSet {
         match self {
             Self::Unicode => &UNICODE,
             Self::Ascii => &ASCII,

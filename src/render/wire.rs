@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::ladder::LadderWriter;
 use super::line::Line;
 use super::measure::{width, wrap};
-use super::style::{Explain, Glyphs, Ink, Style};
+use super::style::{Explain, Glyphs, Ink, Run, Style};
 use crate::explain::{CallRow, Line as Stroke, WireEvent, WireHalf, WireStory};
 use crate::tcp::Side;
 use crate::time::Span;
@@ -56,8 +56,8 @@ pub fn wire(
 /// The pieces of half arrows.
 struct Pieces {
     bar: &'static str,
-    rule: &'static str,
-    heavy: &'static str,
+    rule: Run,
+    heavy: Run,
     down: &'static str,
     up: &'static str,
     to_right: &'static str,
@@ -277,7 +277,7 @@ impl Drawing {
         }
     }
 
-    fn stroke(&self, event: &WireEvent, from: Side) -> (Ink, &'static str) {
+    fn stroke(&self, event: &WireEvent, from: Side) -> (Ink, Run) {
         let ink = match from {
             Side::Client => Ink::ToServer,
             Side::Server => Ink::ToClient,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::{Piece, Text, display, put};
+
 bitflags::bitflags! {
     /// Control bits, in the positions they have in the header.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -63,11 +65,19 @@ impl Flags {
 }
 
 /// `SYN-ACK`, `FIN-ACK`, `PSH-ACK`: searchable and typeable. No bit at all is `none`.
+impl Piece for Flags {
+    fn put(&self, out: &mut impl Text) {
+        let mut names = self.names();
+        put!(out, names.next().unwrap_or("none"));
+        for name in names {
+            put!(out, "-", name);
+        }
+    }
+}
+
 impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names = self.names();
-        f.write_str(names.next().unwrap_or("none"))?;
-        names.try_for_each(|name| write!(f, "-{name}"))
+        display(self, f)
     }
 }
 

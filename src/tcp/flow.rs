@@ -40,9 +40,10 @@ pub enum Side {
 }
 
 /// Which way a segment travels.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Direction {
     /// From the client to the server.
+    #[default]
     ClientToServer,
     /// From the server to the client.
     ServerToClient,

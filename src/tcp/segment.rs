@@ -65,6 +65,12 @@ impl Preview {
     /// As much as an arrow has room for.
     pub const CAPACITY: usize = 23;
 
+    /// Of no payload.
+    pub const EMPTY: Self = Self {
+        len: 0,
+        bytes: [0; Self::CAPACITY],
+    };
+
     /// Keeps the start of `payload`.
     #[must_use]
     pub fn of(payload: &[u8]) -> Self {

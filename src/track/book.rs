@@ -17,7 +17,6 @@ use super::event::{Change, Event, Transition};
 use super::labels::{Acknowledged, Copies, Judge, Ring, smoothed};
 use super::machine::{Crossing, End, Known};
 use super::observe::Way;
-use super::tracker::Slot;
 use super::wireshark::{self, Analysis, Completeness, Scale};
 use super::zeek::{self, Letters, Record};
 use crate::tcp::{Flags, Labels, OptionsSeen, Segment, SeqNumber, Side, TcpState};
@@ -32,6 +31,12 @@ const MANY: u32 = 1 << 30;
 
 /// Control bits that a segment by the book may have beside the ones that matter.
 const ANY_WAY: Flags = Flags::PSH.union(Flags::URG).union(Flags::AE);
+
+/// Neither end's state changes in it.
+const AT_WORK: Transition = Transition {
+    before: Some(TcpState::Established),
+    after: Some(TcpState::Established),
+};
 
 /// What all know of an end in an orderly conversation. It has sent no FIN, or its state would be another.
 const AT_REST: Known = Known::BASE
@@ -234,13 +239,11 @@ impl Connection {
 
     /// Whether Wireshark takes a SYN for the first segment of another connection.
     pub(super) fn is_new_conversation(&self, segment: &Segment, from: usize) -> bool {
-        match &self.analysts {
-            Some(analysts) => analysts.wireshark.is_new_conversation(segment, from),
-            None => {
-                let end = &self.outline().ends[from];
-                end.started && segment.seq != end.base
-            }
+        if let Some(analysts) = &self.analysts {
+            return analysts.wireshark.is_new_conversation(segment, from);
         }
+        let end = &self.outline().ends[from];
+        end.started && segment.seq != end.base
     }
 
     /// After a segment that did not go by the book: whether the next one can, because all analysts agree again. If they
@@ -335,9 +338,9 @@ impl Connection {
         }
     }
 
-    /// Takes a segment of an open connection that goes by the book; `None` if it does not.
+    /// Takes a segment of an open connection if it goes by the book; false if it does not.
     #[inline]
-    pub(super) fn turn_page(&mut self, segment: &Segment, slot: Slot, way: Way) -> Option<Change> {
+    pub(super) fn turn_page(&mut self, segment: &Segment, way: Way, change: &mut Change) -> bool {
         let (sender, receiver) = (&self.machine.ends[way.s], &self.machine.ends[way.r]);
         let open = Some(TcpState::Established);
         let news = segment.ack.relative_to(receiver.una);
@@ -358,11 +361,11 @@ impl Connection {
             || next == NOT_YET
             || segment.ack == NOT_YET
         {
-            return None;
+            return false;
         }
         let (from, to) = (way.teller, 1 - way.teller);
         if segment.len > 0 && self.book.pages[to].right_edge(receiver.expects) == Some(next) {
-            return None;
+            return false;
         }
         let letter = if segment.len > 0 {
             Letters::DATA
@@ -371,7 +374,7 @@ impl Connection {
         };
         if !self.book.pages[from].letters.contains(letter) {
             if self.analysts.is_some() {
-                return None;
+                return false;
             }
             self.book.write(letter, segment, from);
         }
@@ -391,27 +394,14 @@ impl Connection {
         self.machine.ends[way.r].una = segment.ack;
         self.see(segment, way.from);
         self.book.take(segment, from, base, news > 0, all);
-        let mut change = Change {
-            connection: self.id,
-            slot,
-            begins: false,
-            direction: way.direction,
-            seq,
-            ack,
-            window,
-            window_scale: shift,
-            labels: Labels::empty(),
-            client: Transition {
-                before: open,
-                after: open,
-            },
-            server: Transition {
-                before: open,
-                after: open,
-            },
-            delivered: None,
-            events: ArrayVec::new_const(),
-        };
+        change.seq = seq;
+        change.ack = ack;
+        change.window = window;
+        change.window_scale = shift;
+        change.labels = Labels::empty();
+        change.client = AT_WORK;
+        change.server = AT_WORK;
+        change.delivered = None;
         if segment.len > 0 {
             self.parties[way.from as usize].bytes += u64::from(segment.len);
             self.speak(segment, way, true, false);
@@ -421,7 +411,7 @@ impl Connection {
             change.events.push(Event::from(acknowledged));
             self.hear(segment, way, acknowledged.rtt);
         }
-        Some(change)
+        true
     }
 
     /// Whether a segment opens or closes the connection by the book.
@@ -488,13 +478,7 @@ impl Connection {
     }
 
     /// Takes a segment for which [`is_ceremony`](Self::is_ceremony) holds.
-    pub(super) fn take_ceremony(
-        &mut self,
-        segment: &Segment,
-        slot: Slot,
-        begins: bool,
-        way: Way,
-    ) -> Change {
+    pub(super) fn take_ceremony(&mut self, segment: &Segment, way: Way, change: &mut Change) {
         let (from, to) = (way.teller, 1 - way.teller);
         let before = self.states();
         let receiver = &self.machine.ends[way.r];
@@ -535,10 +519,10 @@ impl Connection {
         let new = segment.flags.contains(Flags::ACK) && (news > 0 || !knew);
         self.book.take(segment, from, base, new, all);
 
-        let mut events = ArrayVec::new_const();
+        let events = &mut change.events;
         self.settle(segment, way, &moves, Labels::empty());
-        self.tell_opening(segment, way, &moves, &mut events);
-        self.tell_speech(segment, way, &moves, Labels::empty(), &mut events);
+        self.tell_opening(segment, way, &moves, events);
+        self.tell_speech(segment, way, &moves, Labels::empty(), events);
         if news > 0 {
             let mut acknowledged = self.book.acknowledge(segment, to, news);
             acknowledged.syn = acked == first;
@@ -548,28 +532,15 @@ impl Connection {
             self.hear(segment, way, acknowledged.rtt);
             let _ = events.try_push(Event::from(acknowledged));
         }
-        let after = self.states();
-        let transition = |side: Side| Transition {
-            before: before[side as usize],
-            after: after[side as usize],
-        };
-        Change {
-            connection: self.id,
-            slot,
-            begins,
-            direction: way.direction,
-            seq: segment.seq.relative_to(base),
-            ack: segment
-                .acknowledges()
-                .map_or(0, |ack| ack.relative_to(first)),
-            window,
-            window_scale: shift,
-            labels: Labels::empty(),
-            client: transition(Side::Client),
-            server: transition(Side::Server),
-            delivered: None,
-            events,
-        }
+        change.seq = segment.seq.relative_to(base);
+        change.ack = segment
+            .acknowledges()
+            .map_or(0, |ack| ack.relative_to(first));
+        change.window = window;
+        change.window_scale = shift;
+        change.labels = Labels::empty();
+        change.delivered = None;
+        self.tell_states(before, change);
     }
 
     /// Counts a segment.

@@ -4,8 +4,10 @@ use arrayvec::ArrayVec;
 
 use super::book::{Analysts, Book};
 use super::hardship::Hardships;
+use super::labels::Ring;
 use super::machine::{End, Known, Machine, Over};
 use super::opening::Opening;
+use super::sequence::Sent;
 use super::waits::Waits;
 use super::{ConnectionId, Ended, Opened, Trouble, Verdict, trouble, verdict};
 use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, Side, TcpState};
@@ -155,6 +157,10 @@ pub struct Connection {
     pub(super) evicted: bool,
     /// It waits in the queue of those that become final after their linger time.
     pub(super) lingers: bool,
+    /// It has left the table, and is only there to be looked at.
+    pub(super) is_final: bool,
+    /// Bytes on the heap that the tracker counts for it.
+    pub(super) weighed: u32,
     /// Which end sent the first segment: the records of the analysts below count ends from it.
     pub(super) first_sender: Side,
     /// Sender of the RST that took effect.
@@ -179,6 +185,26 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether it is the one with this number, and still in the table: places are given to others.
+    pub(super) fn is_kept_as(&self, id: ConnectionId) -> bool {
+        self.id == id && !self.is_final
+    }
+
+    /// Gives up what it holds, so that its place can be taken by another.
+    pub(super) fn clear(&mut self) {
+        self.id = 0;
+        self.weighed = 0;
+        self.hardships = None;
+        self.icmp = None;
+        self.analysts = None;
+        for page in &mut self.book.pages {
+            page.sent = Ring::default();
+        }
+        for end in &mut self.machine.ends {
+            end.sent = Sent::default();
+        }
+    }
+
     /// Its number, in order of first appearance, from 1.
     #[must_use]
     pub fn id(&self) -> ConnectionId {

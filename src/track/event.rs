@@ -7,7 +7,7 @@ use crate::tcp::{Direction, Labels, Side, TcpState};
 use crate::time::Span;
 
 /// What one segment did to its connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Change {
     /// The connection's number.
     pub connection: ConnectionId,

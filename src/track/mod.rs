@@ -32,5 +32,5 @@ pub use connection::{
     RoundTrips,
 };
 pub use event::{Change, Event, RepeatCause, ResetEffect, Transition};
-pub use tracker::{ConnectionId, LabelRules, Limits, Losses, Slot, Tracker};
+pub use tracker::{AHEAD, ConnectionId, LabelRules, Limits, Losses, Slot, Tracker};
 pub use verdict::{Ended, Opened, Trouble, TroubleKind, Verdict};

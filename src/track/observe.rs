@@ -9,7 +9,7 @@ use super::hardship::Hardships;
 use super::labels::Judge;
 use super::machine::{Crossing, Did, Machine, Moves};
 use super::opening::Opening;
-use super::tracker::{ConnectionId, LabelRules, Slot};
+use super::tracker::{ConnectionId, LabelRules};
 use super::waits::Waits;
 use crate::tcp::{
     Direction, Endpoint, FastOpen, Flags, IcmpError, IcmpKind, Labels, OptionsSeen, Segment, Side,
@@ -62,6 +62,8 @@ impl Connection {
             roles: Roles::Assumed,
             evicted: false,
             lingers: false,
+            is_final: false,
+            weighed: 0,
             first_sender: Side::Client,
             reset_by: Side::Client,
             reset: 0,
@@ -143,38 +145,27 @@ impl Connection {
         }
     }
 
-    /// Takes a segment of this connection.
+    /// Takes a segment of this connection, and tells what it did.
     #[inline]
-    pub(super) fn take(
-        &mut self,
-        segment: &Segment,
-        slot: Slot,
-        begins: bool,
-        rules: LabelRules,
-    ) -> Change {
+    pub(super) fn take(&mut self, segment: &Segment, rules: LabelRules, change: &mut Change) {
         let way = self.way(self.direction(segment));
+        change.direction = way.direction;
+        change.events.clear();
         if self.book.open {
-            if let Some(change) = self.turn_page(segment, slot, way) {
-                return change;
+            if self.turn_page(segment, way, change) {
+                return;
             }
             if self.is_ceremony(segment, way) {
-                return self.take_ceremony(segment, slot, begins, way);
+                self.take_ceremony(segment, way, change);
+                return;
             }
         }
-        let change = self.take_any(segment, slot, begins, rules, way);
+        self.take_any(segment, rules, way, change);
         self.settle_down();
-        change
     }
 
     /// Takes any segment: each analyst judges it by its own rules.
-    fn take_any(
-        &mut self,
-        segment: &Segment,
-        slot: Slot,
-        begins: bool,
-        rules: LabelRules,
-        way: Way,
-    ) -> Change {
+    fn take_any(&mut self, segment: &Segment, rules: LabelRules, way: Way, change: &mut Change) {
         let before = self.states();
         let analysts = self.analysts();
         let wireshark = analysts.wireshark.observe(segment, way.teller);
@@ -187,63 +178,57 @@ impl Connection {
             Some(of) => Judge::copy(of),
             None => analysts.judge.observe(segment, way.teller, wireshark),
         };
-        let window = analysts.wireshark.window(segment, way.teller);
-        let window_scale = analysts.wireshark.window_scale(way.teller);
+        change.window = analysts.wireshark.window(segment, way.teller);
+        change.window_scale = analysts
+            .wireshark
+            .window_scale(way.teller)
+            .filter(|_| !segment.flags.contains(Flags::SYN));
         let numbers = (
             analysts.wireshark.relative_seq(segment, way.teller),
             analysts.wireshark.relative_ack(segment, way.teller),
         );
         self.see(segment, way.from);
-        let mut events = ArrayVec::new();
         let moves = match original {
             // The capture's own copy of a packet moves nothing and counts for nothing but a packet.
             Some(_) => Moves::default(),
             None => self.machine.segment(segment, way.s, way.r),
         };
-        self.machine.ends[way.s].window = window;
+        self.machine.ends[way.s].window = change.window;
         if self.machine.crossing == Crossing::Split {
             ruling.facts.simultaneous_open = false;
             ruling.labels -= Labels::SIMULTANEOUS_OPEN;
         }
-        let labels = match rules {
+        change.labels = match rules {
             LabelRules::Own => ruling.labels,
             LabelRules::Wireshark => wireshark,
         };
+        let events = &mut change.events;
         if original.is_none() {
-            self.settle(segment, way, &moves, labels);
-            self.tell_reset(segment, way, &moves, &mut events);
-            self.tell_opening(segment, way, &moves, &mut events);
-            self.tell_speech(segment, way, &moves, labels, &mut events);
-            self.tell_hardship(segment, way, &ruling.facts, labels);
+            self.settle(segment, way, &moves, change.labels);
+            self.tell_reset(segment, way, &moves, events);
+            self.tell_opening(segment, way, &moves, events);
+            self.tell_speech(segment, way, &moves, change.labels, events);
+            self.tell_hardship(segment, way, &ruling.facts, change.labels);
             if let Some(acknowledged) = ruling.facts.acknowledges {
                 self.hear(segment, way, acknowledged.rtt);
             }
         }
-        ruling
-            .facts
-            .events(self.machine.ends[way.r].base, &mut events);
-        mark_congestion(segment, &mut events);
+        ruling.facts.events(self.machine.ends[way.r].base, events);
+        mark_congestion(segment, events);
+        (change.seq, change.ack) = self.relative_numbers(segment, way, numbers);
+        change.delivered = None;
+        self.tell_states(before, change);
+    }
+
+    /// What became of the states.
+    pub(super) fn tell_states(&self, before: [Option<TcpState>; 2], change: &mut Change) {
         let after = self.states();
-        let (seq, ack) = self.relative_numbers(segment, way, numbers);
         let transition = |side: Side| Transition {
             before: before[side as usize],
             after: after[side as usize],
         };
-        Change {
-            connection: self.id,
-            slot,
-            begins,
-            direction: way.direction,
-            seq,
-            ack,
-            window,
-            window_scale: window_scale.filter(|_| !segment.flags.contains(Flags::SYN)),
-            labels,
-            client: transition(Side::Client),
-            server: transition(Side::Server),
-            delivered: None,
-            events,
-        }
+        change.client = transition(Side::Client);
+        change.server = transition(Side::Server);
     }
 
     pub(super) fn states(&self) -> [Option<TcpState>; 2] {

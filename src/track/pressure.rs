@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::machine::Known;
 use super::tracker::ConnectionId;
 use crate::tcp::{Endpoint, FourTuple, Segment, SeqNumber, Side};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Evicted connections that are remembered, so that their late segments do not look like new connections. Late segments
 /// come within seconds; this many evictions take a flood longer than that.
@@ -30,17 +30,16 @@ pub(super) struct Pressure {
 
 impl Pressure {
     /// Room has run out for the first time: orders what there is.
-    pub(super) fn begin(&mut self, slab: &[Connection], free: &[u32]) {
+    pub(super) fn begin(&mut self, slab: &[Connection]) {
         if self.begun {
             return;
         }
         self.begun = true;
         let mut kept: Vec<Queued> = (0u32..)
             .zip(slab)
-            .filter(|(_, connection)| connection.id != 0)
+            .filter(|(_, connection)| connection.id != 0 && !connection.is_final)
             .map(|(slot, connection)| (slot, connection.id))
             .collect();
-        debug_assert_eq!(kept.len() + free.len(), slab.len());
         kept.sort_unstable_by_key(|(_, id)| *id);
         for (slot, _) in kept {
             self.opened(slot, &slab[slot as usize]);
@@ -58,13 +57,23 @@ impl Pressure {
             .push(Reverse((connection.last, connection.id, slot)));
     }
 
-    /// The oldest connection that has nothing but unanswered SYNs.
-    pub(super) fn unanswered(&mut self, slab: &[Connection]) -> Option<u32> {
+    /// The oldest connection that has nothing but unanswered SYNs. With a time and a patience: only if its first one is
+    /// older than that.
+    pub(super) fn unanswered(
+        &mut self,
+        slab: &[Connection],
+        patience: Option<(Timestamp, Span)>,
+    ) -> Option<u32> {
         self.forget_stale(slab);
         // Answered ones at the front are done with; an answer is never taken back.
-        while let Some((slot, id)) = self.syns.pop_front() {
+        while let Some(&(slot, id)) = self.syns.front() {
             let connection = &slab[slot as usize];
-            if connection.id == id && connection.is_unanswered() {
+            let waits = connection.is_kept_as(id) && connection.is_unanswered();
+            if waits && patience.is_some_and(|(now, long)| now - connection.start < long) {
+                return None;
+            }
+            self.syns.pop_front();
+            if waits {
                 return Some(slot);
             }
         }
@@ -75,7 +84,7 @@ impl Pressure {
     pub(super) fn longest_idle(&mut self, slab: &[Connection]) -> Option<u32> {
         while let Some(Reverse((time, id, slot))) = self.idle.pop() {
             let connection = &slab[slot as usize];
-            if connection.id != id {
+            if !connection.is_kept_as(id) {
                 continue;
             }
             if connection.last <= time {
@@ -91,11 +100,11 @@ impl Pressure {
         let room = slab.len() * 2 + 64;
         if self.syns.len() > room {
             self.syns
-                .retain(|(slot, id)| slab[*slot as usize].id == *id);
+                .retain(|(slot, id)| slab[*slot as usize].is_kept_as(*id));
         }
         if self.idle.len() > room {
             self.idle
-                .retain(|Reverse((_, id, slot))| slab[*slot as usize].id == *id);
+                .retain(|Reverse((_, id, slot))| slab[*slot as usize].is_kept_as(*id));
         }
     }
 }

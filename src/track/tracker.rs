@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use ahash::RandomState;
+use arrayvec::ArrayVec;
 use hashbrown::HashTable;
 
 use super::connection::{Connection, Roles};
@@ -25,6 +26,10 @@ const LINGER: Span = Span::from_secs(60);
 /// Ports below this are given out for services (RFC 6335 section 6).
 const WELL_KNOWN: u16 = 1024;
 
+/// A SYN that was not answered within this waits in vain. It covers the first two of its repetitions, which come after
+/// one and three seconds (RFC 6298 section 2), and any round trip.
+const PATIENCE: Span = Span::from_secs(4);
+
 /// What a connection costs beside its own size and heap: its place in the table and in queues.
 const OVERHEAD: usize = 64;
 
@@ -35,8 +40,18 @@ const ANNOUNCED: usize = 64;
 /// Fewer connections than this are never kept, however little memory is allowed: less would make nonsense of the output.
 const FEWEST: usize = 64;
 
+/// Segments that are looked ahead at: as many connections as a processor fetches from memory at once, and no more than
+/// stay in its cache until they are needed.
+pub const AHEAD: usize = 16;
+
+/// Fewer connections than this stay in the cache anyway.
+const FEW: usize = 512;
+
+/// Bytes that memory is fetched by.
+const CACHE_LINE: usize = 64;
+
 /// Where the tracker keeps a connection. Reused once the connection is final.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Slot(pub(super) u32);
 
 /// Of a late segment whose connection was evicted.
@@ -108,10 +123,16 @@ pub struct Tracker {
     /// Stands for an evicted connection while a late segment of it is looked at.
     shade: Option<Box<Connection>>,
     losses: Losses,
-    /// Final, and not taken yet.
-    ended: VecDeque<Connection>,
+    /// Final, and not looked at yet.
+    ended: VecDeque<u32>,
     /// After the end of input: slots of what is left, by id, the first one last.
     rest: Vec<u32>,
+    /// The final connection that was looked at last.
+    leaving: Option<u32>,
+    /// Of the segments that come next: frames, and the hashes of their tuples.
+    ahead: ArrayVec<(u64, u64), AHEAD>,
+    /// Those of them that have come.
+    arrived: usize,
 }
 
 impl Tracker {
@@ -135,23 +156,66 @@ impl Tracker {
             losses: Losses::default(),
             ended: VecDeque::new(),
             rest: Vec::new(),
+            leaving: None,
+            ahead: ArrayVec::new_const(),
+            arrived: 0,
         }
     }
 
-    /// Tracks one segment. Call [`drain_final`](Self::drain_final) after it, so that final connections do not pile up.
+    /// Tracks one segment. Look at [`next_final`](Self::next_final) after it, so that final connections do not pile up.
     #[inline]
     pub fn segment(&mut self, segment: &Segment) -> Change {
+        let mut change = Change::default();
+        self.segment_into(segment, &mut change);
+        change
+    }
+
+    /// The same, into a change that was used before: it is large, and most of it stays empty.
+    #[inline]
+    pub fn segment_into(&mut self, segment: &Segment, change: &mut Change) {
         self.now = self.now.max(segment.time);
         self.release_lingering();
-        let hash = self.hash(&segment.tuple);
+        let hash = self.expected(segment);
         match self.find(hash, &segment.tuple) {
-            Some(slot) if !self.begins_anew(slot, segment) => self.take(slot, segment, false),
-            Some(slot) => self.renew(hash, slot, segment),
-            None => self.meet(hash, segment),
+            Some(slot) if !self.begins_anew(slot, segment) => {
+                self.take(slot, segment, false, change);
+            }
+            Some(slot) => self.renew(hash, slot, segment, change),
+            None => self.meet(hash, segment, change),
         }
     }
 
-    fn take(&mut self, slot: u32, segment: &Segment, begins: bool) -> Change {
+    /// What comes next, at most [`AHEAD`] segments in the order in which they will be tracked. Changes no result. All their
+    /// connections are fetched from memory at once, so that it is waited for once and not once for each.
+    pub fn look_ahead(&mut self, segments: &[Segment]) {
+        self.ahead.clear();
+        self.arrived = 0;
+        if self.index.len() < FEW {
+            return;
+        }
+        for segment in segments.iter().take(AHEAD) {
+            let hash = self.hash(&segment.tuple);
+            self.ahead.push((segment.frame, hash));
+            // Whether it really is this connection is not asked: the answer lies in the memory that is being fetched.
+            if let Some(slot) = self.index.find(hash, |_| true) {
+                fetch(&self.slab[*slot as usize]);
+            }
+        }
+    }
+
+    /// The hash of a segment's tuple, known already if it was looked ahead at.
+    #[inline]
+    fn expected(&mut self, segment: &Segment) -> u64 {
+        match self.ahead.get(self.arrived) {
+            Some((frame, hash)) if *frame == segment.frame => {
+                self.arrived += 1;
+                *hash
+            }
+            _ => self.hash(&segment.tuple),
+        }
+    }
+
+    fn take(&mut self, slot: u32, segment: &Segment, begins: bool, change: &mut Change) {
         if let Some(port) = segment.announces {
             self.announce(Endpoint {
                 address: segment.tuple.source.address,
@@ -159,47 +223,47 @@ impl Tracker {
             });
         }
         let connection = &mut self.slab[slot as usize];
-        let before = connection.heap();
-        let change = connection.take(segment, Slot(slot), begins, self.limits.labels);
-        // It may shrink as well, so the difference wraps.
-        self.heap = self
-            .heap
-            .wrapping_add(connection.heap().wrapping_sub(before));
-        if connection.machine.over.is_some() != connection.lingers {
+        change.connection = connection.id;
+        change.slot = Slot(slot);
+        change.begins = begins;
+        connection.take(segment, self.limits.labels, change);
+        self.weigh(slot);
+        if self.slab[slot as usize].machine.over.is_some() != self.slab[slot as usize].lingers {
             self.linger(slot);
         }
-        change
+    }
+
+    /// Counts what a connection takes up on the heap now.
+    #[inline]
+    fn weigh(&mut self, slot: u32) {
+        let connection = &mut self.slab[slot as usize];
+        let heap = connection.heap();
+        self.heap = self.heap + heap - connection.weighed as usize;
+        connection.weighed = heap as u32;
     }
 
     /// A segment of no connection in the table.
-    fn meet(&mut self, hash: u64, segment: &Segment) -> Change {
+    fn meet(&mut self, hash: u64, segment: &Segment, change: &mut Change) {
         if let Some(id) = self.graves.find(hash, segment) {
-            return self.haunt(id, segment);
+            self.haunt(id, segment, change);
+            return;
         }
         let slot = self.open(hash, segment);
         if segment.flags.is_syn_only() && self.was_announced(segment.tuple.destination) {
-            self.begin_with(slot, Analysis::announced());
+            self.slab[slot as usize].begin_with(Analysis::announced());
         }
-        self.take(slot, segment, true)
+        self.take(slot, segment, true, change);
     }
 
     /// A SYN with another number on the tuple of `slot`: that connection is final, a new one begins.
-    fn renew(&mut self, hash: u64, slot: u32, segment: &Segment) -> Change {
+    fn renew(&mut self, hash: u64, slot: u32, segment: &Segment, change: &mut Change) {
         let previous = self.slab[slot as usize].id;
         self.remove(hash, slot);
         let slot = self.open(hash, segment);
-        self.begin_with(slot, Analysis::on_used_ports());
-        let mut change = self.take(slot, segment, true);
+        self.slab[slot as usize].begin_with(Analysis::on_used_ports());
+        self.take(slot, segment, true, change);
         change.labels |= Labels::REUSED_PORTS;
         let _ = change.events.try_push(Event::ReusesPorts { previous });
-        change
-    }
-
-    /// A new connection begins with something that Wireshark knew before.
-    fn begin_with(&mut self, slot: u32, wireshark: Analysis) {
-        let connection = &mut self.slab[slot as usize];
-        connection.begin_with(wireshark);
-        self.heap += connection.heap();
     }
 
     /// Remembers where a data connection is to be expected.
@@ -255,15 +319,16 @@ impl Tracker {
         }
     }
 
-    /// Connections that became final since the last call, in the order in which they did. What is not taken from the
-    /// iterator stays for the next call.
-    pub fn drain_final(&mut self) -> impl Iterator<Item = Connection> + '_ {
-        std::iter::from_fn(|| {
-            self.ended.pop_front().or_else(|| {
-                let slot = self.rest.pop()?;
-                Some(self.vacate(slot))
-            })
-        })
+    /// The next connection that became final and was not looked at yet, in the order in which they did. Its place is
+    /// given away when the next one is asked for.
+    #[inline]
+    pub fn next_final(&mut self) -> Option<&Connection> {
+        if let Some(slot) = self.leaving.take() {
+            self.vacate(slot);
+        }
+        let slot = self.ended.pop_front().or_else(|| self.rest.pop())?;
+        self.leaving = Some(slot);
+        Some(&self.slab[slot as usize])
     }
 
     /// The end of input: every connection is final now, in order of first appearance.
@@ -383,48 +448,41 @@ impl Tracker {
     }
 
     /// Lets go of a queued connection, if it is still the one that was queued.
-    fn release(&mut self, slot: u32, id: ConnectionId) -> bool {
+    fn release(&mut self, slot: u32, id: ConnectionId) {
         let connection = &self.slab[slot as usize];
-        let same = connection.id == id && connection.lingers;
-        if same {
+        if connection.is_kept_as(id) && connection.lingers {
             let hash = self.hash(&connection.tuple());
             self.remove(hash, slot);
         }
-        same
     }
 
-    /// Takes a connection out of the table; it is final.
+    /// Takes a connection out of the table; it is final. Queues may still hold its slot.
     fn remove(&mut self, hash: u64, slot: u32) {
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
             entry.remove();
-            let connection = self.vacate(slot);
-            self.ended.push_back(connection);
-            self.free.push(slot);
+            self.slab[slot as usize].is_final = true;
+            self.ended.push_back(slot);
         }
     }
 
-    /// Moves a connection out of the slab. Queues may still hold the slot; the number 0 tells them that it is not theirs
-    /// any more.
-    fn vacate(&mut self, slot: u32) -> Connection {
-        let place = &mut self.slab[slot as usize];
-        let husk = Connection::husk(place.endpoints);
-        let connection = std::mem::replace(place, husk);
-        self.heap = self.heap.wrapping_sub(connection.heap());
-        connection
+    /// Gives a final connection's place away.
+    fn vacate(&mut self, slot: u32) {
+        let connection = &mut self.slab[slot as usize];
+        self.heap -= connection.weighed as usize;
+        connection.clear();
+        self.free.push(slot);
     }
 
-    /// Makes room: the least informative connection goes.
+    /// Makes room: the least informative connection goes. That is a SYN which waited in vain; else one that ended and only
+    /// waits for late segments; else a SYN which waits; else the one that was silent for longest.
     fn evict_one(&mut self) {
-        self.pressure.begin(&self.slab, &self.free);
-        let slot = self.pressure.unanswered(&self.slab).or_else(|| {
-            while let Some((_, slot, id)) = self.lingering.pop_front() {
-                let connection = &self.slab[slot as usize];
-                if connection.id == id && connection.lingers {
-                    return Some(slot);
-                }
-            }
-            self.pressure.longest_idle(&self.slab)
-        });
+        self.pressure.begin(&self.slab);
+        let slot = (self
+            .pressure
+            .unanswered(&self.slab, Some((self.now, PATIENCE))))
+        .or_else(|| self.oldest_ended())
+        .or_else(|| self.pressure.unanswered(&self.slab, None))
+        .or_else(|| self.pressure.longest_idle(&self.slab));
         let Some(slot) = slot else {
             return;
         };
@@ -437,12 +495,26 @@ impl Tracker {
         self.remove(hash, slot);
     }
 
+    fn oldest_ended(&mut self) -> Option<u32> {
+        while let Some((_, slot, id)) = self.lingering.pop_front() {
+            let connection = &self.slab[slot as usize];
+            if connection.is_kept_as(id) && connection.lingers {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
     /// A late segment of an evicted connection: it keeps its number, and nothing more is inferred.
-    fn haunt(&mut self, grave: super::pressure::Grave, segment: &Segment) -> Change {
+    #[cold]
+    fn haunt(&mut self, grave: super::pressure::Grave, segment: &Segment, change: &mut Change) {
         self.losses.late_segments += 1;
         let client = grave.client(&segment.tuple);
         let mut shade = Connection::begin(grave.id, segment, client, Roles::Seen);
-        let mut change = shade.take(segment, SHADE, false, LabelRules::Own);
+        change.connection = grave.id;
+        change.slot = SHADE;
+        change.begins = false;
+        shade.take(segment, LabelRules::Own, change);
         let [from, to] = match change.direction.sender() {
             Side::Client => grave.bases,
             Side::Server => [grave.bases[1], grave.bases[0]],
@@ -455,9 +527,30 @@ impl Tracker {
         change.events.clear();
         change.labels = Labels::empty();
         shade.evicted = true;
-        self.shade = Some(Box::new(shade));
-        change
+        match &mut self.shade {
+            Some(place) => **place = shade,
+            None => self.shade = Some(Box::new(shade)),
+        }
     }
+}
+
+/// Asks the processor to bring a connection into its cache, without waiting for it.
+#[inline]
+fn fetch(connection: &Connection) {
+    #[cfg(target_arch = "x86_64")]
+    for line in 0..size_of::<Connection>().div_ceil(CACHE_LINE) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let address = (&raw const *connection)
+            .cast::<i8>()
+            .wrapping_add(line * CACHE_LINE);
+        // SAFETY: a prefetch is a hint. It reads nothing that the program could see and faults on no address.
+        #[expect(unsafe_code, reason = "there is no safe way to give this hint")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(address);
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = connection;
 }
 
 impl std::fmt::Debug for Tracker {

@@ -81,6 +81,7 @@ impl Manner {
         Wording {
             full: self.style.explain == Explain::Full,
             raw_seq: self.raw_seq,
+            ..Wording::default()
         }
     }
 
@@ -319,8 +320,7 @@ impl<'m> Watch<'m> {
     }
 
     fn finals(&mut self) {
-        let finals: Vec<Connection> = self.tracker.drain_final().collect();
-        for connection in finals {
+        while let Some(connection) = self.tracker.next_final().cloned() {
             self.connection(connection);
         }
     }

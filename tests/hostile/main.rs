@@ -12,11 +12,16 @@
     reason = "says what was skipped, how much was tried, and what was found"
 )]
 
+mod bombs;
 mod chance;
 mod drive;
+mod findings;
 mod mutate;
 mod page;
 mod scene;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../stories/mod.rs"]
+mod stories;
 mod story;
 
 use std::collections::BTreeMap;
@@ -451,7 +456,11 @@ fn processor_time() -> Duration {
 
 /// The most memory that this process has used.
 fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+    peak_memory_in("/proc/self/status")
+}
+
+fn peak_memory_in(status: &str) -> Option<u64> {
+    let status = fs::read_to_string(status).ok()?;
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))?;

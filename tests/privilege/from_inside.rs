@@ -348,11 +348,11 @@ fn processes(found: Tell<'_>) {
         ),
     ] {
         let [first, second, third, fourth, fifth] = arguments;
-        // SAFETY: no pointer is passed but null, and memory that might be made is not touched.
         #[allow(
             unsafe_code,
             reason = "calls that nobody should make have no safe wrapper"
         )]
+        // SAFETY: no pointer is passed but null, and memory that might be made is not touched.
         let result = unsafe { libc::syscall(call, first, second, third, fourth, fifth, 0_usize) };
         let refused = (result == -1).then(io::Error::last_os_error);
         found(name, number(refused.map_or(Ok(()), Err)));

@@ -226,7 +226,7 @@ impl<'a> Series<'a> {
 
 /// In the child: plays, and reports what came of it: how it was played, the verdict, what is wrong.
 fn report(performance: &Performance<'_>, output: Output, reporter: &mut Reporter) -> u8 {
-    match performance.play(output) {
+    match performance.play(Some(output)) {
         Ok(shown) => {
             let Judgement { verdict, wrong } = shown.judgement.unwrap_or_default();
             let verdict = verdict.unwrap_or_default();

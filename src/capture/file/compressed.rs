@@ -8,7 +8,7 @@ use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::errors::{FrameDecoderError, FrameHeaderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// The most a zstd frame may ask us to keep in memory: what the `zstd` tool itself refuses to exceed unasked.
@@ -143,9 +143,13 @@ impl<R: BufRead> Read for ZstdReader<R> {
 
 /// The decoder's error as one of input and output: the system's own, a cut, or damage in our words where we have some.
 fn plain_error(error: &FrameDecoderError) -> io::Error {
-    if let FrameDecoderError::WindowSizeTooBig { requested, max } = error {
+    // Beyond what the format itself allows the decoder has another error.
+    if let FrameDecoderError::WindowSizeTooBig { requested, .. }
+    | FrameDecoderError::FrameHeaderError(FrameHeaderError::WindowTooBig { got: requested }) =
+        error
+    {
         return damaged(&format!(
-            "zstd: it needs a window of {requested} bytes, and we allow {max}"
+            "zstd: it needs a window of {requested} bytes, and we allow {ZSTD_WINDOW}"
         ));
     }
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);

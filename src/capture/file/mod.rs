@@ -63,10 +63,10 @@ impl Unread {
         Ok(Self { file, facts })
     }
 
-    /// Whether the file at `path` is this one, under whatever name: writing there would destroy what is to be read.
+    /// What the system says of the open file. Writing to the same one would destroy what is to be read.
     #[must_use]
-    pub fn is_at(&self, path: &Path) -> bool {
-        self.facts.is_file() && path.metadata().is_ok_and(|other| same(&self.facts, &other))
+    pub fn facts(&self) -> &Metadata {
+        &self.facts
     }
 
     /// Reads what it begins with. Blocks until the first bytes are there.
@@ -127,18 +127,6 @@ fn from_reader(
         return Ok(Box::new(Reader::new(format, input, progress)));
     }
     Err(not_a_capture(&input))
-}
-
-#[cfg(unix)]
-fn same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// Here files have no number that can be asked for. Which names were typed was compared before.
-#[cfg(not(unix))]
-fn same(_: &Metadata, _: &Metadata) -> bool {
-    false
 }
 
 /// Standard input as a file of our own, without the buffer of the standard library in between.

@@ -1,13 +1,12 @@
 //! Brief clauses about FIN and RST.
 
-use std::fmt::{self, Write};
-
 use super::{acknowledged, find};
 use crate::explain::words::{Bytes, ends};
 use crate::tcp::{Segment, TcpState};
+use crate::text::put;
 use crate::track::{Change, Event, ResetEffect};
 
-pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) {
     let (sender, _) = ends(change.direction);
     let number = change.seq.wrapping_add(segment.len);
     let second = find(change, |event| match event {
@@ -18,32 +17,42 @@ pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fm
     if segment.len > 0 {
         let last = Bytes(u64::from(segment.len));
         let too = if second { "closes too: " } else { "" };
-        return write!(
+        return put!(
             out,
-            "{too}{sender}'s last {last} and its FIN, number {number}"
+            too,
+            sender,
+            "'s last ",
+            last,
+            " and its FIN, number ",
+            number
         );
     }
     if second && takes_fin {
-        return write!(
+        return put!(
             out,
-            "closes too; ack {} = got the FIN: one packet for both, so 3, not 4",
-            change.ack
+            "closes too; ack ",
+            change.ack,
+            " = got the FIN: one packet for both, so 3, not 4"
         );
     }
     if second && change.of(change.direction.sender()).after == Some(TcpState::Closing) {
-        return write!(
+        return put!(
             out,
             "closes without having seen the other FIN: simultaneous close"
         );
     }
     let too = if second { "closes too: " } else { "" };
-    write!(
+    put!(
         out,
-        "{too}no more bytes from {sender}; the FIN takes number {number}"
+        too,
+        "no more bytes from ",
+        sender,
+        "; the FIN takes number ",
+        number
     )
 }
 
-pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) {
     let effect = find(change, |event| match event {
         Event::Resets { effect } => Some(effect),
         _ => None,
@@ -52,13 +61,13 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt
         Some(ResetEffect::Refuses) => refuses(out, segment, change),
         Some(ResetEffect::AbortsOpening) => {
             let (sender, _) = ends(change.direction);
-            write!(out, "{sender} breaks off before the handshake is complete")
+            put!(out, sender, " breaks off before the handshake is complete")
         }
         Some(ResetEffect::AfterClose) => {
-            write!(out, "the connection was over already; this changes nothing")
+            put!(out, "the connection was over already; this changes nothing")
         }
         Some(ResetEffect::Ignored) => ignored(out, change),
-        Some(ResetEffect::Challenged) => write!(
+        Some(ResetEffect::Challenged) => put!(
             out,
             "in the window, but not the expected number: a challenge ACK is due"
         ),
@@ -66,54 +75,71 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt
     }
 }
 
-fn refuses(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
-    write!(
+fn refuses(out: &mut String, segment: &Segment, change: &Change) {
+    put!(
         out,
-        "refused: nobody listens, or a firewall says so; ack {} ties it to the SYN",
-        change.ack
-    )?;
+        "refused: nobody listens, or a firewall says so; ack ",
+        change.ack,
+        " ties it to the SYN"
+    );
     if segment.seq.0 == 0 {
-        write!(
+        put!(
             out,
             " (such a reset has the real sequence number 0: RFC 9293 section 3.5.2)"
-        )?;
+        );
     }
-    Ok(())
+    ()
 }
 
-fn ignored(out: &mut String, change: &Change) -> fmt::Result {
+fn ignored(out: &mut String, change: &Change) {
     let (_, receiver) = ends(change.direction);
     match change.of(change.direction.receiver()).before {
-        Some(TcpState::SynSent) => write!(
+        Some(TcpState::SynSent) => put!(
             out,
-            "does not acknowledge {receiver}'s SYN: a correct TCP ignores it"
+            "does not acknowledge ",
+            receiver,
+            "'s SYN: a correct TCP ignores it"
         ),
-        Some(TcpState::Listen) => write!(out, "a listening socket ignores a reset"),
-        _ => write!(
+        Some(TcpState::Listen) => put!(out, "a listening socket ignores a reset"),
+        _ => put!(
             out,
-            "number {} is outside {receiver}'s window: a correct TCP ignores it",
-            change.seq
+            "number ",
+            change.seq,
+            " is outside ",
+            receiver,
+            "'s window: a correct TCP ignores it"
         ),
     }
 }
 
 /// An abort. What the other end's program hears depends on the state that end was in.
-fn aborts(out: &mut String, change: &Change) -> fmt::Result {
+fn aborts(out: &mut String, change: &Change) {
     let (sender, receiver) = ends(change.direction);
     if change.of(change.direction.sender()).before == Some(TcpState::SynSent) {
-        return write!(
+        return put!(
             out,
-            "clears {receiver}'s older connection; the SYN still waits (inferred)"
+            "clears ",
+            receiver,
+            "'s older connection; the SYN still waits (inferred)"
         );
     }
     match change.of(change.direction.receiver()).before {
-        Some(TcpState::Established) => write!(
+        Some(TcpState::Established) => put!(
             out,
-            "{sender} aborts: {receiver}'s next call fails with ECONNRESET"
+            sender,
+            " aborts: ",
+            receiver,
+            "'s next call fails with ECONNRESET"
         ),
         Some(TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing | TcpState::LastAck) => {
-            write!(out, "{sender} aborts; {receiver} had sent its FIN before")
+            put!(
+                out,
+                sender,
+                " aborts; ",
+                receiver,
+                " had sent its FIN before"
+            )
         }
-        _ => write!(out, "{sender} aborts: both directions end at once"),
+        _ => put!(out, sender, " aborts: both directions end at once"),
     }
 }

@@ -1,18 +1,17 @@
 //! Brief clauses about SYNs and about the ACK that completes a handshake.
 
-use std::fmt::{self, Write};
-
 use super::{find, has};
 use crate::explain::words::{Bytes, ends, the};
 use crate::tcp::{FastOpen, Flags, OptionsSeen, Segment, Side, TcpState};
+use crate::text::put;
 use crate::track::{Change, Event};
 
-pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) {
     if segment.flags.contains(Flags::ACK) {
         return answer(out, segment, change);
     }
     if has(change, |event| event == Event::SelfConnect) {
-        return write!(
+        return put!(
             out,
             "a socket asks to connect to itself: both lanes are the same socket"
         );
@@ -30,9 +29,10 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
         Event::ReusesPorts { previous } => Some(previous),
         _ => None,
     }) {
-        return write!(
+        return put!(
             out,
-            "asks to open a new connection on the pair of ports of #{previous}"
+            "asks to open a new connection on the pair of ports of #",
+            previous
         );
     }
     if let Some((bytes, cookie)) = find(change, |event| match event {
@@ -43,68 +43,74 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
     }
     if has(change, |event| event == Event::SimultaneousOpen) {
         let (sender, _) = ends(change.direction);
-        return write!(
+        return put!(
             out,
-            "{sender} asks, too: the SYNs cross (simultaneous open)"
+            sender,
+            " asks, too: the SYNs cross (simultaneous open)"
         );
     }
     match segment.options.mptcp_subtype {
-        Some(0) => return write!(out, "asks to open, and for Multipath TCP (MP_CAPABLE)"),
+        Some(0) => return put!(out, "asks to open, and for Multipath TCP (MP_CAPABLE)"),
         Some(1) => {
-            return write!(
+            return put!(
                 out,
                 "asks to add a path to a Multipath TCP connection (MP_JOIN)"
             );
         }
         _ => {}
     }
-    write!(
+    put!(
         out,
-        "asks to open; the SYN takes number {}, so the first byte will be {}",
+        "asks to open; the SYN takes number ",
         change.seq,
+        ", so the first byte will be ",
         change.seq.wrapping_add(1)
     )
 }
 
 /// The same SYN again. What the sender is waiting for depends on what has been seen since.
-fn asks_again(
-    out: &mut String,
-    change: &Change,
-    before: u32,
-    since_first: crate::time::Span,
-) -> fmt::Result {
+fn asks_again(out: &mut String, change: &Change, before: u32, since_first: crate::time::Span) {
     let sender = change.direction.sender();
     let number = before.saturating_add(1);
     if change.of(sender).before == Some(TcpState::SynSent) {
-        return write!(
+        return put!(
             out,
-            "no answer has come: the same SYN again ({number}), {since_first} after the first"
+            "no answer has come: the same SYN again (",
+            number,
+            "), ",
+            since_first,
+            " after the first"
         );
     }
     match change.of(!sender).before {
-        Some(TcpState::SynReceived) => write!(
+        Some(TcpState::SynReceived) => put!(
             out,
-            "the same SYN again ({number}): the SYN-ACK did not reach it (inferred)"
+            "the same SYN again (",
+            number,
+            "): the SYN-ACK did not reach it (inferred)"
         ),
-        _ => write!(
+        _ => put!(
             out,
-            "the same SYN once more ({number}), a late copy; it opens nothing now"
+            "the same SYN once more (",
+            number,
+            "), a late copy; it opens nothing now"
         ),
     }
 }
 
-fn fast_open(out: &mut String, bytes: u32, cookie: bool) -> fmt::Result {
+fn fast_open(out: &mut String, bytes: u32, cookie: bool) {
     match (cookie, bytes) {
-        (true, 0) => write!(
+        (true, 0) => put!(
             out,
             "asks to open, with a Fast Open cookie but without data"
         ),
-        (true, bytes) => write!(
+        (true, bytes) => put!(
             out,
-            "asks to open and brings {} along, with a Fast Open cookie",
-            Bytes(u64::from(bytes))
+            "asks to open and brings ",
+            Bytes(u64::from(bytes)),
+            " along, with a Fast Open cookie"
         ),
-        (false, _) => write!(
+        (false, _) => put!(
             out,
             "asks to open, and for a Fast Open cookie for the next time"
         ),
@@ -112,27 +118,33 @@ fn fast_open(out: &mut String, bytes: u32, cookie: bool) -> fmt::Result {
 }
 
 /// SYN and ACK.
-fn answer(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn answer(out: &mut String, segment: &Segment, change: &Change) {
     let ack = change.ack;
     if let Some((frame, after)) = find(change, |event| match event {
         Event::Repeats { frame, after, .. } => Some((frame, after)),
         _ => None,
     }) {
         return match (frame, after) {
-            (Some(frame), Some(after)) => write!(
+            (Some(frame), Some(after)) => put!(
                 out,
-                "its SYN-ACK again, {after} after packet {frame}: no ACK taken (inferred)"
+                "its SYN-ACK again, ",
+                after,
+                " after packet ",
+                frame,
+                ": no ACK taken (inferred)"
             ),
-            _ => write!(
+            _ => put!(
                 out,
                 "its SYN-ACK again: it has taken no ACK of it (inferred)"
             ),
         };
     }
     if has(change, |event| event == Event::SelfConnect) {
-        return write!(
+        return put!(
             out,
-            "the SYN came back to its own sender, which answers itself (ack {ack})"
+            "the SYN came back to its own sender, which answers itself (ack ",
+            ack,
+            ")"
         );
     }
     match find(change, |event| match event {
@@ -140,15 +152,19 @@ fn answer(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
         _ => None,
     }) {
         Some(true) => {
-            return write!(
+            return put!(
                 out,
-                "agrees, and has the SYN's data already (ack {ack}): Fast Open worked"
+                "agrees, and has the SYN's data already (ack ",
+                ack,
+                "): Fast Open worked"
             );
         }
         Some(false) => {
-            return write!(
+            return put!(
                 out,
-                "agrees, but not to the SYN's data (ack {ack}): it must be sent again"
+                "agrees, but not to the SYN's data (ack ",
+                ack,
+                "): it must be sent again"
             );
         }
         None => {}
@@ -157,58 +173,84 @@ fn answer(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     let transition = change.of(receiver);
     match transition.before {
         // Both ends sent a SYN, so this one was taken before it was answered.
-        Some(TcpState::SynReceived) => write!(
+        Some(TcpState::SynReceived) => put!(
             out,
-            "acknowledges the SYN that crossed its own (ack {ack}), which it repeats"
+            "acknowledges the SYN that crossed its own (ack ",
+            ack,
+            "), which it repeats"
         ),
-        Some(TcpState::SynSent) if !transition.changed() => write!(
+        Some(TcpState::SynSent) if !transition.changed() => put!(
             out,
-            "ack {ack} is not what the SYN calls for: {} should reset it",
-            the(receiver)
+            "ack ",
+            ack,
+            " is not what the SYN calls for: ",
+            the(receiver),
+            " should reset it"
         ),
         Some(TcpState::SynSent) => agrees(out, segment, change),
-        None if change.begins => write!(
+        None if change.begins => put!(
             out,
-            "agrees (ack {ack}) to a SYN from before the capture began"
+            "agrees (ack ",
+            ack,
+            ") to a SYN from before the capture began"
         ),
-        _ => write!(out, "agrees (ack {ack}: send {ack} next), opens its side"),
+        _ => put!(
+            out,
+            "agrees (ack ",
+            ack,
+            ": send ",
+            ack,
+            " next), opens its side"
+        ),
     }
 }
 
-fn agrees(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn agrees(out: &mut String, segment: &Segment, change: &Change) {
     let ack = change.ack;
     if let Some(FastOpen::Cookie(_)) = segment.options.fast_open {
-        return write!(
+        return put!(
             out,
-            "agrees (ack {ack}: send {ack} next) and gives a cookie for Fast Open"
+            "agrees (ack ",
+            ack,
+            ": send ",
+            ack,
+            " next) and gives a cookie for Fast Open"
         );
     }
     if segment.options.seen.contains(OptionsSeen::MPTCP) && segment.options.mptcp_subtype == Some(0)
     {
-        return write!(
+        return put!(
             out,
-            "agrees (ack {ack}: send {ack} next), and to Multipath TCP"
+            "agrees (ack ",
+            ack,
+            ": send ",
+            ack,
+            " next), and to Multipath TCP"
         );
     }
-    write!(
+    put!(
         out,
-        "agrees (ack {ack}: send {ack} next), opens its side; connect() can return"
+        "agrees (ack ",
+        ack,
+        ": send ",
+        ack,
+        " next), opens its side; connect() can return"
     )
 }
 
 /// The ACK that completes the opening.
-pub(super) fn completes(out: &mut String, change: &Change) -> fmt::Result {
+pub(super) fn completes(out: &mut String, change: &Change) {
     let server = change.of(Side::Server);
     let from_listen = change.direction.sender() == Side::Client
         && server.before == Some(TcpState::SynReceived)
         && server.after == Some(TcpState::Established);
     if from_listen {
-        write!(
+        put!(
             out,
             "open both ways; TCP did it alone, accept() need not have been called"
         )
     } else {
-        write!(
+        put!(
             out,
             "open both ways: each end has acknowledged the other's SYN"
         )

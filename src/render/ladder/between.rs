@@ -15,7 +15,7 @@ use crate::time::Span;
 impl LadderWriter {
     /// `#1  127.0.0.1:52126 (client) → 127.0.0.1:1712 (server)     on lo, 8 packets`
     pub(super) fn title(&mut self, title: &Title, out: &mut dyn Write) -> io::Result<()> {
-        self.last_after = None;
+        self.after_of = None;
         let total = self.layout.total;
         let arrow = self.line.glyphs().arrow;
         self.text.clear();
@@ -196,11 +196,16 @@ impl LadderWriter {
         self.notice(&words, out)
     }
 
+    /// Packets that the caller did not keep.
+    pub(super) fn not_kept(&mut self, packets: u64, out: &mut dyn Write) -> io::Result<()> {
+        self.notice(&format!("{} not kept", Plural(packets, "packet")), out)
+    }
+
     /// A row that stands for others, between dots.
-    pub(super) fn notice(&mut self, words: &str, out: &mut dyn Write) -> io::Result<()> {
+    fn notice(&mut self, words: &str, out: &mut dyn Write) -> io::Result<()> {
         let dots = self.line.glyphs().dots;
         // It stands for packets or time: the next row says its own.
-        self.last_after = None;
+        self.after_of = None;
         let start = (self.layout.number_end() + 1).min(self.layout.total / 4);
         let room = self.layout.total - start;
         self.text.clear();

@@ -27,7 +27,7 @@ impl LadderWriter {
     pub fn call(&mut self, call: &CallRow, id: u32, out: &mut dyn Write) -> io::Result<()> {
         let layout = self.layout;
         // The next row says its own time in full.
-        self.last_after = None;
+        self.after_of = None;
         if layout.tag > 0 {
             self.line.put_clean("#", Ink::Quiet);
             self.line.put_number(u64::from(id), 0, Ink::Quiet);

@@ -15,9 +15,8 @@ use super::fold::{self, NotKept, Row};
 use super::layout::Layout;
 use super::line::Line;
 use super::measure::wrap;
-use super::quantity::Plural;
 use super::style::{Ink, Style};
-use crate::explain::{CallRow, Conclusion, Step, Story, Title, Tone};
+use crate::explain::{CallRow, Conclusion, Outline, Step, Steps, Story, Title, Tone};
 use crate::tcp::TcpState;
 use crate::time::Span;
 
@@ -57,36 +56,15 @@ pub fn ladder_with(
     extras: Extras<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let mut steps = story.steps.as_slice();
     let mut writer = LadderWriter::new(style.clone());
-    writer.expect_frame(story.steps.iter().map(|step| step.frame).max().unwrap_or(0));
+    writer.expect_frame(steps.highest_frame());
     writer.begin(
         &story.title,
         [story.client_before, story.server_before],
         out,
     )?;
-    let mut calls = extras.calls;
-    let folds = style.fold && calls.is_empty();
-    for row in fold::plan(&story.steps, folds, extras.not_kept) {
-        match row {
-            Row::Step(index) => {
-                let step = &story.steps[index];
-                calls = writer.calls_before(step.time, calls, story.title.id, out)?;
-                writer.row(step, out)?;
-                let captured = extras.payload.filter(|_| style.payload);
-                if let Some(bytes) = captured.and_then(|of| of(step.frame)) {
-                    writer.payload(bytes, step.len, out)?;
-                }
-            }
-            Row::Idle(pause) => writer.idle(pause, out)?,
-            Row::Fold(fold) => writer.fold(&fold, out)?,
-            Row::NotKept(packets) => {
-                writer.notice(&format!("{} not kept", Plural(packets, "packet")), out)?;
-            }
-        }
-    }
-    for call in calls {
-        writer.call(call, story.title.id, out)?;
-    }
+    writer.steps(&mut steps, extras, out)?;
     writer.conclude(&story.title, &story.conclusion, out)
 }
 
@@ -111,8 +89,9 @@ pub struct LadderWriter {
     current: Option<u32>,
     /// When it was captured.
     last_time: Option<crate::time::Timestamp>,
-    /// Connection and time of the row above, when the next row may refer to it.
-    last_after: Option<(u32, String)>,
+    /// Connection of the row above, when the next row may refer to its time, and that time.
+    after_of: Option<u32>,
+    last_after: String,
     recent: Vec<Span>,
     oldest: usize,
     legend_written: bool,
@@ -132,7 +111,8 @@ impl LadderWriter {
             open: Vec::new(),
             current: None,
             last_time: None,
-            last_after: None,
+            after_of: None,
+            last_after: String::new(),
             recent: Vec::new(),
             oldest: 0,
             legend_written: false,
@@ -192,6 +172,71 @@ impl LadderWriter {
             }
         }
         self.row(step, out)
+    }
+
+    /// Writes the rows of a conversation that is over, folded where the style wants that.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn steps(
+        &mut self,
+        steps: &mut dyn Steps,
+        extras: Extras<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        if !self.style.fold || !extras.calls.is_empty() {
+            return self.every_step(steps, extras, out);
+        }
+        let outlines: Vec<Outline> = (0..steps.count())
+            .map(|index| steps.outline(index))
+            .collect();
+        for row in fold::plan(&outlines, extras.not_kept) {
+            match row {
+                Row::Step(index) => self.row_with_payload(steps.step(index), extras, out)?,
+                Row::Idle(pause) => self.idle(pause, out)?,
+                Row::Fold(fold) => self.fold(&fold, out)?,
+                Row::NotKept(packets) => self.not_kept(packets, out)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn every_step(
+        &mut self,
+        steps: &mut dyn Steps,
+        extras: Extras<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let count = steps.count();
+        let missing = extras.not_kept.filter(|missing| missing.packets > 0);
+        let mut calls = extras.calls;
+        for index in 0..count {
+            if let Some(missing) = missing.filter(|missing| missing.before == index) {
+                self.not_kept(missing.packets, out)?;
+            }
+            let step = steps.step(index);
+            calls = self.calls_before(step.time, calls, step.connection, out)?;
+            self.row_with_payload(step, extras, out)?;
+        }
+        if let Some(missing) = missing.filter(|missing| missing.before >= count) {
+            self.not_kept(missing.packets, out)?;
+        }
+        let id = self.current.unwrap_or(0);
+        calls.iter().try_for_each(|call| self.call(call, id, out))
+    }
+
+    fn row_with_payload(
+        &mut self,
+        step: &Step,
+        extras: Extras<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        self.row(step, out)?;
+        let captured = extras.payload.filter(|_| self.style.payload);
+        match captured.and_then(|of| of(step.frame)) {
+            Some(bytes) => self.payload(bytes, step.len, out),
+            None => Ok(()),
+        }
     }
 
     /// Writes captured payload under the row of its packet.

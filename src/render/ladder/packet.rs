@@ -9,6 +9,7 @@ use crate::render::arrow;
 use crate::render::measure::{width, wrap};
 use crate::render::style::{Explain, Ink, TimeColumn};
 use crate::tcp::Direction;
+use crate::text::{Digits, put};
 use crate::time::Span;
 
 impl LadderWriter {
@@ -88,14 +89,14 @@ impl LadderWriter {
     fn after(&mut self, step: &Step) {
         let end = self.layout.time_end();
         self.exact(step.after);
-        let now = (step.connection, self.text.clone());
         let later = step.delta > Span::ZERO && self.layout.delta == 0;
-        if later && self.last_after.as_ref() == Some(&now) {
+        let same = self.after_of == Some(step.connection) && self.last_after == self.text;
+        if later && same {
             self.text.clear();
-            // Writing to a string cannot fail.
-            let _ = write!(self.text, "+{}", step.delta);
+            put!(&mut self.text, "+", step.delta);
         } else {
-            self.last_after = Some(now);
+            self.after_of = Some(step.connection);
+            self.last_after.clone_from(&self.text);
         }
         self.time(end);
     }
@@ -113,15 +114,15 @@ impl LadderWriter {
         };
         let scale = 10_i64.pow(decimals);
         let rounded = (nanos * scale + unit / 2) / unit;
-        let width = decimals as usize;
         self.text.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(
-            self.text,
-            "{}.{:0width$} {name}",
-            rounded / scale,
-            rounded % scale
-        );
+        put!(&mut self.text, rounded / scale, ".");
+        let fraction = (rounded % scale) as u32;
+        match decimals {
+            1 => put!(&mut self.text, Digits::<1>(fraction)),
+            2 => put!(&mut self.text, Digits::<2>(fraction)),
+            _ => put!(&mut self.text, Digits::<3>(fraction)),
+        }
+        put!(&mut self.text, " ", name);
     }
 
     /// A time in a column of seven and a space.
@@ -142,12 +143,11 @@ impl LadderWriter {
     fn rough(&mut self, span: Span) {
         let seconds = span.as_nanos() / 1_000_000_000;
         self.text.clear();
-        // Writing to a string cannot fail.
-        let _ = match seconds.abs() {
-            0..9_999 => write!(self.text, "{span}"),
-            9_999..3_599_999 => write!(self.text, "{} h", seconds / 3_600),
-            _ => write!(self.text, "{} d", seconds / 86_400),
-        };
+        match seconds.abs() {
+            0..9_999 => put!(&mut self.text, span),
+            9_999..3_599_999 => put!(&mut self.text, seconds / 3_600, " h"),
+            _ => put!(&mut self.text, seconds / 86_400, " d"),
+        }
     }
 
     /// Below 56 columns: ` 1 C→S SYN  seq 0`, and the states on the next line.
@@ -231,7 +231,7 @@ impl LadderWriter {
         let first = end.saturating_sub(self.line.width().max(start));
         for part in wrap(&self.text, first, end - start) {
             self.line.pad_to(start);
-            self.line.put_clean(part, ink);
+            self.line.put_last(part, ink);
             self.line.finish(out)?;
         }
         Ok(())

@@ -1,0 +1,114 @@
+//! Clocks that are set while packets are captured, and captures that were put together in the wrong order.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// Eight packets of one connection.
+const SAMPLE: &[u8] = include_bytes!("../../captures/handshake.pcap");
+/// Where records begin, and how long their header is.
+const FIRST: usize = 24;
+const HEADER: usize = 16;
+
+/// The sample's records.
+fn records() -> Vec<Vec<u8>> {
+    let mut rest = &SAMPLE[FIRST..];
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        let length = u32::from_le_bytes([rest[8], rest[9], rest[10], rest[11]]) as usize;
+        let (record, after) = rest.split_at(HEADER + length);
+        records.push(record.to_vec());
+        rest = after;
+    }
+    records
+}
+
+/// Moves a record by so many seconds.
+fn moved(mut record: Vec<u8>, seconds: i64) -> Vec<u8> {
+    let now = u32::from_le_bytes([record[0], record[1], record[2], record[3]]);
+    let then = (i64::from(now) + seconds).clamp(0, i64::from(u32::MAX)) as u32;
+    record[..4].copy_from_slice(&then.to_le_bytes());
+    record
+}
+
+fn replay(records: &[Vec<u8>], format: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(["replay", "-", "--format", format])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("piped");
+    let capture = [&SAMPLE[..FIRST], &records.concat()].concat();
+    input.write_all(&capture).expect("it reads");
+    drop(input);
+    child.wait_with_output().expect("an end")
+}
+
+/// What is told of the one connection, when everything is told.
+fn connection(records: &[Vec<u8>]) -> Value {
+    for format in ["timeline", "plain", "table", "summary"] {
+        let run = replay(records, format);
+        assert!(run.status.success(), "{format}: {run:?}");
+        assert!(!run.stdout.is_empty(), "{format}");
+    }
+    let run = replay(records, "json");
+    assert!(run.status.success(), "{run:?}");
+    let text = String::from_utf8(run.stdout).expect("UTF-8");
+    let objects = text.lines().map(serde_json::from_str::<Value>);
+    let objects: Vec<Value> = objects.map(|object| object.expect("JSON")).collect();
+    let segments = objects.iter().filter(|object| object["type"] == "segment");
+    let frames: Vec<u64> = segments.filter_map(|it| it["frame"].as_u64()).collect();
+    assert_eq!(frames, (1..=records.len() as u64).collect::<Vec<_>>());
+    let mut connections = objects.iter().filter(|it| it["type"] == "connection");
+    let connection = connections.next().expect("a connection").clone();
+    assert!(connections.next().is_none(), "one connection");
+    connection
+}
+
+/// The order of the packets decides, not their times: a clock that is set changes no verdict.
+#[test]
+fn a_clock_that_is_set_changes_no_verdict() {
+    let usual = connection(&records());
+    for seconds in [-1, -3600, -2_000_000_000, 3600] {
+        for from in 1..8 {
+            let records: Vec<_> = (0..)
+                .zip(records())
+                .map(|(place, record)| moved(record, if place < from { 0 } else { seconds }))
+                .collect();
+            let connection = connection(&records);
+            for key in ["verdict", "opened", "closed_by", "client_bytes", "history"] {
+                assert_eq!(connection[key], usual[key], "{key}, {seconds} s at {from}");
+            }
+            assert_eq!(connection["retransmissions"], 0, "{seconds} s at {from}");
+        }
+    }
+}
+
+/// Every packet a second before the one before it.
+#[test]
+fn times_that_run_backwards_are_told() {
+    let records = (0..)
+        .zip(records())
+        .map(|(place, record)| moved(record, -place));
+    let connection = connection(&records.collect::<Vec<_>>());
+    assert_eq!(connection["verdict"], "closed");
+    assert_eq!(
+        (&connection["first_frame"], &connection["last_frame"]),
+        (&1.into(), &8.into())
+    );
+}
+
+/// Two captures pasted together the wrong way round: the end of the connection comes first.
+#[test]
+fn packets_in_the_wrong_order_are_told() {
+    let mut records = records();
+    records.reverse();
+    let run = replay(&records, "json");
+    assert!(run.status.success(), "{run:?}");
+    records.rotate_left(3);
+    let run = replay(&records, "timeline");
+    assert!(run.status.success(), "{run:?}");
+}
