@@ -345,6 +345,7 @@ fn packets_that_were_not_kept_are_admitted() {
             packets: 12_345,
         }),
         payload: None,
+        ..Extras::default()
     };
     ladder_with(&story, &at(80), extras, &mut out).expect("memory is written");
     let text = String::from_utf8(out).expect("UTF-8");
@@ -364,6 +365,7 @@ fn payload_is_asked_for_by_frame() {
     let extras = Extras {
         not_kept: None,
         payload: Some(&of),
+        ..Extras::default()
     };
     let mut out = Vec::new();
     ladder_with(

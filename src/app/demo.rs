@@ -229,13 +229,12 @@ impl Performance<'_> {
                 Err(error) => place = Place::Recorded(error.to_string()),
             }
         }
-        let (output, saver) = match given {
-            Some(output) => (output, None),
-            None => {
-                let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
-                files.spare_each_other()?;
-                files.begin()?
-            }
+        let (output, saver) = if let Some(output) = given {
+            (output, None)
+        } else {
+            let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
+            files.spare_each_other()?;
+            files.begin()?
         };
         let mut words = Words::new(self, &output)?;
         words.before(&place.describe(self.scenario, stage.as_ref()))?;

@@ -52,11 +52,11 @@ pub(super) fn open(far: &str) -> io::Result<File> {
     let index = if_nametoindex(far)?;
     // Without a protocol it receives nothing before it is bound.
     let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
-    // SAFETY: the storage is large enough for every address, and all of it that is used is written.
     #[allow(
         unsafe_code,
         reason = "an address of this family has no safe constructor"
     )]
+    // SAFETY: the storage is large enough for every address, and all of it that is used is written.
     let ((), address) = unsafe {
         SockAddr::try_init(|storage, length| {
             storage
