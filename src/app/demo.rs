@@ -31,6 +31,7 @@ use super::wire;
 use crate::capture::live::Settings;
 use crate::capture::{self, Saver, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
+use crate::lab::apart::end_with_parent;
 use crate::lab::network::WIRE_DEVICE;
 use crate::lab::scenario::{Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
 use crate::lab::script::Script;
@@ -250,13 +251,13 @@ impl Performance<'_> {
         let (code, judgement) = match (stage, self.scenario.origin) {
             (Some(stage), _) => self.capture(stage, &place, results)?,
             (None, Origin::Constructed(script)) => {
-                sandbox::enter(self.sandboxed, &Needs::default())?;
+                self.confine(&Needs::default())?;
                 let script =
                     Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
                 self.show(Box::new(Memory::of_script(&script)), results, DEFAULT_PORT)?
             }
             (None, _) => {
-                sandbox::enter(self.sandboxed, &Needs::default())?;
+                self.confine(&Needs::default())?;
                 let source = capture::recorded(self.scenario.recording)?;
                 self.show(source, results, DEFAULT_PORT)?
             }
@@ -276,6 +277,14 @@ impl Performance<'_> {
         self.choice.syscalls || self.choice.format == Some(Format::Json)
     }
 
+    fn confine(&self, needs: &Needs) -> Result<(), Failure> {
+        sandbox::enter(self.sandboxed, needs)?;
+        if self.telling == Telling::Series {
+            end_with_parent();
+        }
+        Ok(())
+    }
+
     /// Lets the scenario run, and captures it.
     fn capture(&self, stage: Stage, place: &Place, results: Results) -> Judged {
         let scenario = self.scenario;
@@ -289,7 +298,7 @@ impl Performance<'_> {
             network_admin: scenario.network.keeps_rights,
             capture: source.descriptor(),
         };
-        sandbox::enter(self.sandboxed, &needs)?;
+        self.confine(&needs)?;
         source.stop_after(TIME_LIMIT);
         let stopper = source.stopper();
         live::stop_at_signal(&stopper)?;

@@ -45,7 +45,6 @@ pub fn apart(work: impl FnOnce(&mut Reporter) -> u8) -> io::Result<Ended> {
     match unsafe { fork() }? {
         ForkResult::Child => {
             drop(reader);
-            end_with_parent();
             let mut reporter = Reporter(writer);
             let code = work(&mut reporter);
             process::exit(i32::from(code))
@@ -71,8 +70,9 @@ pub fn apart(work: impl FnOnce(&mut Reporter) -> u8) -> io::Result<Ended> {
     }
 }
 
-/// A child whose parent is ended from outside ends as well, in order.
-fn end_with_parent() {
+/// From now on a child whose parent is ended from outside ends as well, in order. The kernel forgets this when a process
+/// gives up rights, so it comes after that.
+pub fn end_with_parent() {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM);
 }
