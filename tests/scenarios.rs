@@ -5,7 +5,8 @@
 #![cfg(unix)]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says why")]
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -219,6 +220,42 @@ fn a_course_without_a_terminal_names_what_works() {
     assert!(words.contains("handshake-watch demo --all"), "{words}");
     let unknown = run(&["demo", "--course", "no-such"]);
     assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn a_series_that_is_ended_leaves_no_scenario_behind() {
+    let mut series = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(["demo", "--all", "-p", "21770", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("our own program starts");
+    let stdout = series.stdout.take().expect("piped");
+    let mut lines = BufReader::new(stdout).lines();
+    let mut next = || -> Option<Value> {
+        let line = lines.next()?.expect("readable");
+        Some(serde_json::from_str(&line).expect("a line of JSON"))
+    };
+    // This one takes 8 s, and sends its first SYN at once.
+    let mut recorded = false;
+    while let Some(record) = next()
+        && record["source"] != "demo filtered"
+    {
+        recorded |= record["played"] == "recorded";
+    }
+    let first = next().expect("a record");
+    series.kill().expect("it runs");
+    series.wait().expect("it has ended");
+    // The end of the output is the end of everybody who could write to it.
+    let mut syns = usize::from(first["type"] == "segment");
+    while let Some(record) = next() {
+        syns += usize::from(record["type"] == "segment");
+    }
+    if recorded {
+        println!("skipped: scenarios play from their recordings here, and these take no time");
+        return;
+    }
+    assert!(syns < 5, "{syns} SYNs were shown");
 }
 
 #[test]

@@ -315,7 +315,7 @@ mod tests {
         let mut reader = Reader::new(source);
         reader.limit = Some(3);
         let tracker = Tracker::new(Limits::default());
-        pipeline::run(reader, tracker, &mut sink, 1).expect("nothing is written");
+        pipeline::run(reader, tracker, &mut sink, 1, None).expect("nothing is written");
         sink.inner
     }
 

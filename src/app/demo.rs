@@ -384,7 +384,7 @@ impl Performance<'_> {
         });
         let mut reader = Reader::new(source);
         reader.keep_frames = self.choice.payload;
-        match pipeline::run(reader, tracker, &mut sink, 2) {
+        match pipeline::run(reader, tracker, &mut sink, 2, None) {
             Ok(outcome) => match outcome.unreadable.map(Failure::from).or(problem.take()) {
                 Some(failure) => Err(failure),
                 None => Ok((ExitCode::Fine, Some(sink.second.judgement()))),

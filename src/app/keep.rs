@@ -14,8 +14,9 @@ const WHOLE: usize = 20_000;
 /// What is kept of a longer one, at its beginning and at its end: the opening and the closing with their surroundings.
 const EDGE: usize = 200;
 
-/// Segments kept of all connections together before only edges are kept: about 60 MB.
-const ALTOGETHER: usize = 200_000;
+/// Of the segments that may be kept of all connections together, the part that may be kept whole. When it is used up, only
+/// the edges of a connection are kept, and when all is, packets are counted and no longer kept.
+const WHOLE_PERCENT: usize = 75;
 
 /// Payload bytes kept of a segment, when payload is wanted: what a reader looks at, not a whole download.
 const PAYLOAD: usize = 256;
@@ -100,6 +101,8 @@ impl Row {
 pub(crate) struct Keeper {
     connections: HashMap<ConnectionId, Kept>,
     kept: usize,
+    /// Segments that may be kept.
+    most: usize,
     payload: bool,
 }
 
@@ -171,24 +174,35 @@ impl Segments for Kept {
 }
 
 impl Keeper {
-    /// `payload`: keep the beginning of each payload, too.
-    pub(crate) fn new(payload: bool) -> Self {
+    /// Takes about `memory` bytes at most. `payload`: keep the beginning of each payload, too.
+    pub(crate) fn new(memory: usize, payload: bool) -> Self {
+        let each = size_of::<Row>() + if payload { PAYLOAD } else { 0 };
         Self {
             connections: HashMap::new(),
             kept: 0,
+            most: memory / each,
             payload,
         }
     }
 
     /// Keeps a segment.
     pub(crate) fn keep(&mut self, tracked: &Tracked<'_>) {
-        let whole = if self.kept < ALTOGETHER { WHOLE } else { EDGE };
+        let whole = if self.kept < self.most / 100 * WHOLE_PERCENT {
+            WHOLE
+        } else {
+            EDGE
+        };
+        let full = self.kept >= self.most;
         let kept = self
             .connections
             .entry(tracked.change.connection)
             .or_default();
         let before = kept.len();
-        kept.push(tracked.segment, tracked.change, whole);
+        if full && kept.tail.is_empty() {
+            kept.dropped += 1;
+        } else {
+            kept.push(tracked.segment, tracked.change, whole);
+        }
         if self.payload
             && kept.dropped == 0
             && let Some(payload) = payload(tracked)

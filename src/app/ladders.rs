@@ -79,7 +79,7 @@ impl<W: Write> LadderSink<W> {
     pub(crate) fn new(out: W, manner: Manner, most: Option<u64>) -> Self {
         Self {
             out: BufWriter::with_capacity(BUFFER, out),
-            keeper: Keeper::new(manner.style.payload),
+            keeper: Keeper::new(manner.memory, manner.style.payload),
             manner,
             most,
             written: 0,

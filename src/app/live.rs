@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use super::budget::Budget;
 use super::calls::{self, Teller, Told, WithCalls};
 use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
@@ -104,7 +105,7 @@ fn watch(
     let tracker = Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
-        ..Limits::default()
+        memory: Budget::of(&command.resources, false).connections,
     });
     let (source, problem) = saving::saving(Box::new(source), saver, None);
     let mut reader = Reader::new(source);
@@ -112,7 +113,7 @@ fn watch(
     reader.keep_frames = command.output.payload;
 
     let exchange = plan.exchange(command, stopper, words, teller)?;
-    let outcome = match pipeline::run(reader, tracker, &mut sink, 2) {
+    let outcome = match pipeline::run(reader, tracker, &mut sink, command.resources.threads, None) {
         Ok(outcome) => outcome,
         // Nobody reads any more, and that is a fine end of a watch.
         Err(error) => return Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),

@@ -1,5 +1,6 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
+mod budget;
 mod calls;
 mod demo;
 mod doctor;
@@ -17,6 +18,7 @@ mod live;
 mod memory;
 mod output;
 mod pipeline;
+mod progress;
 mod replay;
 mod results;
 mod sandbox;

@@ -12,6 +12,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
+use super::progress::Progress;
 use crate::calls::Call;
 use crate::capture::{FilterSet, Frame, Interface, LinkType, Next, ReadError, Source};
 use crate::decode::{self, Decoded, Fragment, Skip};
@@ -192,6 +193,8 @@ struct Counts {
     bytes: u64,
     /// Times of the earliest and the latest packet.
     period: Option<(Timestamp, Timestamp)>,
+    /// Bytes of the input that were read, and how many there are.
+    read: Option<(u64, u64)>,
 }
 
 /// A batch of decoded frames on its way to the tracker. Its room is used again and again.
@@ -294,6 +297,7 @@ impl Reader {
                 Decoded::Skipped(reason) => self.counts.skipped[reason as usize] += 1,
             }
         }
+        self.counts.read = self.source.progress();
         Status::Full(self.counts)
     }
 
@@ -402,6 +406,7 @@ pub(crate) fn run(
     tracker: Tracker,
     sink: &mut dyn Sink,
     threads: usize,
+    progress: Option<Progress>,
 ) -> io::Result<Outcome> {
     let mut analysis = Analysis {
         tracker,
@@ -410,6 +415,7 @@ pub(crate) fn run(
         verdicts: [0; Verdict::ALL.len()],
         connections: 0,
         gaps: 0,
+        progress,
     };
     if threads < 2 {
         let mut batch = Batch::default();
@@ -459,6 +465,8 @@ struct Analysis<'a> {
     verdicts: [u64; Verdict::ALL.len()],
     connections: u64,
     gaps: u64,
+    /// Shown to a person who waits.
+    progress: Option<Progress>,
 }
 
 impl Analysis<'_> {
@@ -516,7 +524,12 @@ impl Analysis<'_> {
                 self.sink.pause(Quiet::Moment)?;
                 return Ok(None);
             }
-            Status::Full(_) => return Ok(None),
+            Status::Full(counts) => {
+                if let Some(progress) = &mut self.progress {
+                    progress.tell(counts.frames, counts.read);
+                }
+                return Ok(None);
+            }
         };
         self.end(&counts, unreadable).map(Some)
     }
@@ -545,12 +558,18 @@ impl Analysis<'_> {
         while let Some(connection) = self.tracker.next_final() {
             self.connections += 1;
             self.verdicts[connection.verdict() as usize] += 1;
+            if let Some(progress) = &mut self.progress {
+                progress.is_final(connection);
+            }
             self.sink.connection(connection)?;
         }
         Ok(())
     }
 
     fn end(&mut self, counts: &Counts, unreadable: Option<ReadError>) -> io::Result<Outcome> {
+        if let Some(mut progress) = self.progress.take() {
+            progress.clear();
+        }
         self.tracker.finish();
         self.finals()?;
         let totals = Totals {

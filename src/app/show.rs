@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::budget::Budget;
 use super::json::JsonSink;
 use super::keep::Keeper;
 use super::ladders::{LADDERS, LadderSink, write_ladder};
@@ -9,7 +10,7 @@ use super::output::{self, Output};
 use super::pipeline::{Quiet, Sink, Tracked};
 use super::stream::StreamSink;
 use super::table::{SummarySink, TableSink};
-use crate::cli::{Format, Only, OutputChoice, Rows, TableChoice};
+use crate::cli::{Format, Only, OutputChoice, Resources, Rows, TableChoice};
 use crate::explain::{Totals, Wording};
 use crate::render::layout::Layout;
 use crate::render::{Explain, Style};
@@ -26,6 +27,8 @@ pub(crate) struct Manner {
     pub(crate) style: Style,
     pub(crate) wording: Wording,
     pub(crate) places: Places,
+    /// Bytes that the segments of ladders may take.
+    pub(crate) memory: usize,
 }
 
 /// Where packets were captured, as far as that is known.
@@ -71,6 +74,7 @@ impl Manner {
             },
             style,
             places,
+            memory: Budget::of(&Resources::default(), true).segments,
         }
     }
 }
@@ -87,6 +91,8 @@ pub(crate) struct What<'a> {
     pub(crate) rows: TableChoice,
     /// A part was selected, so all of that part is wanted.
     pub(crate) chosen: bool,
+    /// Memory that may be used.
+    pub(crate) budget: Budget,
 }
 
 /// For packets as they happen.
@@ -136,13 +142,17 @@ pub(crate) fn scenario(
             ..TableChoice::default()
         },
         chosen: true,
+        budget: Budget::of(&Resources::default(), true),
     };
     whole(choice, output, &what)
 }
 
 /// For a capture that has an end.
 pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> Box<dyn Sink> {
-    let manner = Manner::new(choice, &output, what.places.clone());
+    let manner = Manner {
+        memory: what.budget.segments,
+        ..Manner::new(choice, &output, what.places.clone())
+    };
     match choice.format {
         Some(Format::Timeline) if what.growing => {
             Box::new(StreamSink::new(output, Format::Timeline, &manner))
@@ -164,9 +174,9 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
             Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
         }
         None => Box::new(AutoSink::new(output, manner, what)),
-        Some(Format::Table) => {
-            Box::new(TableSink::new(output, manner.style, what.source, what.rows))
-        }
+        Some(Format::Table) => Box::new(
+            TableSink::new(output, manner.style, what.source, what.rows).within(what.budget.rows),
+        ),
         Some(_) => by_packet(choice, output, what.source, what.places.clone()),
     }
 }
@@ -196,7 +206,7 @@ enum State {
     /// Nothing: both are prepared, and nothing is written.
     Undecided {
         table: TableSink<Output>,
-        rows: StreamSink<Vec<u8>>,
+        rows: Box<StreamSink<Vec<u8>>>,
     },
     /// Too many for ladders.
     Table(TableSink<Output>),
@@ -208,11 +218,12 @@ enum State {
 
 impl AutoSink {
     fn new(output: Output, manner: Manner, what: &What<'_>) -> Self {
-        let rows = StreamSink::new(Vec::new(), Format::Timeline, &manner);
-        let table = TableSink::new(output, manner.style.clone(), what.source, what.rows);
+        let rows = Box::new(StreamSink::new(Vec::new(), Format::Timeline, &manner));
+        let table = TableSink::new(output, manner.style.clone(), what.source, what.rows)
+            .within(what.budget.rows);
         Self {
             state: State::Undecided { table, rows },
-            keeper: Keeper::new(manner.style.payload),
+            keeper: Keeper::new(manner.memory, manner.style.payload),
             growing: what.growing,
             manner,
             ended: Vec::new(),

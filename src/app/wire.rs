@@ -97,7 +97,7 @@ impl<W: Write> WireSink<W> {
         let narrow = manner.style.width.columns() < wire::NARROWEST;
         Self {
             out,
-            keeper: Keeper::new(manner.style.payload),
+            keeper: Keeper::new(manner.memory, manner.style.payload),
             ladder: ladder.unwrap_or(if narrow { Ladder::Client } else { Ladder::Wire }),
             manner,
             twins,

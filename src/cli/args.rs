@@ -81,6 +81,9 @@ pub(super) struct LiveArgs {
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
 
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+
     /// Interface to capture on [default: the loopback one]
     #[arg(short, long, value_name = "NAME", help_heading = "What to capture")]
     pub(super) interface: Option<String>,
@@ -157,6 +160,9 @@ Examples:
 pub(super) struct ReplayArgs {
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
+
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
 
     /// The capture, or - for a pipe, which may still be growing
     pub(super) file: PathBuf,
@@ -399,6 +405,19 @@ pub(super) struct AnalysisArgs {
 pub(super) enum Compat {
     /// Wireshark 4.0
     Wireshark,
+}
+
+/// What the program may use.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitArgs {
+    /// Memory to use at most [default: 256MB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(super) memory: Option<u64>,
+
+    /// Threads: 2 read and track at the same time [default: 2, or 1 where there is one processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(super) threads: Option<u8>,
 }
 
 /// What the process gives up before it looks at packets.

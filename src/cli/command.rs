@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 
 use super::DEFAULT_PORT;
 use super::args::{
-    Cli, Compat, ConnectArgs, DemoArgs, DoctorArgs, ExchangeArgs, ExplainArgs, LiveArgs,
+    Cli, Compat, ConnectArgs, DemoArgs, DoctorArgs, ExchangeArgs, ExplainArgs, LimitArgs, LiveArgs,
     OutputArgs, ReplayArgs, Subcommands,
 };
 use super::choice::{ColorChoice, Format, Ladder, Only};
@@ -70,6 +70,8 @@ pub struct LiveCommand {
     pub labels: LabelRules,
     /// What every connection has to fulfil.
     pub expect: Vec<Expectation>,
+    /// What it may use.
+    pub resources: Resources,
     /// Give up rights before looking at packets.
     pub sandboxed: bool,
     /// How it is shown.
@@ -110,10 +112,43 @@ pub struct ReplayCommand {
     pub labels: LabelRules,
     /// What every selected connection has to fulfil.
     pub expect: Vec<Expectation>,
+    /// What it may use.
+    pub resources: Resources,
     /// Give up rights before looking at packets.
     pub sandboxed: bool,
     /// How it is shown.
     pub output: OutputChoice,
+}
+
+/// What the program may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Resources {
+    /// Memory in bytes, all of it.
+    pub memory: u64,
+    /// Threads, 1 or 2.
+    pub threads: usize,
+}
+
+impl Resources {
+    /// As much as any machine has to spare.
+    pub const DEFAULT_MEMORY: u64 = 256_000_000;
+
+    /// With less, nearly nothing would be left for connections beside the program itself and what it reads ahead.
+    pub const LEAST_MEMORY: u64 = 32_000_000;
+
+    /// Two threads where there are two processors.
+    fn usual_threads() -> usize {
+        std::thread::available_parallelism().map_or(1, |count| count.get().min(2))
+    }
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self {
+            memory: Self::DEFAULT_MEMORY,
+            threads: Self::usual_threads(),
+        }
+    }
 }
 
 /// Which part of a capture is shown. Empty lists and `None` select everything.
@@ -375,8 +410,24 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
         timeout,
         labels: labels(args.analysis.compat),
         expect: args.analysis.expect,
+        resources: resources(&args.limits)?,
         sandboxed: !args.sandbox.no_sandbox,
         output,
+    })
+}
+
+fn resources(args: &LimitArgs) -> Checked<Resources> {
+    let usual = Resources::default();
+    let memory = args.memory.unwrap_or(usual.memory);
+    if memory < Resources::LEAST_MEMORY {
+        return Err(format!(
+            "--memory {memory} is too little to work with: at least {}MB",
+            Resources::LEAST_MEMORY / 1_000_000
+        ));
+    }
+    Ok(Resources {
+        memory,
+        threads: args.threads.map_or(usual.threads, usize::from),
     })
 }
 
@@ -429,6 +480,7 @@ fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
         },
         labels: labels(args.analysis.compat),
         expect: args.analysis.expect,
+        resources: resources(&args.limits)?,
         sandboxed: !args.sandbox.no_sandbox,
         output,
     })

@@ -12,7 +12,8 @@ mod value;
 pub use choice::{ColorChoice, Format, Ladder, Only};
 pub use command::{
     Command, ConnectCommand, DemoCommand, DemoTask, DoctorCommand, ExplainCommand, LiveCommand,
-    OutputChoice, ReplayCommand, Rows, Selection, ServeCommand, TableChoice, Traffic, parse,
+    OutputChoice, ReplayCommand, Resources, Rows, Selection, ServeCommand, TableChoice, Traffic,
+    parse,
 };
 pub use expect::{Comparison, Expectation, FlagsPattern};
 pub use value::{Moment, parse_duration, parse_moment, parse_size};

@@ -11,6 +11,7 @@ mod full;
 mod glossary;
 mod header;
 mod overview;
+mod pace;
 mod step;
 mod story;
 mod tell;
@@ -26,6 +27,7 @@ pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts, 
 pub use glossary::{Term, look_up, nearest, terms};
 pub use header::{HeaderField, HeaderRow, HeaderView, OptionLine, header_view};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
+pub use pace::{Pace, first_trouble};
 pub use step::{Narrator, Wording};
 pub use story::{Arrow, Conclusion, Line, Outline, Step, Steps, Story, Title, Tone, Weight};
 pub use tell::{Segments, Telling, story, title};

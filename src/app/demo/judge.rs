@@ -106,7 +106,8 @@ mod tests {
         let source = capture::recorded(of(packets).recording).expect("a recording");
         let tracker = Tracker::new(Limits::default());
         let mut judge = Judge::new(of(scenario));
-        pipeline::run(Reader::new(source), tracker, &mut judge, 1).expect("nothing is written");
+        pipeline::run(Reader::new(source), tracker, &mut judge, 1, None)
+            .expect("nothing is written");
         judge.judgement().wrong
     }
 
