@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Everything that people type.
-const COMMANDS: [&str; 5] = ["live", "replay", "demo", "serve", "connect"];
+const COMMANDS: [&str; 7] = [
+    "live", "replay", "demo", "serve", "connect", "explain", "doctor",
+];
 
 #[test]
 fn help_fits_a_page_and_goes_to_standard_output() {

@@ -1,6 +1,7 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
 mod budget;
+mod calls;
 mod demo;
 mod doctor;
 mod ends;

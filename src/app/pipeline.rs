@@ -13,13 +13,14 @@ use std::thread;
 use std::time::Duration;
 
 use super::progress::Progress;
+use crate::calls::Call;
 use crate::capture::{FilterSet, Frame, Interface, LinkType, Next, ReadError, Source};
 use crate::decode::{self, Decoded, Fragment, Skip};
-use crate::explain::{Totals, occurred};
+use crate::explain::{Moment, Totals, occurred};
 use crate::reassemble::Reassembler;
 use crate::tcp::{IcmpError, Labels, Segment};
 use crate::time::Timestamp;
-use crate::track::{AHEAD, Change, Connection, Tracker, Verdict};
+use crate::track::{AHEAD, Change, Connection, ConnectionId, Tracker, Verdict};
 
 /// Segments in a batch: large enough that a hand-over costs little a segment, small enough to stay in the second-level cache.
 const BATCH: usize = 1024;
@@ -42,6 +43,17 @@ pub(crate) struct Tracked<'a> {
     pub(crate) frame: Option<Frame<'a>>,
 }
 
+/// A system call of a built-in end as sinks see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Made<'a> {
+    /// The call.
+    pub(crate) call: &'a Call,
+    /// Its connection, as far as a segment of it was seen.
+    pub(crate) connection: Option<ConnectionId>,
+    /// Which end of it this is: a call is told of when it returned, and before when segments came in between.
+    pub(crate) moment: Moment,
+}
+
 /// What takes tracked segments and final connections: a format, a file, an expectation.
 pub(crate) trait Sink {
     /// A segment, in capture order.
@@ -54,6 +66,11 @@ pub(crate) trait Sink {
 
     /// A connection that is final.
     fn connection(&mut self, connection: &Connection) -> io::Result<()>;
+
+    /// A system call of a built-in end, at its place between the segments.
+    fn call(&mut self, _made: &Made<'_>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Nothing more for now: show what there is.
     fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
@@ -80,6 +97,10 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         (**self).connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        (**self).call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
@@ -115,6 +136,11 @@ impl<A: Sink, B: Sink> Sink for Both<A, B> {
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         self.first.connection(connection)?;
         self.second.connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        self.first.call(made)?;
+        self.second.call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {

@@ -117,9 +117,11 @@ fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places
             source,
             TableChoice::default(),
         )),
-        Some(Format::Plain) => Box::new(StreamSink::new(output, Format::Plain, &manner)),
+        Some(Format::Plain) => {
+            Box::new(StreamSink::new(output, Format::Plain, &manner).with_calls(choice.syscalls))
+        }
         Some(Format::Timeline) | None => {
-            Box::new(StreamSink::new(output, Format::Timeline, &manner))
+            Box::new(StreamSink::new(output, Format::Timeline, &manner).with_calls(choice.syscalls))
         }
     }
 }
@@ -135,7 +137,10 @@ pub(crate) fn scenario(
         source,
         places: Places::One(interface.map(ToOwned::to_owned)),
         growing: false,
-        rows: TableChoice::default(),
+        rows: TableChoice {
+            rows: Rows::All,
+            ..TableChoice::default()
+        },
         chosen: true,
         budget: Budget::of(&Resources::default(), true),
     };
@@ -158,9 +163,16 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
                 Rows::Top(most) => Some(most as u64),
                 Rows::Screenful => (!what.chosen).then_some(LADDERS),
             };
-            Box::new(LadderSink::new(output, manner, most))
+            Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
         }
-        None if what.chosen => Box::new(LadderSink::new(output, manner, Some(LADDERS))),
+        None if what.chosen => {
+            let most = match what.rows.rows {
+                Rows::All => None,
+                Rows::Top(most) => Some(most as u64),
+                Rows::Screenful => Some(LADDERS),
+            };
+            Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
+        }
         None => Box::new(AutoSink::new(output, manner, what)),
         Some(Format::Table) => Box::new(
             TableSink::new(output, manner.style, what.source, what.rows).within(what.budget.rows),
@@ -194,7 +206,7 @@ enum State {
     /// Nothing: both are prepared, and nothing is written.
     Undecided {
         table: TableSink<Output>,
-        rows: StreamSink<Vec<u8>>,
+        rows: Box<StreamSink<Vec<u8>>>,
     },
     /// Too many for ladders.
     Table(TableSink<Output>),
@@ -206,7 +218,7 @@ enum State {
 
 impl AutoSink {
     fn new(output: Output, manner: Manner, what: &What<'_>) -> Self {
-        let rows = StreamSink::new(Vec::new(), Format::Timeline, &manner);
+        let rows = Box::new(StreamSink::new(Vec::new(), Format::Timeline, &manner));
         let table = TableSink::new(output, manner.style.clone(), what.source, what.rows)
             .within(what.budget.rows);
         Self {
@@ -244,7 +256,7 @@ impl AutoSink {
                 continue;
             };
             writeln!(out)?;
-            write_ladder(out, connection, &kept, &self.manner)?;
+            write_ladder(out, connection, &kept, &[], &self.manner)?;
             self.manner.style.legend = false;
         }
         Ok(())

@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use super::json::JsonSink;
 use super::keep::{Keeper, Kept};
-use super::ladders::write_ladder;
+use super::ladders::{KeptCalls, write_ladder};
 use super::memory::Memory;
 use super::output::Output;
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::{self, Manner, Places};
 use super::sides::SIDES;
 use super::twins::Twins;
+use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice};
-use crate::explain::{self, Totals, View};
+use crate::explain::{self, CallRow, Totals, View};
 use crate::render::wire;
 use crate::tcp::Side;
+use crate::time::Timestamp;
 use crate::track::Connection;
 
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
@@ -57,13 +59,15 @@ pub(crate) fn sink(
         ),
         None | Some(Format::Timeline) => {
             let manner = Manner::new(choice, &output, Places::One(None));
-            Box::new(WireSink::new(
+            let mut sink = WireSink::new(
                 output,
                 manner,
                 choice.ladder,
                 Arc::clone(twins),
                 remark.to_owned(),
-            ))
+            );
+            sink.calls = choice.syscalls.then(KeptCalls::default);
+            Box::new(sink)
         }
         Some(_) => show::scenario(choice, output, source, None),
     }
@@ -78,6 +82,8 @@ struct WireSink<W> {
     remark: String,
     keeper: Keeper,
     ended: Vec<Connection>,
+    /// What the programs called, where that is wanted.
+    calls: Option<KeptCalls>,
 }
 
 impl<W: Write> WireSink<W> {
@@ -97,6 +103,7 @@ impl<W: Write> WireSink<W> {
             twins,
             remark,
             ended: Vec::new(),
+            calls: None,
         }
     }
 
@@ -122,30 +129,32 @@ impl<W: Write> WireSink<W> {
                 writeln!(self.out)?;
             }
             first = false;
-            match self
-                .twin(own, &kept)
-                .filter(|_| self.ladder == Ladder::Wire)
-            {
-                Some((other, segments)) => {
-                    let [did, other_did] =
-                        [own, segments].map(|kept| kept.changes().collect::<Vec<_>>());
-                    let story = explain::wire_story(
-                        &View {
-                            connection,
-                            segments: own.segments().zip(&did).collect(),
-                        },
-                        &View {
-                            connection: other,
-                            segments: segments.segments().zip(&other_did).collect(),
-                        },
-                        &|frame| self.twins.other(frame),
-                        &self.remark,
-                        self.manner.wording,
-                    );
-                    wire::wire(&story, &self.manner.style, &mut self.out)?;
-                }
-                None => write_ladder(&mut self.out, connection, own, &self.manner)?,
-            }
+            let calls = self.calls.as_ref();
+            let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
+            let twin = self.twin(own, &kept);
+            let Some((other, segments)) = twin.filter(|_| self.ladder == Ladder::Wire) else {
+                let calls = of(&[connection.id()]);
+                write_ladder(&mut self.out, connection, own, &calls, &self.manner)?;
+                continue;
+            };
+            let [did, other_did] = [own, segments].map(|kept| kept.changes().collect::<Vec<_>>());
+            let story = explain::wire_story(
+                &View {
+                    connection,
+                    segments: own.segments().zip(&did).collect(),
+                },
+                &View {
+                    connection: other,
+                    segments: segments.segments().zip(&other_did).collect(),
+                },
+                &|frame| self.twins.other(frame),
+                &self.remark,
+                self.manner.wording,
+            );
+            let times = own.segments().chain(segments.segments());
+            let times = times.map(|segment| segment.time).collect();
+            let calls = wire_calls(&of(&[connection.id(), other.id()]), times);
+            wire::wire(&story, &calls, &self.manner.style, &mut self.out)?;
         }
         self.out.flush()
     }
@@ -167,14 +176,33 @@ impl<W: Write> WireSink<W> {
     }
 }
 
+/// The rows of calls among the packets of both views.
+fn wire_calls(calls: &[Call], mut times: Vec<Timestamp>) -> Vec<CallRow> {
+    if calls.is_empty() {
+        return Vec::new();
+    }
+    times.sort_unstable();
+    explain::call_rows(calls, &times)
+}
+
 impl<W: Write> Sink for WireSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.segment(tracked.change.connection);
+        }
         self.keeper.keep(tracked);
         Ok(())
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         self.ended.push(connection.clone());
+        Ok(())
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.keep(made);
+        }
         Ok(())
     }
 

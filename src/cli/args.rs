@@ -135,6 +135,10 @@ pub(super) struct LiveArgs {
     #[command(flatten)]
     pub(super) exchange: ExchangeArgs,
 
+    /// Show what the built-in server and client call: `connect()`, `accept()`, ...
+    #[arg(long, help_heading = "Output")]
+    pub(super) syscalls: bool,
+
     #[command(flatten)]
     pub(super) analysis: AnalysisArgs,
 
@@ -196,6 +200,11 @@ pub(super) struct ReplayArgs {
     #[arg(short, long, value_name = "FILE", help_heading = "Selection")]
     pub(super) write: Option<PathBuf>,
 
+    // Declared, so that whoever asks for it learns why there is nothing to show.
+    /// A recording has no system calls
+    #[arg(long, hide = true)]
+    pub(super) syscalls: bool,
+
     /// Draw one packet's TCP header: --header --frame K
     #[arg(long, requires = "frame", conflicts_with_all = ["connection", "verdict", "from", "to", "around", "write"], help_heading = "Selection")]
     pub(super) header: bool,
@@ -238,16 +247,29 @@ and one line says so.
 
 Examples:
   handshake-watch demo --list                    all scenarios
+  handshake-watch demo --course                  a lesson: question, then ladder
   handshake-watch demo handshake                 open, 13 bytes, close
   handshake-watch demo refused --explain full    a closed port, at length")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, as they are typed"
+)]
 pub(super) struct DemoArgs {
     /// The scenario's name
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present_any = ["list", "all", "course"])]
     pub(super) scenario: Option<String>,
 
     /// List the scenarios
-    #[arg(long, conflicts_with_all = ["scenario", "port", "write"])]
+    #[arg(long, conflicts_with_all = ["scenario", "port", "write", "all", "course"])]
     pub(super) list: bool,
+
+    /// Play every scenario and say whether each went as it should
+    #[arg(long, conflicts_with_all = ["scenario", "write", "course"])]
+    pub(super) all: bool,
+
+    /// Go through them with a class: ask first, then show; from SCENARIO on
+    #[arg(long, conflicts_with_all = ["write", "output"])]
+    pub(super) course: bool,
 
     /// TCP port that its server uses
     #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
@@ -259,6 +281,10 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
+
+    /// Show what the programs at both ends call: `connect()`, `accept()`, ...
+    #[arg(long, help_heading = "Output")]
+    pub(super) syscalls: bool,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,

@@ -211,6 +211,18 @@ pub struct DemoCommand {
 pub enum DemoTask {
     /// Name all scenarios.
     List,
+    /// Play each, one after the other.
+    All {
+        /// The servers' port.
+        port: u16,
+    },
+    /// Ask about each, then play it.
+    Course {
+        /// Where to begin, as typed.
+        from: Option<String>,
+        /// The servers' port.
+        port: u16,
+    },
     /// Play one.
     Play {
         /// Its name, as typed: whether it exists is not known here.
@@ -285,6 +297,8 @@ pub struct OutputChoice {
     pub raw_seq: bool,
     /// Show payload bytes.
     pub payload: bool,
+    /// Show the system calls of the built-in ends.
+    pub syscalls: bool,
     /// Fold nothing.
     pub all_packets: bool,
     /// Whose view of a wire is drawn; `None`: both, where there is room.
@@ -358,6 +372,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
         args.exchange.timeout.is_some(),
     );
     for (given, name) in [
+        (args.syscalls, "--syscalls"),
         (args.once, "--once"),
         (message, "--message"),
         (timeout, "--timeout"),
@@ -373,7 +388,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
             ));
         }
     }
-    let output = output(args.output)?;
+    let output = with_calls(output(args.output)?, args.syscalls)?;
     differ(
         args.write.as_deref(),
         output.file.as_deref(),
@@ -418,6 +433,9 @@ fn resources(args: &LimitArgs) -> Checked<Resources> {
 
 fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
     let output = output(args.output)?;
+    if args.syscalls {
+        return Err("a recording has no system calls: --syscalls is for live and demo, which show those of the built-in server and client".to_owned());
+    }
     if args.header && (output.format.is_some() || !args.analysis.expect.is_empty()) {
         return Err("--header draws one frame: it takes neither --format nor --expect".to_owned());
     }
@@ -469,13 +487,21 @@ fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
 }
 
 fn demo(args: DemoArgs) -> Checked<DemoCommand> {
-    let output = output(args.output)?;
+    let output = with_calls(output(args.output)?, args.syscalls)?;
     differ(
         args.write.as_deref(),
         output.file.as_deref(),
         "--write and --output",
     )?;
+    if args.course && output.format.is_some_and(|format| format == Format::Json) {
+        return Err("a course is for people: use --all for --format json".to_owned());
+    }
     let task = match args.scenario {
+        from if args.course => DemoTask::Course {
+            from,
+            port: args.port,
+        },
+        _ if args.all => DemoTask::All { port: args.port },
         Some(scenario) => DemoTask::Play {
             scenario,
             port: args.port,
@@ -519,6 +545,7 @@ fn explain(args: ExplainArgs) -> Checked<ExplainCommand> {
             time: TimeColumn::default(),
             raw_seq: false,
             payload: false,
+            syscalls: false,
             all_packets: false,
             ladder: None,
             file: args.output,
@@ -556,9 +583,23 @@ fn output(args: OutputArgs) -> Checked<OutputChoice> {
         time: args.time,
         raw_seq: args.raw_seq,
         payload: args.payload,
+        syscalls: false,
         all_packets: args.all_packets,
         ladder: args.ladder,
         file: args.output,
+    })
+}
+
+/// System calls are rows or lines of their own, and not every format has these.
+fn with_calls(output: OutputChoice, wanted: bool) -> Checked<OutputChoice> {
+    let formats = [Format::Timeline, Format::Plain, Format::Json];
+    let shown = output.format.is_none_or(|format| formats.contains(&format));
+    if wanted && !shown {
+        return Err("--syscalls is shown by --format timeline, plain and json".to_owned());
+    }
+    Ok(OutputChoice {
+        syscalls: wanted,
+        ..output
     })
 }
 
@@ -733,6 +774,9 @@ mod tests {
                 "replay a.pcap --format table --all-packets",
                 "--format timeline",
             ),
+            ("replay a.pcap --syscalls", "live and demo"),
+            ("live --watch-only --syscalls", "--syscalls"),
+            ("demo hello --syscalls --format table", "timeline"),
             ("replay a.pcap --top 3 --all", "--all"),
             ("replay a.pcap --around 3 --connection 1", "--connection"),
             ("replay a.pcap --from 9 --to 3", "--from 9"),
@@ -743,6 +787,9 @@ mod tests {
             ("replay a.pcap -w b.pcap -o b.pcap", "same file"),
             ("demo", "<SCENARIO>"),
             ("demo --list handshake", "--list"),
+            ("demo --all handshake", "--all"),
+            ("demo --all --write x.pcap", "--write"),
+            ("demo --course --format json", "--all"),
             ("replay a.pcap --header", "--frame"),
             ("replay a.pcap --frame 3", "--header"),
             ("replay a.pcap --header --frame 0", "--frame"),

@@ -4,6 +4,7 @@
 //! format, width or colour. What was inferred and not seen is worded as inferred.
 
 mod brief;
+mod call;
 mod digest;
 mod facts;
 mod full;
@@ -20,6 +21,7 @@ mod wire;
 mod words;
 
 pub use brief::brief;
+pub use call::{CallFacts, CallRow, Moment, call_row, call_rows};
 pub use digest::{Digest, Sort};
 pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts, occurred};
 pub use glossary::{Term, look_up, nearest, terms};

@@ -4,7 +4,10 @@
 //! allocated a line.
 
 use super::escape;
-use crate::explain::{ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts};
+use super::lesson::LessonResult;
+use crate::explain::{
+    CallFacts, ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts,
+};
 use crate::tcp::{Endpoint, Labels, TcpState};
 use crate::text::{Digits, Piece, put};
 use crate::time::{Span, Timestamp};
@@ -65,6 +68,40 @@ pub fn segment(out: &mut Vec<u8>, facts: &SegmentFacts<'_>) {
         "server_state": optional(facts.server_state, Line::state),
         "delivered": optional(facts.delivered, Line::boolean),
         "note": string(facts.note),
+    );
+    line.end();
+}
+
+/// A system call's line.
+pub fn call(out: &mut Vec<u8>, facts: &CallFacts<'_>) {
+    let call = facts.call;
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("call"),
+        "time": timestamp(call.time),
+        "side": plain(call.side.name()),
+        "call": plain(call.call.name()),
+        "result": optional(call.result, Line::integer),
+        "errno": optional(call.errno, Line::integer),
+        "duration": seconds(call.duration),
+        "connection": optional(facts.connection, Line::integer),
+    );
+    line.end();
+}
+
+/// The line that follows the summary of each scenario, where several are shown.
+pub fn lesson(out: &mut Vec<u8>, result: &LessonResult) {
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("scenario"),
+        "name": plain(result.name),
+        "group": plain(result.group),
+        "played": optional(result.played.as_deref(), Line::string),
+        "expected": plain(result.expected),
+        "verdict": optional(result.verdict.as_deref(), Line::string),
+        "met": boolean(result.is_met()),
+        "wrong": string(&result.wrong),
+        "seconds": seconds(Span::from_millis((result.seconds * 1e3) as i64)),
     );
     line.end();
 }

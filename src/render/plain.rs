@@ -10,7 +10,7 @@ use super::arrow;
 use super::line::Line;
 use super::quantity::Plural;
 use super::style::{Explain, Glyphs, Ink, Style, TimeColumn};
-use crate::explain::{Conclusion, Line as Stroke, Step, Story, Title, Weight};
+use crate::explain::{CallRow, Conclusion, Line as Stroke, Step, Story, Title, Weight};
 use crate::tcp::TcpState;
 use crate::text::put;
 
@@ -97,6 +97,27 @@ impl PlainWriter {
         }
         if self.style.explain == Explain::Full {
             self.sentence(" ", &step.full);
+        }
+        self.finish(out)
+    }
+
+    /// Writes what a program called, and what it got.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn call(&mut self, call: &CallRow, id: u32, out: &mut dyn Write) -> io::Result<()> {
+        // Writing to a string cannot fail.
+        let _ = match self.style.time {
+            TimeColumn::Absolute => write!(self.text, "#{id} at {:.6} UTC", call.time.utc()),
+            TimeColumn::Relative | TimeColumn::Delta => {
+                write!(self.text, "#{id} at {}", call.after)
+            }
+        };
+        let text = self.line.clean(&call.text).into_owned();
+        let _ = write!(self.text, ": {} program, {text}.", call.side.name());
+        if self.style.explain != Explain::None {
+            let note = self.line.clean(call.note).into_owned();
+            self.sentence(" ", &note);
         }
         self.finish(out)
     }

@@ -9,7 +9,7 @@ use super::ladder::LadderWriter;
 use super::line::Line;
 use super::measure::{width, wrap};
 use super::style::{Explain, Glyphs, Ink, Run, Style};
-use crate::explain::{Line as Stroke, WireEvent, WireHalf, WireStory};
+use crate::explain::{CallRow, Line as Stroke, WireEvent, WireHalf, WireStory};
 use crate::tcp::Side;
 use crate::time::Span;
 
@@ -22,11 +22,16 @@ const RIGHT: usize = 14;
 /// Narrower than this the half arrows hold no label.
 pub const NARROWEST: usize = 64;
 
-/// Writes a whole story.
+/// Writes a whole story, and what the programs at both ends called, each in its own margin.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn wire(story: &WireStory, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+pub fn wire(
+    story: &WireStory,
+    calls: &[CallRow],
+    style: &Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut drawing = Drawing {
         line: Line::new(style),
         lane: style.width.columns().max(NARROWEST) - LEFT - RIGHT - 2,
@@ -35,8 +40,15 @@ pub fn wire(story: &WireStory, style: &Style, out: &mut dyn Write) -> io::Result
         text: String::new(),
     };
     drawing.head(story, out)?;
+    let mut calls = calls.iter().peekable();
     for event in &story.events {
+        while let Some(call) = calls.next_if(|call| call.after <= event.after) {
+            drawing.call(call, out)?;
+        }
         drawing.event(event, out)?;
+    }
+    for call in calls {
+        drawing.call(call, out)?;
     }
     LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
 }
@@ -146,6 +158,41 @@ impl Drawing {
         }
         self.line.finish(out)?;
         self.note(&event.note, out)
+    }
+
+    /// `connect = 0│                    │`, with an error's name where the lane begins.
+    fn call(&mut self, call: &CallRow, out: &mut dyn Write) -> io::Result<()> {
+        let ink = match (&call.error, call.side) {
+            (Some(_), _) => Ink::Problem,
+            (None, Side::Client) => Ink::ToServer,
+            (None, Side::Server) => Ink::ToClient,
+        };
+        let error = self.line.clean(call.error.as_deref().unwrap_or_default());
+        let (error, short) = (
+            error.into_owned(),
+            self.line.clean(&call.short).into_owned(),
+        );
+        self.line
+            .put_right(&milliseconds(call.after), TIME, Ink::Quiet);
+        let end = LEFT + 1 + self.lane;
+        if call.side == Side::Client {
+            let room = LEFT - TIME - 1;
+            self.line.pad_to(LEFT - width(&short).min(room));
+            self.line.put_cut(&short, room, ink);
+        }
+        self.line.pad_to(LEFT);
+        self.line.put_clean(self.glyphs.bar, Ink::Plain);
+        if call.side == Side::Server {
+            self.line.pad_to((end - 1).saturating_sub(width(&error)));
+        }
+        self.line.put_cut(&error, self.lane, Ink::Problem);
+        self.line.pad_to(end);
+        self.line.put_clean(self.glyphs.bar, Ink::Plain);
+        if call.side == Side::Server {
+            self.line.put_cut(&short, RIGHT, ink);
+        }
+        self.line.finish(out)?;
+        self.note(call.note, out)
     }
 
     /// `── 4  1–1448 ──────────╲`

@@ -436,7 +436,7 @@ impl<'m> Watch<'m> {
             };
             let extras = Extras {
                 payload: Some(&payload),
-                not_kept: None,
+                ..Extras::default()
             };
             let ladders = &mut self.outputs.ladders;
             render::ladder_with(&story, &manner.style, extras, ladders).expect("memory");

@@ -29,6 +29,7 @@ pub fn ladder(chance: &mut Chance<'_>, manner: &Manner) {
             packets: chance.bits(),
         }),
         payload: Some(&of_frame),
+        ..Extras::default()
     };
     let mut page = Vec::new();
     render::ladder_with(&story, &manner.style, extras, &mut page).expect("memory");
