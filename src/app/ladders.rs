@@ -29,6 +29,7 @@ const WRITERS: usize = 4;
 struct Ready {
     connection: Connection,
     kept: Kept,
+    calls: Vec<Call>,
 }
 
 /// Writes a ladder for each connection when it is final.
@@ -107,7 +108,109 @@ impl<W: Write> LadderSink<W> {
         }
     }
 
-use crate::explain::{self, Moment, Segments as _, Steps as _, Telling, Totals};
+    /// Also shows what the programs called.
+    pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
+        self.calls = wanted.then(KeptCalls::default);
+        self
+    }
+
+    /// Puts a final connection's ladder with those that are to be written.
+    fn make_ready(&mut self, connection: &Connection) -> io::Result<()> {
+        let Some(kept) = self.keeper.take(connection.id()) else {
+            self.untold += 1;
+            return Ok(());
+        };
+        let calls = self.calls.as_ref();
+        self.rows += kept.count();
+        self.ready.push(Ready {
+            connection: connection.clone(),
+            kept,
+            calls: calls.map_or_else(Vec::new, |calls| calls.of(&[connection.id()])),
+        });
+        if self.rows >= TOGETHER {
+            self.write_ready()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the ladders that are ready, in their order, each thread a share of them.
+    fn write_ready(&mut self) -> io::Result<()> {
+        let mut ready = std::mem::take(&mut self.ready);
+        let rows = std::mem::take(&mut self.rows);
+        if self.written == 0
+            && let Some(first) = ready.drain(..ready.len().min(1)).next()
+        {
+            write_ladder(
+                &mut self.out,
+                &first.connection,
+                &first.kept,
+                &first.calls,
+                &self.manner,
+            )?;
+            self.manner.style.legend = false;
+            self.written = 1;
+        }
+        self.written += ready.len() as u64;
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let share = (rows / threads.min(WRITERS)).max(TOGETHER / WRITERS);
+        let shares = shares(&ready, share);
+        let Some((first, others)) = shares.split_first() else {
+            return Ok(());
+        };
+        let (out, manner) = (&mut self.out, &self.manner);
+        thread::scope(|scope| {
+            let begun: Vec<_> = others
+                .iter()
+                .map(|share| {
+                    let writer = thread::Builder::new().name("writer".to_owned());
+                    writer.spawn_scoped(scope, || text_of(share, manner))
+                })
+                .collect();
+            write_more(out, first, manner)?;
+            for (thread, share) in begun.into_iter().zip(others) {
+                match thread {
+                    Ok(thread) => match thread.join() {
+                        Ok(text) => out.write_all(&text?)?,
+                        Err(_) => return Err(io::Error::other("a writing thread failed")),
+                    },
+                    // No thread is to be had: it is done here.
+                    Err(_) => write_more(out, share, manner)?,
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Divides into shares of at least so many rows, but for the last.
+fn shares(ready: &[Ready], rows: usize) -> Vec<&[Ready]> {
+    let mut taken = 0;
+    ready
+        .split_inclusive(|ready| {
+            taken += ready.kept.count();
+            let full = taken >= rows;
+            if full {
+                taken = 0;
+            }
+            full
+        })
+        .collect()
+}
+
+/// The ladders of a share, for whoever writes them in their turn.
+fn text_of(share: &[Ready], manner: &Manner) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    write_more(&mut text, share, manner)?;
+    Ok(text)
+}
+
+/// Writes ladders that are not the first.
+fn write_more(out: &mut dyn Write, share: &[Ready], manner: &Manner) -> io::Result<()> {
+    for ready in share {
+        writeln!(out)?;
+        write_ladder(out, &ready.connection, &ready.kept, &ready.calls, manner)?;
+    }
+    Ok(())
 }
 
 /// Writes the ladder of one connection from its kept segments.
@@ -159,7 +262,14 @@ impl<W: Write> Sink for LadderSink<W> {
         if self.calls.is_some() {
             self.ended.push(connection.clone());
             return Ok(());
-use crate::explain::{self, Moment, Segments as _, Steps as _, Telling, Totals};
+        }
+        self.make_ready(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.keep(made);
+        }
         Ok(())
     }
 
@@ -169,7 +279,10 @@ use crate::explain::{self, Moment, Segments as _, Steps as _, Telling, Totals};
     }
 
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
-use crate::explain::{self, Moment, Segments as _, Steps as _, Telling, Totals};
+        for connection in std::mem::take(&mut self.ended) {
+            self.make_ready(&connection)?;
+        }
+        self.write_ready()?;
         if self.untold > 0 {
             writeln!(
                 self.out,

@@ -366,6 +366,7 @@ mod tests {
             style: Style::default(),
             wording: Wording::default(),
             places: Places::One(None),
+            memory: 0,
         };
         let mut largest = 0;
         for format in [Format::Timeline, Format::Plain] {

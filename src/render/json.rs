@@ -82,7 +82,7 @@ pub fn call(out: &mut Vec<u8>, facts: &CallFacts<'_>) {
         "side": plain(call.side.name()),
         "call": plain(call.call.name()),
         "result": optional(call.result, Line::integer),
-        "errno": optional(call.errno, Line::integer),
+        "errno": optional(call.errno.map(i64::from), Line::integer),
         "duration": seconds(call.duration),
         "connection": optional(facts.connection, Line::integer),
     );

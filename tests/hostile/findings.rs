@@ -101,7 +101,7 @@ fn a_wire_is_as_harmless_and_as_narrow_as_a_ladder() {
             ..Style::default()
         };
         let mut page = Vec::new();
-        wire::wire(&story, &style, &mut page).expect("memory");
+        wire::wire(&story, &[], &style, &mut page).expect("memory");
         let promise = Promise {
             color: false,
             ascii: false,

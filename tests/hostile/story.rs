@@ -60,7 +60,7 @@ pub fn on_wire(chance: &mut Chance<'_>, manner: &Manner) {
         conclusion,
     };
     let mut page = Vec::new();
-    wire::wire(&story, &manner.style, &mut page).expect("memory");
+    wire::wire(&story, &[], &manner.style, &mut page).expect("memory");
     page::check(&page, manner.promise(true), "the wire");
 }
 
