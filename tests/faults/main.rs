@@ -24,7 +24,7 @@ use handshake_watch::lab::namespace;
 use nix::unistd::geteuid;
 
 /// What has not happened by then will not happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs a test in a network of its own, in which this thread and the programs that it starts are alone.
 fn in_private_network(test: impl FnOnce() + Send + 'static) {
