@@ -19,6 +19,7 @@ use super::saving;
 use super::say;
 use super::show;
 use super::sides::Sides;
+use super::step::{self, Billing};
 use super::twins::Joined;
 use super::wire;
 use crate::capture::live::Settings;
@@ -120,6 +121,25 @@ impl Place {
         }
     }
 
+    /// The same as a sentence.
+    fn announce(&self, scenario: &Scenario) -> String {
+        let described = self.describe(scenario);
+        let mut letters = described.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        first.into_iter().chain(letters).chain(['.']).collect()
+    }
+
+    /// Where its packets come from, for whoever steps through them.
+    const fn origin(&self) -> step::Origin {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Private => step::Origin::JustNow,
+            Self::Host => step::Origin::JustNow,
+            Self::Constructed => step::Origin::Constructed,
+            Self::Recorded(_) => step::Origin::Recorded,
+        }
+    }
+
     /// What a scenario's own ends may do after this process has given up its rights.
     fn sockets(&self, port: u16) -> Sockets {
         match self {
@@ -180,13 +200,28 @@ impl Performance<'_> {
                 sandbox::enter(self.sandboxed, &Needs::default())?;
                 let script =
                     Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
-                self.show(Box::new(Memory::of_script(&script)), results, DEFAULT_PORT)
+                let source = Box::new(Memory::of_script(&script));
+                self.show(source, results, DEFAULT_PORT, self.billing(&place))
             }
             (None, _) => {
                 sandbox::enter(self.sandboxed, &Needs::default())?;
                 let source = capture::recorded(self.scenario.recording)?;
-                self.show(source, results, DEFAULT_PORT)
+                self.show(source, results, DEFAULT_PORT, self.billing(&place))
             }
+        }
+    }
+
+    /// What is said around its packets when they are stepped through.
+    fn billing(&self, place: &Place) -> Billing {
+        let scenario = self.scenario;
+        Billing {
+            origin: place.origin(),
+            intro: vec![
+                format!("{}: {}", scenario.name, scenario.title),
+                format!("Watch for {}.", scenario.watch_for),
+                place.announce(scenario),
+            ],
+            question: Some(scenario.question),
         }
     }
 
@@ -226,7 +261,7 @@ impl Performance<'_> {
         } else {
             Box::new(source)
         };
-        let code = self.show(source, results, self.port)?;
+        let code = self.show(source, results, self.port, self.billing(place))?;
         // A player that a signal overtook is left alone; each of its waits has a limit.
         if !player.is_finished() && code != ExitCode::Fine {
             return Ok(code);
@@ -243,6 +278,7 @@ impl Performance<'_> {
         source: Box<dyn Source + Send>,
         Results { output, saver }: Results,
         port: u16,
+        billing: Billing,
     ) -> Result<ExitCode, Failure> {
         let interface = source.interfaces().first();
         let interface = interface.and_then(|interface| interface.name.clone());
@@ -258,9 +294,9 @@ impl Performance<'_> {
         let shown = match (&twins, self.scenario.origin) {
             (Some(twins), Origin::Wire(_, plan)) => {
                 let remark = format!("wire: {}", plan.summary);
-                wire::sink(self.choice, output, &name, &remark, twins)
+                wire::sink(self.choice, output, &name, &remark, twins, billing)
             }
-            _ => show::scenario(self.choice, output, &name, interface.as_deref()),
+            _ => show::scenario(self.choice, output, &name, interface.as_deref(), billing),
         };
         let mut sink = Joined::new(shown, twins);
         let tracker = Tracker::new(Limits {

@@ -8,17 +8,18 @@ use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
-use super::pipeline::{self, Both, Reader};
+use super::pipeline::{self, Both, Reader, Sink};
 use super::results::Results;
 use super::sandbox;
 use super::saving;
 use super::say;
-use super::show;
+use super::show::{self, Manner, Places};
 use super::signals;
+use super::step::{self, Full, Hurry, Pace};
 use super::watch::Watch;
 use crate::capture::Saver;
 use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
-use crate::cli::{Format, LiveCommand, Traffic};
+use crate::cli::{Format, LiveCommand, Present, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Listening;
 use crate::privilege::{Needs, Remedy, Sockets};
@@ -39,7 +40,9 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     let plan = Plan::new(command, &source, &words.0)?;
     let results = Results::open(command.output.file.as_deref(), command.write.as_deref())?;
     results.spare_each_other()?;
-    let results = results.begin()?;
+    let (output, saver) = results.begin()?;
+    // The stage locks standard output itself, on its own thread.
+    let output = (!command.output.present.step).then_some(output);
     // Everything is open by now, and this is still the only thread.
     let needs = Needs {
         sockets: plan.sockets(command),
@@ -51,8 +54,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         source.stop_after(duration);
     }
     let stopper = source.stopper();
-    stop_at_signal(&stopper)?;
-    watch(command, source, plan, results, words, &stopper)
+    watch(command, source, plan, (output, saver), words, &stopper)
 }
 
 /// Runs the pipeline until the capture ends.
@@ -60,17 +62,22 @@ fn watch(
     command: &LiveCommand,
     source: LiveSource,
     plan: Plan,
-    (output, saver): (Output, Option<Saver>),
+    (output, saver): (Option<Output>, Option<Saver>),
     (words, queue): (Sender<String>, Receiver<String>),
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
-    let may_skip = by_rows(command) && output.is_terminal();
-    let shown = show::happening(
-        &command.output,
-        output,
-        name_of(&source),
-        Some(name_of(&source)),
-    );
+    // Rows that are held back on purpose are not late.
+    let may_skip = by_rows(command)
+        && command.output.present == Present::default()
+        && output.as_ref().is_some_and(Output::is_terminal);
+    let (shown, hurry) = shown(command, output, name_of(&source), stopper);
+    let capture = stopper.clone();
+    at_signal(move || {
+        capture.stop();
+        if let Some(hurry) = hurry {
+            hurry.up();
+        }
+    })?;
     let idle = plan.hint_when_idle(command, &source);
     let mut sink = Both {
         first: Watch::new(shown, queue, idle, may_skip),
@@ -238,10 +245,41 @@ impl Plan {
     }
 }
 
+/// What shows packets as they happen, or when somebody wants the next one; and what ends its waits, if it has some.
+fn shown(
+    command: &LiveCommand,
+    output: Option<Output>,
+    interface: &str,
+    stopper: &Stopper,
+) -> (Box<dyn Sink>, Option<Hurry>) {
+    let choice = &command.output;
+    if let Some(output) = output {
+        let shown = show::happening(choice, output, interface, Some(interface));
+        let Some(speed) = choice.present.speed else {
+            return (shown, None);
+        };
+        let (pace, hurry) = Pace::new(speed);
+        return (Box::new(step::paced(shown, pace)), Some(hurry));
+    }
+    let place = Places::One(Some(interface.to_owned()));
+    let manner = Manner::of_terminal(choice, place);
+    let intro = vec![format!(
+        "watching {interface} for {}: the capture goes on while packets are held back here",
+        command.capture_filter
+    )];
+    let stopper = stopper.clone();
+    let stage = step::live(choice, &manner, Full::Drop, intro, move || stopper.stop());
+    (Box::new(stage), None)
+}
+
 /// The first Ctrl-C ends the capture, and with it the watch.
 pub(crate) fn stop_at_signal(stopper: &Stopper) -> Result<(), Failure> {
     let stopper = stopper.clone();
-    signals::at_end(move || stopper.stop()).map_err(|error| {
+    at_signal(move || stopper.stop())
+}
+
+fn at_signal(end: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    signals::at_end(end).map_err(|error| {
         Failure::new(
             ExitCode::Lab,
             format_args!("cannot watch for signals: {error}"),

@@ -15,6 +15,7 @@ use super::saving::{self, Noting, save_selected};
 use super::say;
 use super::select::{Scout, Selected, Stretch, Surroundings};
 use super::show::{self, Places, What};
+use super::step::{Billing, Origin};
 use super::twins::{Joined, Twins};
 use super::wire;
 use crate::capture::{FilterSet, Interface, Source, Unread};
@@ -56,7 +57,14 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let (source, twins) = begin(command, source);
     let what = what(command, source.interfaces());
     let shown = match &twins {
-        Some(twins) => wire::sink(&command.output, output, what.source, "", twins),
+        Some(twins) => wire::sink(
+            &command.output,
+            output,
+            what.source,
+            "",
+            twins,
+            billing(command),
+        ),
         None => show::whole(&command.output, output, &what),
     };
     let selected = Selected::new(
@@ -122,6 +130,16 @@ fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface]) -> What<'a> {
         growing: command.file == Path::new("-"),
         rows: command.table,
         chosen: !command.selection.is_everything(),
+        billing: billing(command),
+    }
+}
+
+fn billing(command: &ReplayCommand) -> Billing {
+    let name = command.file.file_name().unwrap_or(command.file.as_os_str());
+    Billing {
+        origin: Origin::Recorded,
+        intro: vec![format!("{}, packet by packet", name.to_string_lossy())],
+        question: None,
     }
 }
 

@@ -7,6 +7,7 @@ use super::keep::Keeper;
 use super::ladders::{LADDERS, LadderSink, write_ladder};
 use super::output::{self, Output};
 use super::pipeline::{Quiet, Sink, Tracked};
+use super::step::{self, Billing, Collection, Full, Pace, SlowSink, StepSink, paced};
 use super::stream::StreamSink;
 use super::table::{SummarySink, TableSink};
 use crate::cli::{Format, Only, OutputChoice, Rows, TableChoice};
@@ -62,10 +63,21 @@ impl Manner {
     }
 
     pub(crate) fn new(choice: &OutputChoice, output: &Output, places: Places) -> Self {
-        let style = output::style(choice, output, Explain::Brief);
+        Self::looking(choice, output.is_terminal(), places)
+    }
+
+    /// On the terminal, whoever writes there.
+    pub(crate) fn of_terminal(choice: &OutputChoice, places: Places) -> Self {
+        Self::looking(choice, true, places)
+    }
+
+    fn looking(choice: &OutputChoice, terminal: bool, places: Places) -> Self {
+        let style = output::style_on(choice, terminal, Explain::Brief);
         Self {
             wording: Wording {
-                full: style.explain == Explain::Full,
+                // Who steps from packet to packet has the time to read.
+                full: style.explain == Explain::Full
+                    || (choice.present.step && choice.explain.is_none()),
                 raw_seq: choice.raw_seq,
                 ..Wording::default()
             },
@@ -87,6 +99,8 @@ pub(crate) struct What<'a> {
     pub(crate) rows: TableChoice,
     /// A part was selected, so all of that part is wanted.
     pub(crate) chosen: bool,
+    /// What is said around packets that are stepped through.
+    pub(crate) billing: Billing,
 }
 
 /// For packets as they happen.
@@ -124,6 +138,7 @@ pub(crate) fn scenario(
     output: Output,
     source: &str,
     interface: Option<&str>,
+    billing: Billing,
 ) -> Box<dyn Sink> {
     let what = What {
         source,
@@ -131,6 +146,7 @@ pub(crate) fn scenario(
         growing: false,
         rows: TableChoice::default(),
         chosen: true,
+        billing,
     };
     whole(choice, output, &what)
 }
@@ -138,6 +154,24 @@ pub(crate) fn scenario(
 /// For a capture that has an end.
 pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> Box<dyn Sink> {
     let manner = Manner::new(choice, &output, what.places.clone());
+    if choice.present.step && what.growing {
+        // The stage locks standard output itself, on its own thread.
+        drop(output);
+        let intro = what.billing.intro.clone();
+        return Box::new(step::live(choice, &manner, Full::Wait, intro, || ()));
+    }
+    if choice.present.step {
+        let collection = Collection::new(choice, &manner, what.billing.clone());
+        return Box::new(StepSink::new(output, collection, manner, what.chosen));
+    }
+    if let Some(speed) = choice.present.speed {
+        let (pace, _) = Pace::new(speed);
+        let format = choice.format.unwrap_or(Format::Timeline);
+        if what.growing {
+            return Box::new(paced(StreamSink::new(output, format, &manner), pace));
+        }
+        return Box::new(SlowSink::new(output, format, manner, pace));
+    }
     match choice.format {
         Some(Format::Timeline) if what.growing => {
             Box::new(StreamSink::new(output, Format::Timeline, &manner))

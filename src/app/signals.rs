@@ -9,6 +9,7 @@ use signal_hook::iterator::Signals;
 
 use super::exit::ExitCode;
 use super::say;
+use super::step;
 
 /// Calls `end` at the first signal, from a thread of its own. Must come after everything that wants a single thread.
 pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -25,6 +26,7 @@ pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
                     Some(end) => end(),
                     // Whoever asks twice does not want to wait for the verdicts.
                     None if signal == SIGINT => {
+                        step::restore();
                         process::exit(i32::from(ExitCode::Interrupted.number()));
                     }
                     None => {}

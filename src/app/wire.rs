@@ -12,12 +12,14 @@ use super::output::Output;
 use super::pipeline::{Quiet, Sink, Tracked};
 use super::show::{self, Manner, Places};
 use super::sides::SIDES;
+use super::step::{Billing, Collection, Pace};
 use super::twins::Twins;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice};
-use crate::explain::{self, Totals, View};
-use crate::render::wire;
+use crate::explain::{self, Totals, View, WireStory};
+use crate::render::{LadderWriter, Style, wire};
 use crate::tcp::Side;
+use crate::time::Span;
 use crate::track::Connection;
 
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
@@ -44,6 +46,7 @@ pub(crate) fn sink(
     source: &str,
     remark: &str,
     twins: &Arc<Twins>,
+    billing: Billing,
 ) -> Box<dyn Sink> {
     match choice.format {
         Some(Format::Json) => Box::new(
@@ -57,21 +60,32 @@ pub(crate) fn sink(
         ),
         None | Some(Format::Timeline) => {
             let manner = Manner::new(choice, &output, Places::One(None));
-            Box::new(WireSink::new(
+            let collection = choice
+                .present
+                .step
+                .then(|| Collection::new(choice, &manner, billing));
+            let mut sink = WireSink::new(
                 output,
                 manner,
                 choice.ladder,
                 Arc::clone(twins),
                 remark.to_owned(),
-            ))
+            );
+            sink.collection = collection;
+            sink.pace = choice.present.speed.map(|speed| Pace::new(speed).0);
+            Box::new(sink)
         }
-        Some(_) => show::scenario(choice, output, source, None),
+        Some(_) => show::scenario(choice, output, source, None, billing),
     }
 }
 
 /// Draws connections of a wire, of both views or of one.
 struct WireSink<W> {
     out: W,
+    /// Where stories go instead, to be stepped through.
+    collection: Option<Collection>,
+    /// How slowly they are told.
+    pace: Option<Pace>,
     manner: Manner,
     ladder: Ladder,
     twins: Arc<Twins>,
@@ -91,6 +105,8 @@ impl<W: Write> WireSink<W> {
         let narrow = manner.style.width.columns() < wire::NARROWEST;
         Self {
             out,
+            collection: None,
+            pace: None,
             keeper: Keeper::new(manner.style.payload),
             ladder: ladder.unwrap_or(if narrow { Ladder::Client } else { Ladder::Wire }),
             manner,
@@ -118,7 +134,7 @@ impl<W: Write> WireSink<W> {
             let Some(own) = kept.get(&connection.id()).filter(|_| side == wanted) else {
                 continue;
             };
-            if !first {
+            if !first && self.collection.is_none() {
                 writeln!(self.out)?;
             }
             first = false;
@@ -142,12 +158,24 @@ impl<W: Write> WireSink<W> {
                         &self.remark,
                         self.manner.wording,
                     );
-                    wire::wire(&story, &self.manner.style, &mut self.out)?;
+                    match (&mut self.collection, &mut self.pace) {
+                        (Some(collection), _) => collection.add_wire(connection, story),
+                        (None, Some(pace)) => {
+                            slowly(&story, &self.manner.style, pace, &mut self.out)?;
+                        }
+                        (None, None) => wire::wire(&story, &self.manner.style, &mut self.out)?,
+                    }
                 }
-                None => write_ladder(&mut self.out, connection, own, &self.manner)?,
+                None => match &mut self.collection {
+                    Some(collection) => collection.add(connection, own, &self.manner),
+                    None => write_ladder(&mut self.out, connection, own, &self.manner)?,
+                },
             }
         }
-        self.out.flush()
+        match self.collection.take() {
+            Some(collection) => collection.present(&mut self.out),
+            None => self.out.flush(),
+        }
     }
 
     /// The other view of the connection with these segments.
@@ -165,6 +193,25 @@ impl<W: Write> WireSink<W> {
             has.then_some((connection, segments))
         })
     }
+}
+
+/// Writes a story event by event, with their waits.
+fn slowly(
+    story: &WireStory,
+    style: &Style,
+    pace: &mut Pace,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut writer = wire::WireWriter::new(style);
+    writer.begin(&story.title, story.margins, out)?;
+    let mut last = Span::ZERO;
+    for event in &story.events {
+        out.flush()?;
+        pace.wait(event.after - last);
+        last = event.after;
+        writer.event(event, out)?;
+    }
+    LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
 }
 
 impl<W: Write> Sink for WireSink<W> {

@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::choice::{ColorChoice, Format, Ladder, Only};
 use super::expect::Expectation;
-use super::value::{Moment, parse_duration, parse_moment, parse_size};
+use super::value::{Moment, Speed, parse_duration, parse_moment, parse_size, parse_speed};
 use crate::explain::Sort;
 use crate::render::{Explain, TimeColumn};
 use crate::track::Verdict;
@@ -136,6 +136,9 @@ pub(super) struct LiveArgs {
     pub(super) analysis: AnalysisArgs,
 
     #[command(flatten)]
+    pub(super) present: PresentArgs,
+
+    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -220,6 +223,9 @@ pub(super) struct ReplayArgs {
     pub(super) analysis: AnalysisArgs,
 
     #[command(flatten)]
+    pub(super) present: PresentArgs,
+
+    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -233,7 +239,8 @@ and one line says so.
 Examples:
   handshake-watch demo --list                    all scenarios
   handshake-watch demo handshake                 open, 13 bytes, close
-  handshake-watch demo refused --explain full    a closed port, at length")]
+  handshake-watch demo refused --explain full    a closed port, at length
+  handshake-watch demo refused --step            one key, one packet")]
 pub(super) struct DemoArgs {
     /// The scenario's name
     #[arg(required_unless_present = "list")]
@@ -253,6 +260,9 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
+
+    #[command(flatten)]
+    pub(super) present: PresentArgs,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
@@ -381,6 +391,27 @@ pub(super) struct SandboxArgs {
     /// Keep all rights while reading packets, also root's
     #[arg(long)]
     pub(super) no_sandbox: bool,
+}
+
+/// How packets are presented to an audience.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Presenting")]
+pub(super) struct PresentArgs {
+    /// Hold before each packet: Space shows the next one, ? says what it means
+    #[arg(long)]
+    pub(super) step: bool,
+
+    /// Ask what comes next before showing it; implies --step
+    #[arg(long)]
+    pub(super) hide: bool,
+
+    /// Play packets at this speed: 0.01x is a hundred times slower
+    #[arg(long, value_name = "FACTOR", value_parser = parse_speed)]
+    pub(super) speed: Option<Speed>,
+
+    /// Few words and bold lines, to be read from the last row
+    #[arg(long)]
+    pub(super) big: bool,
 }
 
 /// How the result is shown.

@@ -16,6 +16,7 @@ pub mod ladder;
 pub mod layout;
 pub mod payload;
 pub mod plain;
+pub mod stage;
 pub mod style;
 pub mod summary;
 pub mod table;
