@@ -373,8 +373,8 @@ pub(super) struct AnalysisArgs {
     #[arg(long, value_name = "E")]
     pub(super) expect: Vec<Expectation>,
 
-    /// Label segments exactly as this program does
-    #[arg(long, value_name = "WHOSE")]
+    /// Label segments exactly as this program does: wireshark
+    #[arg(long, value_name = "WHOSE", hide_possible_values = true)]
     pub(super) compat: Option<Compat>,
 }
 
@@ -397,7 +397,7 @@ pub(super) struct SandboxArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Presenting")]
 pub(super) struct PresentArgs {
-    /// Hold before each packet: Space shows the next one, ? says what it means
+    /// Hold before each packet: Space shows it, ? explains
     #[arg(long)]
     pub(super) step: bool,
 
@@ -405,7 +405,7 @@ pub(super) struct PresentArgs {
     #[arg(long)]
     pub(super) hide: bool,
 
-    /// Play packets at this speed: 0.01x is a hundred times slower
+    /// Play at this speed: 0.01x is a hundred times slower
     #[arg(long, value_name = "FACTOR", value_parser = parse_speed)]
     pub(super) speed: Option<Speed>,
 
@@ -422,16 +422,16 @@ pub(super) struct PresentArgs {
     reason = "independent switches, as they are typed"
 )]
 pub(super) struct OutputArgs {
-    /// Shape of the output
-    #[arg(long, value_name = "F")]
+    /// Shape: timeline, table, summary, plain, json
+    #[arg(long, value_name = "F", hide_possible_values = true)]
     pub(super) format: Option<Format>,
 
-    /// Narrow JSON to these records
-    #[arg(long, value_name = "WHAT")]
+    /// Narrow JSON to segments or connections
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     pub(super) only: Option<Only>,
 
-    /// How much is said about each packet
-    #[arg(long, value_name = "LEVEL")]
+    /// How much is said about each packet: none, brief, full
+    #[arg(long, value_name = "LEVEL", hide_possible_values = true)]
     pub(super) explain: Option<Explain>,
 
     /// Do not fold bulk transfers and idle stretches
@@ -450,8 +450,14 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) raw_seq: bool,
 
-    /// What the time column shows
-    #[arg(long, value_name = "STYLE", default_value = "relative")]
+    /// The time column: relative, delta, absolute
+    #[arg(
+        long,
+        value_name = "STYLE",
+        default_value = "relative",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub(super) time: TimeColumn,
 
     /// Columns to use [default: the terminal's, else 80]
@@ -462,8 +468,14 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) ascii: bool,
 
-    /// Use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    /// Use colours: auto, always, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub(super) color: ColorChoice,
 
     /// Write to FILE instead of standard output

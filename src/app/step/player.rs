@@ -143,7 +143,11 @@ impl<'a> Player<'a> {
                 }
             }
             Event::Over => self.over = true,
-            Event::Said(words) => self.notice = Some(words),
+            // It was broken into lines for another width.
+            Event::Said(words) => {
+                let words: Vec<&str> = words.split_whitespace().collect();
+                self.notice = Some(words.join(" "));
+            }
         }
         Flow::Goes
     }
