@@ -268,7 +268,9 @@ fn shown(
         command.capture_filter
     )];
     let stopper = stopper.clone();
-    let stage = step::live(choice, &manner, Full::Drop, intro, move || stopper.stop());
+    let origin = "captured a moment ago";
+    let quit = move || stopper.stop();
+    let stage = step::live(choice, &manner, Full::Drop, origin, intro, quit);
     (Box::new(stage), None)
 }
 

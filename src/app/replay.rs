@@ -136,9 +136,14 @@ fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface]) -> What<'a> {
 
 fn billing(command: &ReplayCommand) -> Billing {
     let name = command.file.file_name().unwrap_or(command.file.as_os_str());
+    let name = if name == "-" {
+        "the pipe".into()
+    } else {
+        name.to_string_lossy()
+    };
     Billing {
         origin: Origin::Recorded,
-        intro: vec![format!("{}, packet by packet", name.to_string_lossy())],
+        intro: vec![format!("{name}, packet by packet")],
         question: None,
     }
 }

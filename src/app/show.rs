@@ -158,7 +158,14 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
         // The stage locks standard output itself, on its own thread.
         drop(output);
         let intro = what.billing.intro.clone();
-        return Box::new(step::live(choice, &manner, Full::Wait, intro, || ()));
+        return Box::new(step::live(
+            choice,
+            &manner,
+            Full::Wait,
+            "read from a pipe",
+            intro,
+            || (),
+        ));
     }
     if choice.present.step {
         let collection = Collection::new(choice, &manner, what.billing.clone());

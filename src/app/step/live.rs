@@ -46,18 +46,19 @@ struct Told {
     concluded: bool,
 }
 
-/// Opens the stage. `quit` ends the capture, when whoever watches has seen enough.
+/// Opens the stage. `origin` says where packets come from; `quit` ends the capture, when whoever watches has seen enough.
 pub(crate) fn live(
     choice: &OutputChoice,
     manner: &Manner,
     full: Full,
+    origin: &str,
     intro: Vec<String>,
     quit: impl FnOnce() + Send + 'static,
 ) -> LiveStep {
     let (sender, events) = mpsc::channel();
     let held = Held::new();
     let mut program = Program::new(choice, manner);
-    "captured a moment ago".clone_into(&mut program.origin);
+    origin.clone_into(&mut program.origin);
     program.intro = intro;
     let (on_stage, from) = (Arc::clone(&held), sender.clone());
     let stage = thread::Builder::new()

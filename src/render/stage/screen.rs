@@ -269,20 +269,22 @@ impl Drawing<'_> {
     fn big_header(&mut self) -> String {
         let [client, server] = self.states_after(self.board.shown.len());
         let name = |state: Option<TcpState>| state.map_or("", TcpState::name);
-        self.line.put_clean("CLIENT ", Ink::Quiet);
-        self.line.put_clean(name(client), Ink::Strong);
-        let right = format!("{} SERVER", name(server));
-        let right = right.trim_start();
-        if self.line.width() + width(right) < self.columns {
-            self.line.pad_to(self.columns.saturating_sub(width(right)));
-            self.line.put_clean(name(server), Ink::Strong);
+        let (client, server) = (name(client), name(server));
+        // Where there is no room for more, the states are what one looks for.
+        let words = "CLIENT ".len() + client.len() + 1 + server.len() + " SERVER".len();
+        let named = words < self.columns;
+        if named {
+            self.line.put_clean("CLIENT ", Ink::Quiet);
+        }
+        let room = self.columns.saturating_sub(server.len() + 1);
+        self.line.put_cut(client, room, Ink::Strong);
+        let right = server.len() + if named { " SERVER".len() } else { 0 };
+        self.line.pad_to(self.columns.saturating_sub(right));
+        self.line.put_clean(server, Ink::Strong);
+        if named {
             self.line.put_clean(" SERVER", Ink::Quiet);
         }
-        let mut line = painted(&mut self.line);
-        if width(right) > self.columns {
-            line.clear();
-        }
-        line
+        painted(&mut self.line)
     }
 
     /// The states before the first row that has room, and how many rows are above.
