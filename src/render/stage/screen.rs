@@ -343,7 +343,7 @@ impl Drawing<'_> {
         let rule = self.line.glyphs().rule;
         let phase = match self.board.shown.last() {
             _ if self.board.asks.is_some() => "held back",
-            None => "before the first packet",
+            None => "the beginning",
             Some(beat) => match &beat.what {
                 What::End(_) => "how it ended",
                 _ => beat.phase.as_deref().unwrap_or(""),
