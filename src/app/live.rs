@@ -15,11 +15,11 @@ use super::saving;
 use super::say;
 use super::show::{self, Manner, Places};
 use super::signals;
-use super::step::{self, Full, Hurry, Pace};
+use super::step::{self, Full, Pace};
 use super::watch::Watch;
 use crate::capture::Saver;
 use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
-use crate::cli::{Format, LiveCommand, Present, Traffic};
+use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Listening;
 use crate::privilege::{Needs, Remedy, Sockets};
@@ -54,6 +54,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         source.stop_after(duration);
     }
     let stopper = source.stopper();
+    stop_at_signal(&stopper)?;
     watch(command, source, plan, (output, saver), words, &stopper)
 }
 
@@ -68,16 +69,9 @@ fn watch(
 ) -> Result<ExitCode, Failure> {
     // Rows that are held back on purpose are not late.
     let may_skip = by_rows(command)
-        && command.output.present == Present::default()
+        && command.output.present.speed.is_none()
         && output.as_ref().is_some_and(Output::is_terminal);
-    let (shown, hurry) = shown(command, output, name_of(&source), stopper);
-    let capture = stopper.clone();
-    at_signal(move || {
-        capture.stop();
-        if let Some(hurry) = hurry {
-            hurry.up();
-        }
-    })?;
+    let shown = shown(command, output, name_of(&source), stopper);
     let idle = plan.hint_when_idle(command, &source);
     let mut sink = Both {
         first: Watch::new(shown, queue, idle, may_skip),
@@ -245,21 +239,20 @@ impl Plan {
     }
 }
 
-/// What shows packets as they happen, or when somebody wants the next one; and what ends its waits, if it has some.
+/// What shows packets as they happen, or when somebody wants the next one.
 fn shown(
     command: &LiveCommand,
     output: Option<Output>,
     interface: &str,
     stopper: &Stopper,
-) -> (Box<dyn Sink>, Option<Hurry>) {
+) -> Box<dyn Sink> {
     let choice = &command.output;
     if let Some(output) = output {
         let shown = show::happening(choice, output, interface, Some(interface));
         let Some(speed) = choice.present.speed else {
-            return (shown, None);
+            return shown;
         };
-        let (pace, hurry) = Pace::new(speed);
-        return (Box::new(step::paced(shown, pace)), Some(hurry));
+        return Box::new(step::paced(shown, Pace::new(speed)));
     }
     let place = Places::One(Some(interface.to_owned()));
     let manner = Manner::of_terminal(choice, place);
@@ -270,18 +263,13 @@ fn shown(
     let stopper = stopper.clone();
     let origin = "captured a moment ago";
     let quit = move || stopper.stop();
-    let stage = step::live(choice, &manner, Full::Drop, origin, intro, quit);
-    (Box::new(stage), None)
+    Box::new(step::live(choice, &manner, Full::Drop, origin, intro, quit))
 }
 
 /// The first Ctrl-C ends the capture, and with it the watch.
 pub(crate) fn stop_at_signal(stopper: &Stopper) -> Result<(), Failure> {
     let stopper = stopper.clone();
-    at_signal(move || stopper.stop())
-}
-
-fn at_signal(end: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
-    signals::at_end(end).map_err(|error| {
+    signals::at_end(move || stopper.stop()).map_err(|error| {
         Failure::new(
             ExitCode::Lab,
             format_args!("cannot watch for signals: {error}"),

@@ -172,7 +172,7 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
         return Box::new(StepSink::new(output, collection, manner, what.chosen));
     }
     if let Some(speed) = choice.present.speed {
-        let (pace, _) = Pace::new(speed);
+        let pace = Pace::new(speed);
         let format = choice.format.unwrap_or(Format::Timeline);
         if what.growing {
             return Box::new(paced(StreamSink::new(output, format, &manner), pace));

@@ -72,7 +72,7 @@ pub(crate) fn sink(
                 remark.to_owned(),
             );
             sink.collection = collection;
-            sink.pace = choice.present.speed.map(|speed| Pace::new(speed).0);
+            sink.pace = choice.present.speed.map(Pace::new);
             Box::new(sink)
         }
         Some(_) => show::scenario(choice, output, source, None, billing),

@@ -3,7 +3,6 @@
 //! Comes in: tracked segments. Goes out: the same, later. What is behind it must write each of them at once.
 
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use super::player::LONGEST_WAIT;
@@ -12,6 +11,7 @@ use crate::app::ladders::LADDERS;
 use crate::app::pipeline::{Quiet, Sink, Tracked};
 use crate::app::say;
 use crate::app::show::Manner;
+use crate::app::signals;
 use crate::app::stream::Telling;
 use crate::cli::{Format, Speed};
 use crate::explain::{self, Steps as _, Totals};
@@ -20,38 +20,16 @@ use crate::time::{Span, Timestamp};
 use crate::track::Connection;
 
 /// Waits between packets.
+#[derive(Debug)]
 pub(crate) struct Pace {
     speed: Speed,
-    /// Nothing ever comes there; when its sender is gone, or says so, nobody wants to wait any more.
-    hurry: Receiver<()>,
-    _keep: Option<Hurry>,
-    hurried: bool,
     /// It was said that waits are cut.
     told: bool,
 }
 
-/// Ends all waits when it is used.
-#[derive(Clone)]
-pub(crate) struct Hurry(Sender<()>);
-
-impl Hurry {
-    /// No more waits.
-    pub(crate) fn up(&self) {
-        let _ = self.0.send(());
-    }
-}
-
 impl Pace {
-    pub(crate) fn new(speed: Speed) -> (Self, Hurry) {
-        let (sender, hurry) = channel();
-        let pace = Self {
-            speed,
-            hurry,
-            _keep: Some(Hurry(sender.clone())),
-            hurried: false,
-            told: false,
-        };
-        (pace, Hurry(sender))
+    pub(crate) const fn new(speed: Speed) -> Self {
+        Self { speed, told: false }
     }
 
     /// Waits as long as `gap` lasts at this speed.
@@ -65,10 +43,8 @@ impl Pace {
                 LONGEST_WAIT.as_secs()
             ));
         }
-        if !self.hurried && !wanted.is_zero() {
-            let woken = self.hurry.recv_timeout(wanted.min(LONGEST_WAIT));
-            self.hurried = woken != Err(RecvTimeoutError::Timeout);
-        }
+        // After a signal nobody wants to wait any more.
+        signals::wait(wanted.min(LONGEST_WAIT));
     }
 }
 

@@ -11,6 +11,7 @@ use crate::app::keep::{Keeper, Kept};
 use crate::app::pipeline::{Quiet, Sink, Tracked};
 use crate::app::say;
 use crate::app::show::Manner;
+use crate::app::signals;
 use crate::cli::OutputChoice;
 use crate::explain::{self, Ruler, Steps as _, Telling, Totals, WireStory};
 use crate::render::NotKept;
@@ -113,6 +114,9 @@ impl Collection {
 
     /// Steps through what was collected.
     pub(crate) fn present<W: Write>(mut self, out: W) -> io::Result<()> {
+        if signals::has_come() {
+            return Ok(());
+        }
         if self.play.told() == 0 {
             say::note("there is no packet to step through");
             return Ok(());

@@ -53,8 +53,12 @@ impl<'a> Rows<'a> {
 
     /// The columns of an ordinary ladder.
     pub(super) fn layout(&self) -> Layout {
-        let digits = self.act.highest_frame.checked_ilog10().unwrap_or(0) as usize + 1;
-        Layout::new(self.style, digits, 0)
+        Layout::new(self.style, self.digits(), 0)
+    }
+
+    /// Digits of the longest frame number.
+    fn digits(&self) -> usize {
+        self.act.highest_frame.checked_ilog10().unwrap_or(0) as usize + 1
     }
 
     /// The line of a beat; none for the last words, which stand below.
@@ -62,7 +66,7 @@ impl<'a> Rows<'a> {
         match &beat.what {
             What::Packet(step) if self.style.big => Some(self.big(step)),
             What::Packet(step) => Some(self.packet(step)),
-            What::Half(event) if self.wire.is_some() && !self.style.big => Some(self.half(event)),
+            What::Half(event) if self.wire.is_some() => Some(self.half(event)),
             What::Half(event) => Some(self.half_in_words(event)),
             What::Several(words) => Some(self.several(words)),
             What::End(_) => None,
@@ -142,7 +146,7 @@ impl<'a> Rows<'a> {
     fn big(&mut self, step: &Step) -> Row {
         let set = self.line.glyphs();
         let columns = self.style.width.columns();
-        self.line.put_number(step.frame, 0, Ink::Quiet);
+        self.line.put_number(step.frame, self.digits(), Ink::Quiet);
         self.line.put_clean(" ", Ink::Plain);
         let head = match step.arrow.line {
             Stroke::Repeat => 3,
@@ -201,14 +205,18 @@ impl<'a> Rows<'a> {
 /// The one word of a packet that is to be read from the last row.
 fn essence(step: &Step) -> String {
     let arrow = &step.arrow;
-    let name = arrow.name.as_str();
-    if let Some(tag) = arrow.tags.first() {
-        return format!("{name}  {tag}");
-    }
-    match name {
-        "ACK" => arrow.numbers.to_uppercase(),
-        "PSH-ACK" if step.len > 0 => format!("{} bytes", step.len),
-        _ => name.to_owned(),
+    let ordinary = ["ACK", "PSH-ACK"].contains(&arrow.name.as_str());
+    match (arrow.tags.first(), ordinary) {
+        (Some(tag), true) if step.len == 0 => tag.clone(),
+        (Some(tag), true) => format!("{} bytes  {tag}", step.len),
+        (Some(tag), false) => format!("{}  {tag}", arrow.name),
+        (None, true) if step.len > 0 => format!("{} bytes", step.len),
+        // What is acknowledged, without what came beyond it.
+        (None, true) => {
+            let number = arrow.numbers.split(',').next().unwrap_or_default();
+            number.to_uppercase()
+        }
+        (None, false) => arrow.name.clone(),
     }
 }
 
