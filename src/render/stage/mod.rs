@@ -18,6 +18,7 @@
 //! ```
 
 mod bytes;
+mod header;
 mod help;
 mod rows;
 mod screen;

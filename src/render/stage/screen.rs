@@ -9,8 +9,6 @@ use crate::explain::{Conclusion, Tone};
 use crate::render::line::Line;
 use crate::render::measure::{width, wrap};
 use crate::render::style::{Explain, Glyphs, Ink, Style};
-use crate::render::wire::{NARROWEST, WireWriter};
-use crate::tcp::{Side, TcpState};
 use crate::time::Span;
 
 /// Longer lines are tiring to read.
@@ -83,11 +81,12 @@ pub fn compose(board: &Board<'_>, style: &Style, height: usize) -> Screen {
     drawing.compose(height)
 }
 
-struct Drawing<'a> {
-    board: &'a Board<'a>,
-    style: &'a Style,
-    columns: usize,
-    line: Line,
+/// A screen while it is being put together.
+pub(super) struct Drawing<'a> {
+    pub(super) board: &'a Board<'a>,
+    pub(super) style: &'a Style,
+    pub(super) columns: usize,
+    pub(super) line: Line,
 }
 
 impl Drawing<'_> {
@@ -98,7 +97,7 @@ impl Drawing<'_> {
         if let Some(row) = current {
             below = row.below;
         }
-        let said = self.said(&below);
+        let mut said = self.said(&below);
         // One line each for the keys and the rule above the explanation; on the lowest screens there is no rule.
         let rule = usize::from(height >= 6);
         let mut header = self.header(height);
@@ -112,6 +111,14 @@ impl Drawing<'_> {
             .min(body);
         let with_ruler = self.ruler_fits(body, kept, said.len());
         let ruler = if with_ruler { 2 } else { 0 };
+        // Air between the clause and the paragraph, where every row has room as well.
+        let clause = said
+            .iter()
+            .take_while(|(_, ink)| *ink == Ink::Strong)
+            .count();
+        if (1..said.len()).contains(&clause) && wanted_rows + said.len() + ruler < body {
+            said.insert(clause, (String::new(), Ink::Plain));
+        }
         let for_text = body - kept - ruler;
         let text = said.len().min(for_text);
         let for_rows = body - ruler - text;
@@ -205,151 +212,34 @@ impl Drawing<'_> {
         !self.style.big && heard && body >= kept + said + 2
     }
 
-    // --- the header ---
-
-    /// Title and lane names; where the lowest screens have no room, nothing.
-    fn header(&mut self, height: usize) -> Vec<String> {
-        let mut lines = Vec::new();
-        if self.style.big {
-            if height >= 5 {
-                lines.push(self.big_header());
-            }
-            return lines;
-        }
-        if height >= 5 {
-            lines.push(self.title());
-        }
-        if height >= 8 {
-            let act = self.board.act;
-            if let Some(margins) = act.margins.filter(|_| self.columns >= NARROWEST) {
-                let mut bytes = Vec::new();
-                // Writing to memory cannot fail.
-                let _ = WireWriter::new(self.style).lanes(margins, &mut bytes);
-                let text = String::from_utf8_lossy(&bytes);
-                lines.extend(text.lines().map(ToOwned::to_owned));
-                return lines;
-            }
-            let layout = Rows::new(act, self.style).layout();
-            if !layout.list {
-                self.line
-                    .put_right("CLIENT", layout.left_end(), Ink::Strong);
-                self.line.pad_to(layout.right_start());
-                self.line.put_clean("SERVER", Ink::Strong);
-                lines.push(painted(&mut self.line));
-            }
-            // The states stand here once it is known which rows have room.
-            lines.push(String::new());
-        }
-        lines
-    }
-
-    /// `#1  127.0.0.1:34904 → 127.0.0.1:1712                3 of 8`
-    fn title(&mut self) -> String {
-        let title = &self.board.act.title;
-        let arrow = self.line.glyphs().arrow;
-        let long = format!(
-            "#{}  {} ({}) {arrow} {} ({})",
-            title.id, title.client, title.client_role, title.server, title.server_role
-        );
-        let short = format!("#{}  {} {arrow} {}", title.id, title.client, title.server);
-        let counter = self.line.clean(self.board.counter).into_owned();
-        let room = self.columns.saturating_sub(width(&counter) + 2);
-        let name = match title.id {
-            0 => "no connection yet".to_owned(),
-            _ if width(&long) <= room => long,
-            _ => short,
-        };
-        let name = self.line.clean(&name).into_owned();
-        self.line.put_cut(&name, room, Ink::Strong);
-        self.line.put_right(&counter, self.columns, Ink::Quiet);
-        painted(&mut self.line)
-    }
-
-    /// `CLIENT ESTABLISHED                    SYN-RECEIVED SERVER`
-    fn big_header(&mut self) -> String {
-        let [client, server] = self.states_after(self.board.shown.len());
-        let name = |state: Option<TcpState>| state.map_or("", TcpState::name);
-        let (client, server) = (name(client), name(server));
-        // Where there is no room for more, the states are what one looks for.
-        let words = "CLIENT ".len() + client.len() + 1 + server.len() + " SERVER".len();
-        let named = words < self.columns;
-        if named {
-            self.line.put_clean("CLIENT ", Ink::Quiet);
-        }
-        let room = self.columns.saturating_sub(server.len() + 1);
-        self.line.put_cut(client, room, Ink::Strong);
-        let right = server.len() + if named { " SERVER".len() } else { 0 };
-        self.line.pad_to(self.columns.saturating_sub(right));
-        self.line.put_clean(server, Ink::Strong);
-        if named {
-            self.line.put_clean(" SERVER", Ink::Quiet);
-        }
-        painted(&mut self.line)
-    }
-
-    /// The states before the first row that has room, and how many rows are above.
-    fn states(&mut self, header: &mut [String], first: usize) {
-        if self.style.big || self.board.act.margins.is_some() && self.columns >= NARROWEST {
-            return;
-        }
-        let Some(place) = header.get_mut(1..).and_then(|lines| lines.last_mut()) else {
-            return;
-        };
-        let layout = Rows::new(self.board.act, self.style).layout();
-        let hidden = self.board.forgotten + first as u64;
-        if layout.list {
-            // A list has no states in its rows: here are the current ones.
-            let [client, server] = self
-                .states_after(self.board.shown.len())
-                .map(|state| state.map_or("?", TcpState::name));
-            let words = format!("client {client}, server {server}");
-            self.line.put_cut(&words, self.columns, Ink::Strong);
-        } else {
-            let before = self.states_after(first);
-            let [client, server] = before.map(|state| state.map_or("", TcpState::name));
-            self.line.put_right(client, layout.left_end(), Ink::Strong);
-            let dots = self.line.glyphs().dots;
-            let legend = if hidden > 0 {
-                format!("{dots} {} {dots}", words::above(hidden))
-            } else if layout.arrow >= "state after each packet left / arrived".len() {
-                "state after each packet left / arrived".to_owned()
+    /// Which part of the connection's life this is; and when, where rows have no times.
+    fn phase(&self) -> String {
+        let Some(beat) = self.board.shown.last() else {
+            return if self.board.asks.is_some() {
+                "held back"
             } else {
-                "states after each packet".to_owned()
-            };
-            let room = layout.arrow.saturating_sub(width(&legend));
-            self.line.pad_to(layout.arrow_start() + room / 2);
-            self.line.put_clean(&legend, Ink::Quiet);
-            self.line.pad_to(layout.right_start());
-            self.line.put_clean(server, Ink::Strong);
-        }
-        *place = painted(&mut self.line);
-    }
-
-    /// Both ends' states after the first `count` beats that were revealed.
-    fn states_after(&self, count: usize) -> [Option<TcpState>; 2] {
-        let mut states = self.board.act.before;
-        for beat in self.board.shown.iter().take(count) {
-            for (state, side) in states.iter_mut().zip([Side::Client, Side::Server]) {
-                *state = beat.state(side).or(*state);
+                "the beginning"
             }
+            .to_owned();
+        };
+        let phase = beat.phase.as_deref().unwrap_or_default();
+        match &beat.what {
+            _ if self.board.asks.is_some() => "held back".to_owned(),
+            What::End(_) => "how it ended".to_owned(),
+            What::Packet(step) if Rows::new(self.board.act, self.style).layout().time == 0 => {
+                let phase = phase.split(':').next().unwrap_or_default();
+                let comma = if phase.is_empty() { "" } else { ", " };
+                format!("{phase}{comma}at {}", step.after)
+            }
+            _ => phase.to_owned(),
         }
-        states
     }
-
-    // --- below the rows ---
 
     /// `── open ───────────────────── captured a moment ago ──`
     fn rule(&mut self) -> String {
         let rule = self.line.glyphs().rule;
-        let phase = match self.board.shown.last() {
-            _ if self.board.asks.is_some() => "held back",
-            None => "the beginning",
-            Some(beat) => match &beat.what {
-                What::End(_) => "how it ended",
-                _ => beat.phase.as_deref().unwrap_or(""),
-            },
-        };
-        let mut phase = self.line.clean(phase).into_owned();
+        let phase = self.phase();
+        let mut phase = self.line.clean(&phase).into_owned();
         let origin = self.line.clean(self.board.origin).into_owned();
         let origin_columns = width(&origin) + 4;
         self.line.fill(rule, 2.min(self.columns), Ink::Quiet);
