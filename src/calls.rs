@@ -47,7 +47,8 @@ pub struct Call {
     pub errno: Option<i32>,
     /// How long it took.
     pub duration: Span,
-    /// Local and remote end of its socket, where it had both: the source is the caller's own end.
+    /// Local and remote end of its socket, where it had both: the source is the caller's own end. After a failed
+    /// `connect()` the own port is 0, for the kernel has taken it back.
     pub socket: Option<FourTuple>,
 }
 
@@ -76,6 +77,12 @@ impl fmt::Display for CallName {
 }
 
 impl Call {
+    /// When it returned.
+    #[must_use]
+    pub fn returned_at(&self) -> Timestamp {
+        self.time + self.duration
+    }
+
     /// The error's name in C, for the ones that sockets give most often; `None` for others and for success.
     #[must_use]
     pub fn errno_name(&self) -> Option<&'static str> {

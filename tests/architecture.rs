@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ),
     ("reassemble", &["capture::Frame", "decode", "time"]),
     ("track", &["tcp", "time"]),
-    ("explain", &["track", "tcp", "text", "time"]),
+    ("explain", &["calls", "track", "tcp", "text", "time"]),
     ("render", &["explain", "tcp", "text", "time"]),
     ("calls", &["tcp", "time"]),
     (

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Everything that people type.
-const COMMANDS: [&str; 5] = ["live", "replay", "demo", "serve", "connect"];
+const COMMANDS: [&str; 7] = [
+    "live", "replay", "demo", "serve", "connect", "explain", "doctor",
+];
 
 #[test]
 fn help_fits_a_page_and_goes_to_standard_output() {
@@ -63,6 +65,8 @@ fn wrong_usage_ends_with_2_and_prints_no_result() {
         (&["replay", capture, "--width", "3"], "20..=1000"),
         (&["replay", capture, "--from", "noon"], "02:41:07"),
         (&["replay", capture, "--around", "99"], "frame 99"),
+        (&["replay", capture, "--memory", "1MB"], "at least 32MB"),
+        (&["replay", capture, "--threads", "3"], "1..=2"),
         (
             &["live", "--watch-only", "--make-traffic"],
             "--make-traffic",
@@ -82,6 +86,18 @@ fn wrong_usage_ends_with_2_and_prints_no_result() {
             .is_ok_and(|file| file.len() > 0),
         "the capture is untouched"
     );
+}
+
+#[test]
+fn one_thread_finds_what_two_do() {
+    let capture = sample("handshake");
+    for format in ["json", "table", "timeline"] {
+        let [one, two] = ["1", "2"]
+            .map(|threads| run(&["replay", &capture, "--format", format, "--threads", threads]));
+        one.ends_with(0).says("");
+        assert!(!one.stdout.is_empty());
+        assert_eq!(one.stdout, two.stdout, "{format}");
+    }
 }
 
 #[test]

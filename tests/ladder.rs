@@ -2,11 +2,12 @@
 
 mod stories;
 
-use handshake_watch::explain::{Arrow, Conclusion, Line, Step, Tone, Weight};
+use handshake_watch::calls::{Call, CallName};
+use handshake_watch::explain::{self, Arrow, Conclusion, Line, Step, Tone, Weight};
 use handshake_watch::render::{
     Explain, Extras, Glyphs, LadderWriter, NotKept, Style, TimeColumn, Width, ladder, ladder_with,
 };
-use handshake_watch::tcp::{Direction, Flags, TcpState};
+use handshake_watch::tcp::{Direction, Flags, Side, TcpState};
 use handshake_watch::time::{Span, Timestamp};
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -345,6 +346,7 @@ fn packets_that_were_not_kept_are_admitted() {
             packets: 12_345,
         }),
         payload: None,
+        ..Extras::default()
     };
     ladder_with(&story, &at(80), extras, &mut out).expect("memory is written");
     let text = String::from_utf8(out).expect("UTF-8");
@@ -356,6 +358,72 @@ fn packets_that_were_not_kept_are_admitted() {
     assert!(next.starts_with("── close"), "{next}");
 }
 
+/// The plain exchange with what its client called.
+fn drawn_with_calls(style: &Style) -> String {
+    let story = plain_exchange();
+    let times: Vec<Timestamp> = story.steps.iter().map(|step| step.time).collect();
+    let call = |call, side, begin: i64, lasted: i64, result: Result<i64, i32>| Call {
+        time: times[0] + Span::from_micros(begin),
+        side,
+        call,
+        result: result.ok(),
+        errno: result.err(),
+        duration: Span::from_micros(lasted),
+        socket: None,
+    };
+    let calls = [
+        call(CallName::Connect, Side::Client, -20, 50, Ok(0)),
+        call(CallName::Accept, Side::Server, 32, 3, Ok(4)),
+        call(CallName::Recv, Side::Server, 52, 1, Err(libc::ECONNRESET)),
+    ];
+    let rows = explain::call_rows(&calls, &times);
+    let extras = Extras {
+        calls: &rows,
+        ..Extras::default()
+    };
+    let mut out = Vec::new();
+    ladder_with(&story, style, extras, &mut out).expect("memory is written");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn system_calls_stand_beside_the_lane_of_their_end() {
+    let text = drawn_with_calls(&at(80));
+    let lines: Vec<&str> = text.lines().collect();
+    let row = |words: &str| {
+        let at = lines.iter().position(|line| line.contains(words));
+        at.unwrap_or_else(|| panic!("no {words} in\n{text}"))
+    };
+    assert!(row("connect() called") < row("SYN  seq 0"), "{text}");
+    assert!(
+        row("ACK  ack 1 ") < row("connect() = 0, after 50 µs"),
+        "{text}"
+    );
+    let called = "    -20 µs              connect() called";
+    assert_eq!(lines[row("connect() called")], called);
+    let accepted = "     32 µs                                           accept() = 4";
+    assert_eq!(lines[row("accept() = 4")], accepted);
+    assert!(row("accept() = 4") < row("1–13"), "{text}");
+    assert!(text.contains("recv() = -1 ECONNRESET"), "{text}");
+}
+
+#[test]
+fn rows_of_calls_are_no_wider_than_asked() {
+    for columns in Width::MIN..=200 {
+        for glyphs in [Glyphs::Unicode, Glyphs::Ascii] {
+            let style = Style {
+                glyphs,
+                ..at(columns)
+            };
+            let text = drawn_with_calls(&style);
+            assert!(text.contains("accept()"), "{columns}:\n{text}");
+            for line in text.lines() {
+                assert!(line.width() <= columns, "{columns}: {line}");
+            }
+        }
+    }
+}
+
 #[test]
 fn payload_is_asked_for_by_frame() {
     let story = plain_exchange();
@@ -364,6 +432,7 @@ fn payload_is_asked_for_by_frame() {
     let extras = Extras {
         not_kept: None,
         payload: Some(&of),
+        ..Extras::default()
     };
     let mut out = Vec::new();
     ladder_with(

@@ -38,13 +38,14 @@ fn other_files_are_written_also_those_that_are_there() {
     let folder = tempfile::tempdir().expect("a folder");
     let capture = folder.path().join("trace.pcap");
     fs::write(&capture, samples::bytes("handshake.pcap")).expect("a copy");
-    fs::write(folder.path().join("old.txt"), "old").expect("a file");
+    // Longer than what is written, so that it has to be emptied. That happens in the sandbox.
+    fs::write(folder.path().join("old.txt"), "old ".repeat(10_000)).expect("a file");
     for file in ["new.txt", "old.txt", "/dev/null"] {
         let run = replay(folder.path(), &["trace.pcap", "-o", file], None);
         assert!(run.status.success(), "{file}: {run:?}");
     }
     let old = fs::read_to_string(folder.path().join("old.txt")).expect("a result");
-    assert!(old.contains("SYN-ACK"), "{old}");
+    assert!(old.contains("SYN-ACK") && !old.contains("old "), "{old}");
 }
 
 /// Nothing is known of a file before it is read, and then it is too late to ask for the old results back.

@@ -5,11 +5,14 @@
 #![cfg(unix)]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says why")]
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use handshake_watch::capture::{self, Next};
+use handshake_watch::decode::{self, Decoded};
 use handshake_watch::lab::scenario::{SCENARIOS, Scenario, TIME_LIMIT};
 use handshake_watch::tcp::Labels;
 use serde_json::Value;
@@ -72,6 +75,190 @@ fn every_recording_shows_the_same() {
 }
 
 #[test]
+fn every_recording_has_the_signs_of_its_scenario_and_an_ordinary_one_has_none() {
+    let segments_of = |name| {
+        let scenario = Scenario::named(name).expect("in the catalogue");
+        let mut source = capture::recorded(scenario.recording).expect("a recording");
+        let mut segments = Vec::new();
+        loop {
+            match source.next().expect("readable to its end") {
+                Next::Frame(frame) => {
+                    if let Decoded::Segment(segment) = decode::frame(&frame) {
+                        segments.push(segment);
+                    }
+                }
+                Next::Pause => {}
+                Next::End => return segments,
+            }
+        }
+    };
+    let ordinary = segments_of("handshake");
+    for scenario in SCENARIOS {
+        let segments = segments_of(scenario.name);
+        for sign in scenario.signs {
+            assert!(
+                segments.iter().any(sign.on),
+                "{} has no {}",
+                scenario.name,
+                sign.name
+            );
+            // The loopback of the ordinary one has room for large windows, too.
+            let common = sign.name.contains("window scale");
+            assert!(
+                common || !ordinary.iter().any(sign.on),
+                "{} says nothing",
+                sign.name
+            );
+        }
+    }
+}
+
+#[test]
+fn calls_stand_where_they_returned_between_the_packets() {
+    let output = run(&["demo", "handshake", "-p", "21790", "--format", "json"]);
+    assert!(output.status.success());
+    let records = records(&output);
+    let calls: Vec<&Value> = records.iter().filter(|r| r["type"] == "call").collect();
+    if calls.is_empty() {
+        println!(
+            "skipped: this system lets no traffic be captured here, and a recording has no calls"
+        );
+        return;
+    }
+    let seconds = |value: &Value| -> f64 {
+        let text = value.as_str().expect("a time");
+        // Of the seconds the last few digits are enough, and leave the float room for nanoseconds.
+        text[text.len() - 14..].parse().expect("a number")
+    };
+    let moment = |record: &Value| {
+        let after = record["duration"]
+            .as_f64()
+            .filter(|_| record["type"] == "call");
+        seconds(&record["time"]) + after.unwrap_or(0.0)
+    };
+    let in_order: Vec<f64> = records
+        .iter()
+        .take_while(|record| record["type"] != "connection")
+        .filter(|record| record["type"] != "header")
+        .map(moment)
+        .collect();
+    assert!(in_order.is_sorted(), "{in_order:?}");
+
+    let call = |side: &str, name: &str| {
+        let found = calls
+            .iter()
+            .find(|c| c["side"] == side && c["call"] == name);
+        *found.unwrap_or_else(|| panic!("the {side} calls no {name}()"))
+    };
+    let frame = |number: u64| {
+        let found = records.iter().find(|record| record["frame"] == number);
+        found.unwrap_or_else(|| panic!("no frame {number}"))
+    };
+    let connect = call("client", "connect");
+    assert!(
+        seconds(&connect["time"]) < moment(frame(1)),
+        "called before its SYN"
+    );
+    assert!(
+        moment(connect) > moment(frame(2)),
+        "returned after the SYN-ACK"
+    );
+    assert!(
+        moment(call("server", "accept")) > moment(frame(3)),
+        "there was nothing to fetch"
+    );
+    for (side, name, connection) in [
+        ("client", "connect", Value::from(1)),
+        ("client", "send", Value::from(1)),
+        ("client", "shutdown", Value::from(1)),
+        ("server", "accept", Value::from(1)),
+        ("server", "recv", Value::from(1)),
+        ("server", "listen", Value::Null),
+        ("client", "socket", Value::Null),
+    ] {
+        let call = call(side, name);
+        assert_eq!(call["connection"], connection, "{call}");
+        assert_eq!(call["errno"], Value::Null, "{call}");
+    }
+}
+
+#[test]
+fn calls_are_drawn_beside_the_lane_of_their_end() {
+    let output = run(&[
+        "demo",
+        "lost-syn",
+        "-p",
+        "21780",
+        "--syscalls",
+        "--width",
+        "80",
+    ]);
+    let drawn = String::from_utf8_lossy(&output.stdout);
+    let words = String::from_utf8_lossy(&output.stderr);
+    if words.contains("no system calls are shown") {
+        println!("skipped: this system lets no wire be made, and a recording has no calls");
+        return;
+    }
+    let row = |text: &str| {
+        let found = drawn.lines().position(|line| line.contains(text));
+        found.unwrap_or_else(|| panic!("no {text}:\n{drawn}"))
+    };
+    assert!(row("connect()│") < row("LOST on the wire"), "{drawn}");
+    assert!(row("SYN-RECEIVED") < row("connect = 0│"), "{drawn}");
+    assert!(row("│accept()") < row("│accept = "), "{drawn}");
+    assert!(
+        drawn.lines().all(|line| line.chars().count() <= 80),
+        "{drawn}"
+    );
+}
+
+#[test]
+fn a_course_without_a_terminal_names_what_works() {
+    let output = run(&["demo", "--course"]);
+    assert_eq!(output.status.code(), Some(2));
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("handshake-watch demo --all"), "{words}");
+    let unknown = run(&["demo", "--course", "no-such"]);
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn a_series_that_is_ended_leaves_no_scenario_behind() {
+    let mut series = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(["demo", "--all", "-p", "21770", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("our own program starts");
+    let stdout = series.stdout.take().expect("piped");
+    let mut lines = BufReader::new(stdout).lines();
+    let mut next = || -> Option<Value> {
+        let line = lines.next()?.expect("readable");
+        Some(serde_json::from_str(&line).expect("a line of JSON"))
+    };
+    // This one takes 8 s, and sends its first SYN at once.
+    let mut recorded = false;
+    while let Some(record) = next()
+        && record["source"] != "demo filtered"
+    {
+        recorded |= record["played"] == "recorded";
+    }
+    let first = next().expect("a record");
+    series.kill().expect("it runs");
+    series.wait().expect("it has ended");
+    // The end of the output is the end of everybody who could write to it.
+    let mut syns = usize::from(first["type"] == "segment");
+    while let Some(record) = next() {
+        syns += usize::from(record["type"] == "segment");
+    }
+    if recorded {
+        println!("skipped: scenarios play from their recordings here, and these take no time");
+        return;
+    }
+    assert!(syns < 5, "{syns} SYNs were shown");
+}
+
+#[test]
 fn the_list_names_every_scenario_with_what_it_comes_to() {
     let output = run(&["demo", "--list", "--format", "json"]);
     let listed = records(&output);
@@ -90,6 +277,7 @@ fn both_sides_of_a_wire_are_joined() {
         ("lost-data", 1),
         ("lost-syn", 1),
         ("lost-tail", 4),
+        ("random-loss", 2),
         ("duplicate", 0),
         ("reordering", 0),
         ("simultaneous-open", 0),

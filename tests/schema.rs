@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says why")]
 
+use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,6 +47,25 @@ fn every_record_of_foreign_captures_is_as_documented() {
 }
 
 #[test]
+fn words_and_played_packets_are_as_documented() {
+    let validator = validator();
+    let words = run(&["explain", "--format", "json"]);
+    assert!(words.len() > 50 && words.iter().all(|word| word["type"] == "term"));
+    // Where nothing can be captured the scenario plays its recording, which has no calls.
+    let played = run(&["demo", "handshake", "-p", "21791", "--format", "json"]);
+    for record in words.iter().chain(&played) {
+        if let Err(error) = validator.validate(record) {
+            panic!("{error} at {}: {record}", error.instance_path());
+        }
+        let mut without = record.as_object().expect("an object").clone();
+        without.remove("meaning");
+        without.remove("duration");
+        let needed = without.len() < record.as_object().map_or(0, serde_json::Map::len);
+        assert!(!needed || !validator.is_valid(&Value::Object(without)));
+    }
+}
+
+#[test]
 fn what_would_break_a_consumer_is_forbidden() {
     let validator = validator();
     let records = replay(&root().join("captures/handshake.pcapng"));
@@ -77,6 +98,10 @@ fn what_would_break_a_consumer_is_forbidden() {
     for record in wrong {
         assert!(!validator.is_valid(&record), "{record}");
     }
+    let scenario = json!({"type": "scenario", "name": "hello", "group": "data", "played": "live",
+                          "expected": "closed", "verdict": null, "met": false, "wrong": "no connection instead of closed",
+                          "seconds": 0.5});
+    assert!(validator.is_valid(&scenario));
     let call = json!({"type": "call", "time": "1.000000005", "side": "server", "call": "accept", "result": 4,
                       "errno": null, "duration": 0.000_031, "connection": 1});
     assert!(
@@ -125,17 +150,24 @@ fn the_schema_lists_the_words_that_the_program_uses() {
 
 /// The records of a capture; none where it is no capture. Its exit code is another test's subject.
 fn replay(capture: &Path) -> Vec<Value> {
+    run(&[
+        "replay".as_ref(),
+        capture.as_os_str(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ])
+}
+
+/// The lines of JSON that the program prints.
+fn run<S: AsRef<OsStr> + Debug>(words: &[S]) -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
-        .arg("replay")
-        .arg(capture)
-        .args(["--format", "json"])
+        .args(words)
         .output()
         .expect("the program starts");
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
     text.lines()
         .map(|line| {
-            serde_json::from_str(line)
-                .unwrap_or_else(|error| panic!("{}: {error}: {line}", capture.display()))
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{words:?}: {error}: {line}"))
         })
         .collect()
 }

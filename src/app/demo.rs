@@ -1,18 +1,25 @@
 //! `demo`: plays a scenario and shows what it puts on the wire: in a private network where that is possible, else on the
 //! loopback of this machine, else from its recording.
 
-use std::io::{self, Write as _};
+mod judge;
+mod list;
+mod series;
+
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
+use super::calls::{self, Told, WithCalls};
 use super::exchange;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::live;
 use super::memory::Memory;
-use super::output::Output;
-use super::pipeline::{self, Reader};
+use super::output::{self, Output};
+use super::pipeline::{self, Both, Reader};
 use super::results;
 use super::sandbox;
 use super::saving;
@@ -25,29 +32,44 @@ use super::wire;
 use crate::capture::live::Settings;
 use crate::capture::{self, Saver, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
+use crate::lab::apart::end_with_parent;
 use crate::lab::network::WIRE_DEVICE;
-use crate::lab::scenario::{Group, Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
+use crate::lab::scenario::{Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
 use crate::lab::script::Script;
 use crate::privilege::{self, Needs, Sockets};
-use crate::render::escape;
+use crate::render::{Explain, Style, escape, lesson};
 use crate::track::{Limits, Tracker};
 
-/// Plays a scenario, or lists all.
+use self::judge::{Judge, Judgement};
+
+/// Plays a scenario or several, or lists all.
 pub(crate) fn demo(command: &DemoCommand) -> Result<ExitCode, Failure> {
     match &command.task {
-        DemoTask::List => list(&command.output),
+        DemoTask::List => list::list(&command.output),
+        DemoTask::All { port } => series::all(command, *port),
+        DemoTask::Course { from, port } => series::course(command, from.as_deref(), *port),
         DemoTask::Play {
             scenario,
             port,
             write,
-        } => Performance {
-            scenario: Scenario::named(scenario).ok_or_else(|| no_such(scenario))?,
-            port: *port,
-            write: write.as_deref(),
-            sandboxed: command.sandboxed,
-            choice: &command.output,
+        } => {
+            let performance = Performance {
+                scenario: Scenario::named(scenario).ok_or_else(|| no_such(scenario))?,
+                port: *port,
+                write: write.as_deref(),
+                sandboxed: command.sandboxed,
+                choice: &command.output,
+                telling: Telling::Alone,
+            };
+            let shown = performance.play(None)?;
+            let wrong = shown.judgement.map(|judgement| judgement.wrong);
+            if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
+                say::note(format_args!(
+                    "not everything went as it should: {wrong}. Timers run late on a busy machine; try again"
+                ));
+            }
+            Ok(shown.code)
         }
-        .play(),
     }
 }
 
@@ -106,12 +128,29 @@ impl Place {
         }
     }
 
+    /// In a word.
+    fn name(&self) -> &'static str {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Private => "live",
+            Self::Host => "live",
+            Self::Constructed => "constructed",
+            Self::Recorded(_) => "recorded",
+        }
+    }
+
     /// What people are told about it.
-    fn describe(&self, scenario: &Scenario) -> String {
+    fn describe(&self, scenario: &Scenario, stage: Option<&Stage>) -> String {
         match (self, scenario.origin) {
             #[cfg(target_os = "linux")]
             (Self::Private, Origin::Wire(_, plan)) => {
-                format!("live, on a wire of this process: {}", plan.summary)
+                let congestion = stage.and_then(Stage::congestion);
+                let congestion = congestion.map(|words| format!("; congestion control: {words}"));
+                format!(
+                    "live, on a wire of this process: {}{}",
+                    plan.summary,
+                    congestion.unwrap_or_default()
+                )
             }
             #[cfg(target_os = "linux")]
             (Self::Private, _) => "live, in a private network of this process".to_owned(),
@@ -119,14 +158,6 @@ impl Place {
             (Self::Constructed, _) => "constructed: no kernel would send these packets".to_owned(),
             (Self::Recorded(why), _) => format!("recorded earlier and played back: {why}"),
         }
-    }
-
-    /// The same as a sentence.
-    fn announce(&self, scenario: &Scenario) -> String {
-        let described = self.describe(scenario);
-        let mut letters = described.chars();
-        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-        first.into_iter().chain(letters).chain(['.']).collect()
     }
 
     /// Where its packets come from, for whoever steps through them.
@@ -165,68 +196,129 @@ struct Performance<'a> {
     write: Option<&'a Path>,
     sandboxed: bool,
     choice: &'a OutputChoice,
+    telling: Telling,
 }
 
-/// Where results go.
+/// What is said besides the packets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// To people, on standard error: a scenario was asked for.
+    Alone,
+    /// Among the results: it is one of several.
+    Series,
+}
+
+/// What came of a performance.
+struct Shown {
+    code: ExitCode,
+    /// `live`, `recorded`, `constructed`
+    played: &'static str,
+    /// `None` where a signal ended it early.
+    judgement: Option<Judgement>,
+}
+
+/// Where results go, and where they come from besides packets.
 struct Results {
     output: Output,
     saver: Option<Saver>,
+    calls: Option<Told>,
+    judge: Judge,
 }
 
 impl Performance<'_> {
-    fn play(&self) -> Result<ExitCode, Failure> {
+    /// Plays it. In a series the output is given, and what is said goes there as well.
+    fn play(&self, given: Option<Output>) -> Result<Shown, Failure> {
         let mut place = Place::find(self.scenario);
         let mut stage = None;
+        let mut calls = None;
         if !matches!(place, Place::Recorded(_) | Place::Constructed) {
-            match self.scenario.prepare(self.port, Arc::new(|_| ())) {
-                Ok(ready) => stage = Some(ready),
+            let (teller, told) = calls::queue();
+            let listener = Arc::new(move |report| teller.report(report));
+            match self.scenario.prepare(self.port, listener) {
+                Ok(ready) => {
+                    stage = Some(ready);
+                    calls = Some(told).filter(|_| self.wants_calls());
+                }
                 Err(error) => place = Place::Recorded(error.to_string()),
             }
         }
-        let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
-        files.spare_each_other()?;
-        let (output, saver) = files.begin()?;
-        let results = Results { output, saver };
-        say::note(format_args!(
-            "{}: {} ({})\nwatch for {}\n",
-            self.scenario.name,
-            self.scenario.title,
-            place.describe(self.scenario),
-            self.scenario.watch_for
-        ));
-        match (stage, self.scenario.origin) {
-            (Some(stage), _) => self.capture(stage, &place, results),
+        let (output, saver) = if let Some(output) = given {
+            (output, None)
+        } else {
+            let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
+            files.spare_each_other()?;
+            files.begin()?
+        };
+        let mut words = Words::new(self, &output)?;
+        let described = place.describe(self.scenario, stage.as_ref());
+        words.before(&described)?;
+        let billing = self.billing(&place, &described);
+        if self.choice.syscalls && stage.is_none() {
+            say::note("no system calls are shown: no program makes these packets now\n");
+        }
+        let results = Results {
+            output,
+            saver,
+            calls,
+            judge: Judge::new(self.scenario),
+        };
+        let (code, judgement) = match (stage, self.scenario.origin) {
+            (Some(stage), _) => self.capture(stage, &place, results, billing)?,
             (None, Origin::Constructed(script)) => {
-                sandbox::enter(self.sandboxed, &Needs::default())?;
+                self.confine(&Needs::default())?;
                 let script =
                     Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
                 let source = Box::new(Memory::of_script(&script));
-                self.show(source, results, DEFAULT_PORT, self.billing(&place))
+                self.show(source, results, DEFAULT_PORT, billing)?
             }
             (None, _) => {
-                sandbox::enter(self.sandboxed, &Needs::default())?;
+                self.confine(&Needs::default())?;
                 let source = capture::recorded(self.scenario.recording)?;
-                self.show(source, results, DEFAULT_PORT, self.billing(&place))
+                self.show(source, results, DEFAULT_PORT, billing)?
             }
+        };
+        if let Some(judgement) = &judgement {
+            words.after(judgement)?;
         }
+        Ok(Shown {
+            code,
+            played: place.name(),
+            judgement,
+        })
+    }
+
+    /// In JSON they are shown wherever there are any.
+    fn wants_calls(&self) -> bool {
+        self.choice.syscalls || self.choice.format == Some(Format::Json)
+    }
+
+    fn confine(&self, needs: &Needs) -> Result<(), Failure> {
+        sandbox::enter(self.sandboxed, needs)?;
+        if self.telling == Telling::Series {
+            end_with_parent();
+        }
+        Ok(())
     }
 
     /// What is said around its packets when they are stepped through.
-    fn billing(&self, place: &Place) -> Billing {
+    fn billing(&self, place: &Place, described: &str) -> Billing {
         let scenario = self.scenario;
+        let mut letters = described.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        let sentence = first.into_iter().chain(letters).chain(['.']).collect();
         Billing {
             origin: place.origin(),
             intro: vec![
                 format!("{}: {}", scenario.name, scenario.title),
                 format!("Watch for {}.", scenario.watch_for),
-                place.announce(scenario),
+                sentence,
             ],
             question: Some(scenario.question),
         }
     }
 
     /// Lets the scenario run, and captures it.
-    fn capture(&self, stage: Stage, place: &Place, results: Results) -> Result<ExitCode, Failure> {
+    fn capture(&self, stage: Stage, place: &Place, results: Results, billing: Billing) -> Judged {
         let scenario = self.scenario;
         let mut source = live::open(&Settings {
             interface: scenario.on_wire().then(|| WIRE_DEVICE.to_owned()),
@@ -238,17 +330,22 @@ impl Performance<'_> {
             network_admin: scenario.network.keeps_rights,
             capture: source.descriptor(),
         };
-        sandbox::enter(self.sandboxed, &needs)?;
+        self.confine(&needs)?;
         source.stop_after(TIME_LIMIT);
         let stopper = source.stopper();
         live::stop_at_signal(&stopper)?;
+        let over = Arc::new(AtomicBool::new(false));
         let player = thread::Builder::new()
             .name("scenario".to_owned())
-            .spawn(move || {
-                let result = scenario.play(&stage);
-                stopper.stop();
-                // A wire's device has to be there until its last packet was captured.
-                result.map(|()| stage)
+            .spawn({
+                let over = Arc::clone(&over);
+                move || {
+                    let result = scenario.play(&stage);
+                    over.store(true, Ordering::SeqCst);
+                    stopper.stop();
+                    // A wire's device has to be there until its last packet was captured.
+                    result.map(|()| stage)
+                }
             })
             .map_err(|error| {
                 Failure::new(
@@ -256,18 +353,25 @@ impl Performance<'_> {
                     format_args!("cannot start a thread: {error}"),
                 )
             })?;
+        let begin = Instant::now();
         let source: Box<dyn Source + Send> = if scenario.on_wire() {
             Box::new(Sides::new(source, self.port))
         } else {
             Box::new(source)
         };
-        let code = self.show(source, results, self.port, self.billing(place))?;
-        // A player that a signal overtook is left alone; each of its waits has a limit.
-        if !player.is_finished() && code != ExitCode::Fine {
-            return Ok(code);
+        let (code, judgement) = self.show(source, results, self.port, billing)?;
+        if !over.load(Ordering::SeqCst) {
+            // A player that is overtaken is left alone; each of its waits has a limit.
+            if begin.elapsed() >= TIME_LIMIT {
+                return Err(Failure::new(
+                    ExitCode::Lab,
+                    "the scenario did not come to its end",
+                ));
+            }
+            return Ok((code, None));
         }
         match player.join() {
-            Ok(Ok(_)) => Ok(code),
+            Ok(Ok(_)) => Ok((code, judgement)),
             Ok(Err(error)) => Err(exchange::failure(error)),
             Err(_) => Err(Failure::new(ExitCode::Lab, "the scenario failed")),
         }
@@ -276,10 +380,15 @@ impl Performance<'_> {
     fn show(
         &self,
         source: Box<dyn Source + Send>,
-        Results { output, saver }: Results,
+        Results {
+            output,
+            saver,
+            calls,
+            judge,
+        }: Results,
         port: u16,
         billing: Billing,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Judged {
         let interface = source.interfaces().first();
         let interface = interface.and_then(|interface| interface.name.clone());
         let (source, problem) = saving::saving(source, saver, None);
@@ -298,73 +407,85 @@ impl Performance<'_> {
             }
             _ => show::scenario(self.choice, output, &name, interface.as_deref(), billing),
         };
-        let mut sink = Joined::new(shown, twins);
+        let mut sink = Both {
+            first: WithCalls::new(Joined::new(shown, twins), calls),
+            second: judge,
+        };
         let tracker = Tracker::new(Limits {
             server_ports: vec![port],
             ..Limits::default()
         });
         let mut reader = Reader::new(source);
         reader.keep_frames = self.choice.payload;
-        match pipeline::run(reader, tracker, &mut sink, 2) {
-            Ok(outcome) => match outcome.unreadable {
-                Some(error) => Err(error.into()),
-                None => problem.take().map_or(Ok(ExitCode::Fine), Err),
+        match pipeline::run(reader, tracker, &mut sink, 2, None) {
+            Ok(outcome) => match outcome.unreadable.map(Failure::from).or(problem.take()) {
+                Some(failure) => Err(failure),
+                None => Ok((ExitCode::Fine, Some(sink.second.judgement()))),
             },
-            Err(error) => Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
+            // Whoever has read enough need not hear whether the rest was as it should be.
+            Err(error) => Failure::output(&error).map_or(Ok((ExitCode::Fine, None)), Err),
         }
     }
 }
 
-/// All scenarios, by group.
-fn list(choice: &OutputChoice) -> Result<ExitCode, Failure> {
-    let mut output = Output::open(choice.file.as_deref())?;
-    let written = if choice.format == Some(Format::Json) {
-        list_json(&mut output)
-    } else {
-        list_text(&mut output)
-    };
-    match written.and_then(|()| output.flush()) {
-        Ok(()) => Ok(ExitCode::Fine),
-        Err(error) => Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
-    }
+/// How showing ended, and the judgement where everything was seen.
+type Judged = Result<(ExitCode, Option<Judgement>), Failure>;
+
+/// What is said before and after the packets.
+struct Words<'a> {
+    performance: &'a Performance<'a>,
+    /// In a series of ladders, where it is said and how.
+    among: Option<(Output, Style)>,
 }
 
-fn list_text(out: &mut Output) -> io::Result<()> {
-    let width = SCENARIOS.iter().map(|s| s.name.len()).max().unwrap_or(0);
-    for group in Group::ALL {
-        let mut members = SCENARIOS.iter().filter(|s| s.group == group).peekable();
-        if members.peek().is_none() {
-            continue;
-        }
-        writeln!(out, "{}", group.name())?;
-        for scenario in members {
-            writeln!(out, "  {:width$}  {}", scenario.name, scenario.title)?;
-        }
+impl<'a> Words<'a> {
+    fn new(performance: &'a Performance<'_>, output: &Output) -> Result<Self, Failure> {
+        let (telling, choice) = (performance.telling, performance.choice);
+        let among = telling == Telling::Series && choice.format != Some(Format::Json);
+        let again = among.then(|| output.again()).transpose();
+        let again = again.map_err(|error| Failure::new(ExitCode::Output, error))?;
+        Ok(Self {
+            performance,
+            among: again.map(|again| {
+                let style = output::style(choice, &again, Explain::Brief);
+                (again, style)
+            }),
+        })
     }
-    Ok(())
-}
 
-fn list_json(out: &mut Output) -> io::Result<()> {
-    for scenario in SCENARIOS {
-        let mut line = Vec::new();
-        for (i, (key, value)) in [
-            ("name", scenario.name),
-            ("title", scenario.title),
-            ("group", scenario.group.name()),
-            ("teaches", scenario.teaches),
-            ("verdict", scenario.verdict),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            line.extend_from_slice(if i == 0 { b"{\"" } else { b",\"" });
-            line.extend_from_slice(key.as_bytes());
-            line.extend_from_slice(b"\":\"");
-            escape::json(&mut line, value.as_bytes());
-            line.push(b'"');
+    fn before(&mut self, place: &str) -> Result<(), Failure> {
+        let scenario = self.performance.scenario;
+        match (&mut self.among, self.performance.telling) {
+            (Some((out, style)), _) => {
+                let mut points = [
+                    ("teaches", scenario.teaches),
+                    ("watch for", scenario.watch_for),
+                    ("packets", place),
+                ]
+                .into_iter();
+                points
+                    .try_for_each(|(word, text)| lesson::point(word, text, style, out))
+                    .and_then(|()| writeln!(out))
+                    .and_then(|()| out.flush())
+                    .or_else(|error| Failure::output(&error).map_or(Ok(()), Err))
+            }
+            (None, Telling::Alone) => {
+                say::note(format_args!(
+                    "{}: {} ({place})\nwatch for {}\n",
+                    scenario.name, scenario.title, scenario.watch_for
+                ));
+                Ok(())
+            }
+            (None, Telling::Series) => Ok(()),
         }
-        writeln!(line, ",\"constructed\":{}}}", scenario.constructed())?;
-        out.write_all(&line)?;
     }
-    Ok(())
+
+    fn after(&mut self, judgement: &Judgement) -> Result<(), Failure> {
+        let Some((out, style)) = &mut self.among else {
+            return Ok(());
+        };
+        lesson::outcome(judgement.verdict, &judgement.wrong, style, out)
+            .and_then(|()| out.flush())
+            .or_else(|error| Failure::output(&error).map_or(Ok(()), Err))
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::calls::Teller;
 use super::ends::in_words;
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -36,16 +37,26 @@ pub(crate) struct Exchange {
     pub(crate) seals: bool,
     /// What people are told afterwards goes there.
     pub(crate) words: Sender<String>,
+    /// The client's system calls go there, if anybody wants them.
+    pub(crate) calls: Option<Teller>,
 }
 
-/// A server without a thread for now. What clients say goes to `words`, if anybody wants to hear it.
-pub(crate) fn server(port: u16, words: Option<Sender<String>>) -> Result<Listening, LabError> {
-    let listener = move |report| {
+/// A server without a thread for now. What clients say goes to `words`, and its system calls to `calls`, if anybody wants to
+/// hear of them.
+pub(crate) fn server(
+    port: u16,
+    words: Option<Sender<String>>,
+    calls: Option<Teller>,
+) -> Result<Listening, LabError> {
+    let listener = move |report: Report| {
         if let (Some(words), Report::Message(..)) = (&words, &report)
             && let Some(line) = in_words(&report)
         {
             // Nobody listens any more when the watch has ended meanwhile.
             let _ = words.send(format!("the built-in server: {line}"));
+        }
+        if let Some(calls) = &calls {
+            calls.report(report);
         }
     };
     Listening::on(port, Arc::new(listener))
@@ -70,7 +81,12 @@ impl Exchange {
         if own {
             errand.addresses = vec![local];
         }
-        let outcome = client::run(&errand, &mut |_| ());
+        let calls = self.calls.take();
+        let outcome = client::run(&errand, &mut |call| {
+            if let Some(calls) = &calls {
+                calls.call(call);
+            }
+        });
         if let Some(server) = self.server.take() {
             server.stop();
         }
@@ -78,6 +94,8 @@ impl Exchange {
             // From here on there is no traffic of ours, whoever asks for it. Where it cannot be forbidden, nothing is lost.
             privilege::no_more_sockets();
         }
+        // Nobody reports a call any more: packets need not wait for them.
+        drop(calls);
         let result = judge(outcome);
         if let Some(capture) = self.ends {
             capture.stop();

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::twins::Twins;
-use crate::explain::{self, ConnectionFacts, Totals};
+use crate::explain::{self, CallFacts, ConnectionFacts, Moment, Totals};
 use crate::render::json;
 use crate::track::{Connection, ConnectionId};
 
@@ -106,6 +106,19 @@ impl<W: Write> Sink for JsonSink<W> {
             None => json::connection(buffer, facts),
             Some(wire) => json::connection(buffer, &wire.names(facts)),
         });
+        self.write_if_full()
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        // A call is one record, which stands where it returned; it is narrowed away with either of the others.
+        if made.moment == Moment::Called || !self.segments || !self.connections {
+            return Ok(());
+        }
+        let facts = CallFacts {
+            call: made.call,
+            connection: made.connection,
+        };
+        json::call(&mut self.buffer, &facts);
         self.write_if_full()
     }
 

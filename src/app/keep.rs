@@ -14,8 +14,9 @@ const WHOLE: usize = 20_000;
 /// What is kept of a longer one, at its beginning and at its end: the opening and the closing with their surroundings.
 const EDGE: usize = 200;
 
-/// Segments kept of all connections together before only edges are kept: about 60 MB.
-const ALTOGETHER: usize = 200_000;
+/// Of the segments that may be kept of all connections together, the part that may be kept whole. When it is used up, only
+/// the edges of a connection are kept, and when all is, packets are counted and no longer kept.
+const WHOLE_PERCENT: usize = 75;
 
 /// Payload bytes kept of a segment, when payload is wanted: what a reader looks at, not a whole download.
 const PAYLOAD: usize = 256;
@@ -24,7 +25,7 @@ const PAYLOAD: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     payload: HashMap<u64, Vec<u8>>,
-    head: Vec<Row>,
+    head: Rows,
     tail: VecDeque<Row>,
     dropped: u64,
 }
@@ -71,35 +72,82 @@ impl Row {
         }
     }
 
-    fn change(&self) -> Change {
-        Change {
-            connection: self.connection,
-            slot: self.slot,
-            begins: self.begins,
-            direction: self.direction,
-            seq: self.seq,
-            ack: self.ack,
-            window: self.window,
-            window_scale: self.window_scale,
-            labels: self.labels,
-            client: self.client,
-            server: self.server,
-            delivered: self.delivered,
-            events: self
-                .event
-                .iter()
-                .chain(&self.more_events)
-                .copied()
-                .collect(),
+    fn fill(&self, change: &mut Change) {
+        change.connection = self.connection;
+        change.slot = self.slot;
+        change.begins = self.begins;
+        change.direction = self.direction;
+        change.seq = self.seq;
+        change.ack = self.ack;
+        change.window = self.window;
+        change.window_scale = self.window_scale;
+        change.labels = self.labels;
+        change.client = self.client;
+        change.server = self.server;
+        change.delivered = self.delivered;
+        change.events.clear();
+        change.events.extend(self.event);
+        change.events.extend(self.more_events.iter().copied());
+    }
+}
+
+/// Rows in capture order, in blocks: a row that is kept is never moved to make room for others.
+#[derive(Debug, Default)]
+struct Rows {
+    /// All but the last are full.
+    blocks: Vec<Vec<Row>>,
+    count: usize,
+}
+
+/// Rows in a block: of an ordinary connection a few blocks, and no more than a few kilobytes that are not used.
+const BLOCK: usize = 16;
+
+impl Rows {
+    fn push(&mut self, row: Row) {
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(row),
+            Some(_) => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(row);
+                self.blocks.push(block);
+            }
+            // Many connections have no more than a handful.
+            None => self.blocks.push(vec![row]),
         }
+        self.count += 1;
+    }
+
+    fn row(&self, index: usize) -> &Row {
+        &self.blocks[index / BLOCK][index % BLOCK]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Row> {
+        self.blocks.iter().flatten()
+    }
+
+    /// Leaves the first `count` and gives the last `last`; what is between them is dropped.
+    fn edges(&mut self, count: usize, last: usize) -> VecDeque<Row> {
+        let mut tail: VecDeque<Row> = VecDeque::with_capacity(last + 1);
+        let from = self.count - last;
+        let blocks = std::mem::take(self).blocks;
+        for (index, row) in blocks.into_iter().flatten().enumerate() {
+            if index < count {
+                self.push(row);
+            } else if index >= from {
+                tail.push_back(row);
+            }
+        }
+        tail
     }
 }
 
 /// The kept segments of the connections whose ladder is wanted.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    connections: HashMap<ConnectionId, Kept>,
+    connections: HashMap<ConnectionId, Kept, ahash::RandomState>,
     kept: usize,
+    /// Segments that may be kept.
+    most: usize,
     payload: bool,
 }
 
@@ -111,19 +159,23 @@ impl Kept {
 
     /// What each of them did.
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change> {
-        self.head.iter().chain(&self.tail).map(Row::change)
+        self.head.iter().chain(&self.tail).map(|row| {
+            let mut change = Change::default();
+            row.fill(&mut change);
+            change
+        })
     }
 
     fn row(&self, index: usize) -> &Row {
-        match index.checked_sub(self.head.len()) {
-            None => &self.head[index],
+        match index.checked_sub(self.head.count) {
+            None => self.head.row(index),
             Some(index) => &self.tail[index],
         }
     }
 
     /// How many are missing, and after how many kept ones.
     pub(crate) fn gap(&self) -> Option<(usize, u64)> {
-        (self.dropped > 0).then_some((self.head.len(), self.dropped))
+        (self.dropped > 0).then_some((self.head.count, self.dropped))
     }
 
     /// The beginning of a frame's payload.
@@ -132,21 +184,18 @@ impl Kept {
     }
 
     fn len(&self) -> usize {
-        self.head.len() + self.tail.len()
+        self.head.count + self.tail.len()
     }
 
     fn push(&mut self, segment: &Segment, change: &Change, whole: usize) {
         let row = Row::of(segment, change);
-        if self.dropped == 0 && self.head.len() < whole {
+        if self.dropped == 0 && self.head.count < whole {
             self.head.push(row);
             return;
         }
-        if self.dropped == 0 && self.tail.is_empty() && self.head.len() > 2 * EDGE {
-            let surplus = self.head.len() - 2 * EDGE;
-            self.tail = self.head.split_off(EDGE + surplus).into();
-            self.head.truncate(EDGE);
-            self.head.shrink_to_fit();
-            self.dropped = surplus as u64;
+        if self.dropped == 0 && self.tail.is_empty() && self.head.count > 2 * EDGE {
+            self.dropped = (self.head.count - 2 * EDGE) as u64;
+            self.tail = self.head.edges(EDGE, EDGE);
         }
         if self.tail.len() >= EDGE {
             self.tail.pop_front();
@@ -165,30 +214,41 @@ impl Segments for Kept {
         &self.row(index).segment
     }
 
-    fn change(&self, index: usize) -> Change {
-        self.row(index).change()
+    fn change(&self, index: usize, change: &mut Change) {
+        self.row(index).fill(change);
     }
 }
 
 impl Keeper {
-    /// `payload`: keep the beginning of each payload, too.
-    pub(crate) fn new(payload: bool) -> Self {
+    /// Takes about `memory` bytes at most. `payload`: keep the beginning of each payload, too.
+    pub(crate) fn new(memory: usize, payload: bool) -> Self {
+        let each = size_of::<Row>() + if payload { PAYLOAD } else { 0 };
         Self {
-            connections: HashMap::new(),
+            connections: HashMap::default(),
             kept: 0,
+            most: memory / each,
             payload,
         }
     }
 
     /// Keeps a segment.
     pub(crate) fn keep(&mut self, tracked: &Tracked<'_>) {
-        let whole = if self.kept < ALTOGETHER { WHOLE } else { EDGE };
+        let whole = if self.kept < self.most / 100 * WHOLE_PERCENT {
+            WHOLE
+        } else {
+            EDGE
+        };
+        let full = self.kept >= self.most;
         let kept = self
             .connections
             .entry(tracked.change.connection)
             .or_default();
         let before = kept.len();
-        kept.push(tracked.segment, tracked.change, whole);
+        if full && kept.tail.is_empty() {
+            kept.dropped += 1;
+        } else {
+            kept.push(tracked.segment, tracked.change, whole);
+        }
         if self.payload
             && kept.dropped == 0
             && let Some(payload) = payload(tracked)

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use super::budget::Budget;
+use super::calls::{self, Teller, Told, WithCalls};
 use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
@@ -37,7 +39,12 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         buffer_size: command.buffer_size,
     })?;
     let words = mpsc::channel();
-    let plan = Plan::new(command, &source, &words.0)?;
+    let (teller, told) = wants_calls(command).then(calls::queue).unzip();
+    let plan = Plan::new(command, &source, &words.0, teller.as_ref())?;
+    let told = told.filter(|_| plan.makes_traffic());
+    if command.output.syscalls && told.is_none() {
+        say::note("no traffic of our own here, and so no system calls to show");
+    }
     let results = Results::open(command.output.file.as_deref(), command.write.as_deref())?;
     results.spare_each_other()?;
     let (output, saver) = results.begin()?;
@@ -55,7 +62,20 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let stopper = source.stopper();
     stop_at_signal(&stopper)?;
-    watch(command, source, plan, (output, saver), words, &stopper)
+    let talk = Talk {
+        words: words.0,
+        queue: words.1,
+        calls: teller.zip(told),
+    };
+    watch(command, source, plan, (output, saver), talk, &stopper)
+}
+
+/// What other threads have to tell, and its way to the watch.
+struct Talk {
+    words: Sender<String>,
+    queue: Receiver<String>,
+    /// System calls of our own ends, where there are any that are wanted.
+    calls: Option<(Teller, Told)>,
 }
 
 /// Runs the pipeline until the capture ends.
@@ -64,7 +84,11 @@ fn watch(
     source: LiveSource,
     plan: Plan,
     (output, saver): (Option<Output>, Option<Saver>),
-    (words, queue): (Sender<String>, Receiver<String>),
+    Talk {
+        words,
+        queue,
+        calls,
+    }: Talk,
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
     // Rows that are held back on purpose are not late.
@@ -73,22 +97,24 @@ fn watch(
         && output.as_ref().is_some_and(Output::is_terminal);
     let shown = shown(command, output, name_of(&source), stopper);
     let idle = plan.hint_when_idle(command, &source);
-    let mut sink = Both {
+    let (teller, told) = calls.unzip();
+    let both = Both {
         first: Watch::new(shown, queue, idle, may_skip),
         second: ExpectSink::new(command.expect.clone()),
     };
+    let mut sink = WithCalls::new(both, told);
     let tracker = Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
-        ..Limits::default()
+        memory: Budget::of(&command.resources, false).connections,
     });
     let (source, problem) = saving::saving(Box::new(source), saver, None);
     let mut reader = Reader::new(source);
     reader.limit = command.count;
     reader.keep_frames = command.output.payload;
 
-    let exchange = plan.exchange(command, stopper, words)?;
-    let outcome = match pipeline::run(reader, tracker, &mut sink, 2) {
+    let exchange = plan.exchange(command, stopper, words, teller)?;
+    let outcome = match pipeline::run(reader, tracker, &mut sink, command.resources.threads, None) {
         Ok(outcome) => outcome,
         // Nobody reads any more, and that is a fine end of a watch.
         Err(error) => return Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
@@ -111,7 +137,7 @@ fn watch(
         code = code.or(failure.code);
         say::problem(failure);
     }
-    for line in sink.second.failures() {
+    for line in sink.inner.second.failures() {
         say::problem(format_args!("not as expected: {line}"));
         code = code.or(ExitCode::NotAsExpected);
     }
@@ -136,6 +162,7 @@ impl Plan {
         command: &LiveCommand,
         source: &LiveSource,
         words: &Sender<String>,
+        calls: Option<&Teller>,
     ) -> Result<Self, Failure> {
         let port = own_port(command);
         let demanded = command.once || command.traffic == Traffic::Always;
@@ -157,7 +184,8 @@ impl Plan {
             ));
             return Ok(Self::WatchOnly);
         }
-        match exchange::server(port, by_rows(command).then(|| words.clone())) {
+        let words = by_rows(command).then(|| words.clone());
+        match exchange::server(port, words, calls.cloned()) {
             Ok(server) => Ok(Self::BuiltIn(server)),
             Err(LabError::PortBusy { .. }) if command.traffic == Traffic::Always => {
                 Ok(Self::ClientOnly)
@@ -209,12 +237,17 @@ impl Plan {
         }
     }
 
+    fn makes_traffic(&self) -> bool {
+        matches!(self, Self::BuiltIn(_) | Self::ClientOnly)
+    }
+
     /// Begins the exchange, if there is to be one.
     fn exchange(
         self,
         command: &LiveCommand,
         stopper: &Stopper,
         words: Sender<String>,
+        calls: Option<Teller>,
     ) -> Result<Option<std::thread::JoinHandle<Result<(), Failure>>>, Failure> {
         let server = match self {
             Self::WatchOnly | Self::Occupied => return Ok(None),
@@ -229,6 +262,7 @@ impl Plan {
             ends: command.once.then(|| stopper.clone()),
             seals: command.sandboxed,
             words,
+            calls,
         };
         exchange.begin().map(Some).map_err(|error: io::Error| {
             Failure::new(
@@ -314,6 +348,11 @@ fn by_rows(command: &LiveCommand) -> bool {
         command.output.format,
         None | Some(Format::Timeline | Format::Plain)
     )
+}
+
+/// Whether system calls are shown: in JSON they are, wherever there are any.
+fn wants_calls(command: &LiveCommand) -> bool {
+    command.output.syscalls || command.output.format == Some(Format::Json)
 }
 
 /// The port that traffic of our own uses.

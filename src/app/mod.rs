@@ -1,5 +1,7 @@
 //! Wiring: files, threads, standard output and exit codes for each command.
 
+mod budget;
+mod calls;
 mod demo;
 mod doctor;
 mod ends;
@@ -16,6 +18,7 @@ mod live;
 mod memory;
 mod output;
 mod pipeline;
+mod progress;
 mod replay;
 mod results;
 mod sandbox;

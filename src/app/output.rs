@@ -29,6 +29,14 @@ impl Output {
         Self::Stdout(io::stdout().lock())
     }
 
+    /// The same place once more, for somebody who keeps it.
+    pub(crate) fn again(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Stdout(_) => Self::Stdout(io::stdout().lock()),
+            Self::File(file) => Self::File(file.try_clone()?),
+        })
+    }
+
     /// Whether a person watches it.
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self, Self::Stdout(stdout) if stdout.is_terminal())

@@ -12,13 +12,15 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
+use super::progress::Progress;
+use crate::calls::Call;
 use crate::capture::{FilterSet, Frame, Interface, LinkType, Next, ReadError, Source};
 use crate::decode::{self, Decoded, Fragment, Skip};
-use crate::explain::{Totals, occurred};
+use crate::explain::{Moment, Totals, occurred};
 use crate::reassemble::Reassembler;
 use crate::tcp::{IcmpError, Labels, Segment};
 use crate::time::Timestamp;
-use crate::track::{AHEAD, Change, Connection, Tracker, Verdict};
+use crate::track::{AHEAD, Change, Connection, ConnectionId, Tracker, Verdict};
 
 /// Segments in a batch: large enough that a hand-over costs little a segment, small enough to stay in the second-level cache.
 const BATCH: usize = 1024;
@@ -41,6 +43,17 @@ pub(crate) struct Tracked<'a> {
     pub(crate) frame: Option<Frame<'a>>,
 }
 
+/// A system call of a built-in end as sinks see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Made<'a> {
+    /// The call.
+    pub(crate) call: &'a Call,
+    /// Its connection, as far as a segment of it was seen.
+    pub(crate) connection: Option<ConnectionId>,
+    /// Which end of it this is: a call is told of when it returned, and before when segments came in between.
+    pub(crate) moment: Moment,
+}
+
 /// What takes tracked segments and final connections: a format, a file, an expectation.
 pub(crate) trait Sink {
     /// A segment, in capture order.
@@ -53,6 +66,11 @@ pub(crate) trait Sink {
 
     /// A connection that is final.
     fn connection(&mut self, connection: &Connection) -> io::Result<()>;
+
+    /// A system call of a built-in end, at its place between the segments.
+    fn call(&mut self, _made: &Made<'_>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Nothing more for now: show what there is.
     fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
@@ -79,6 +97,10 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         (**self).connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        (**self).call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
@@ -114,6 +136,11 @@ impl<A: Sink, B: Sink> Sink for Both<A, B> {
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         self.first.connection(connection)?;
         self.second.connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        self.first.call(made)?;
+        self.second.call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
@@ -166,6 +193,8 @@ struct Counts {
     bytes: u64,
     /// Times of the earliest and the latest packet.
     period: Option<(Timestamp, Timestamp)>,
+    /// Bytes of the input that were read, and how many there are.
+    read: Option<(u64, u64)>,
 }
 
 /// A batch of decoded frames on its way to the tracker. Its room is used again and again.
@@ -268,6 +297,7 @@ impl Reader {
                 Decoded::Skipped(reason) => self.counts.skipped[reason as usize] += 1,
             }
         }
+        self.counts.read = self.source.progress();
         Status::Full(self.counts)
     }
 
@@ -376,6 +406,7 @@ pub(crate) fn run(
     tracker: Tracker,
     sink: &mut dyn Sink,
     threads: usize,
+    progress: Option<Progress>,
 ) -> io::Result<Outcome> {
     let mut analysis = Analysis {
         tracker,
@@ -384,6 +415,7 @@ pub(crate) fn run(
         verdicts: [0; Verdict::ALL.len()],
         connections: 0,
         gaps: 0,
+        progress,
     };
     if threads < 2 {
         let mut batch = Batch::default();
@@ -433,6 +465,8 @@ struct Analysis<'a> {
     verdicts: [u64; Verdict::ALL.len()],
     connections: u64,
     gaps: u64,
+    /// Shown to a person who waits.
+    progress: Option<Progress>,
 }
 
 impl Analysis<'_> {
@@ -490,7 +524,12 @@ impl Analysis<'_> {
                 self.sink.pause(Quiet::Moment)?;
                 return Ok(None);
             }
-            Status::Full(_) => return Ok(None),
+            Status::Full(counts) => {
+                if let Some(progress) = &mut self.progress {
+                    progress.tell(counts.frames, counts.read);
+                }
+                return Ok(None);
+            }
         };
         self.end(&counts, unreadable).map(Some)
     }
@@ -519,12 +558,18 @@ impl Analysis<'_> {
         while let Some(connection) = self.tracker.next_final() {
             self.connections += 1;
             self.verdicts[connection.verdict() as usize] += 1;
+            if let Some(progress) = &mut self.progress {
+                progress.is_final(connection);
+            }
             self.sink.connection(connection)?;
         }
         Ok(())
     }
 
     fn end(&mut self, counts: &Counts, unreadable: Option<ReadError>) -> io::Result<Outcome> {
+        if let Some(mut progress) = self.progress.take() {
+            progress.clear();
+        }
         self.tracker.finish();
         self.finals()?;
         let totals = Totals {

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::header;
 use super::pipeline::{self, Both, Outcome, Reader, Sink};
+use super::progress::Progress;
 use super::results::Results;
 use super::sandbox;
 use super::saving::{self, Noting, save_selected};
@@ -19,15 +21,12 @@ use super::step::{Billing, Origin};
 use super::twins::{Joined, Twins};
 use super::wire;
 use crate::capture::{FilterSet, Interface, Source, Unread};
-use crate::cli::ReplayCommand;
+use crate::cli::{Format, ReplayCommand};
 use crate::explain::Totals;
 use crate::privilege::Needs;
 use crate::track::{ConnectionId, Limits, Tracker};
 
 type Joinable = Box<dyn Source + Send>;
-
-/// One reads and decodes, one tracks and shows.
-const THREADS: usize = 2;
 
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
@@ -83,7 +82,13 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     reader.filter = filter;
     reader.keep_frames = command.output.payload;
     let mut code = ExitCode::Fine;
-    match pipeline::run(reader, tracker(command), &mut selected, THREADS) {
+    match pipeline::run(
+        reader,
+        tracker(command),
+        &mut selected,
+        command.resources.threads,
+        Progress::watched(writes_meanwhile(command)),
+    ) {
         Ok(outcome) => {
             let nothing = selected.inner.inner.second.second.frames.is_empty();
             if partly && nothing {
@@ -130,6 +135,7 @@ fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface]) -> What<'a> {
         growing: command.file == Path::new("-"),
         rows: command.table,
         chosen: !command.selection.is_everything(),
+        budget: budget(command),
         billing: billing(command),
     }
 }
@@ -266,7 +272,13 @@ fn resolve(command: &ReplayCommand, passes: &mut Passes) -> Result<Chosen, Failu
 fn first_pass(command: &ReplayCommand, pass: Pass, sink: &mut dyn Sink) -> Result<(), Failure> {
     let mut reader = Reader::new(pass.input.read()?);
     reader.filter = pass.filter;
-    match pipeline::run(reader, tracker(command), sink, THREADS) {
+    match pipeline::run(
+        reader,
+        tracker(command),
+        sink,
+        command.resources.threads,
+        Progress::watched(false),
+    ) {
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::new(
             ExitCode::Input,
@@ -279,8 +291,22 @@ pub(super) fn tracker(command: &ReplayCommand) -> Tracker {
     Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
-        ..Limits::default()
+        memory: budget(command).connections,
     })
+}
+
+fn budget(command: &ReplayCommand) -> Budget {
+    let ladders = matches!(command.output.format, None | Some(Format::Timeline));
+    Budget::of(&command.resources, ladders)
+}
+
+/// Whether results are written while the capture is read, and not at the end.
+fn writes_meanwhile(command: &ReplayCommand) -> bool {
+    let page = matches!(
+        command.output.format,
+        None | Some(Format::Table | Format::Summary)
+    );
+    !page && command.output.file.is_none()
 }
 
 /// Nothing was selected, and an empty screen would not say why.

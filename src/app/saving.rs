@@ -156,6 +156,10 @@ impl Source for Saving {
         self.source.interfaces()
     }
 
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.source.progress()
+    }
+
     fn dropped(&self) -> u64 {
         self.source.dropped()
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::budget::Budget;
 use super::json::JsonSink;
 use super::keep::Keeper;
 use super::ladders::{LADDERS, LadderSink, write_ladder};
@@ -10,7 +11,7 @@ use super::pipeline::{Quiet, Sink, Tracked};
 use super::step::{self, Billing, Collection, Full, Pace, SlowSink, StepSink, paced};
 use super::stream::StreamSink;
 use super::table::{SummarySink, TableSink};
-use crate::cli::{Format, Only, OutputChoice, Rows, TableChoice};
+use crate::cli::{Format, Only, OutputChoice, Resources, Rows, TableChoice};
 use crate::explain::{Totals, Wording};
 use crate::render::layout::Layout;
 use crate::render::{Explain, Style};
@@ -27,6 +28,8 @@ pub(crate) struct Manner {
     pub(crate) style: Style,
     pub(crate) wording: Wording,
     pub(crate) places: Places,
+    /// Bytes that the segments of ladders may take.
+    pub(crate) memory: usize,
 }
 
 /// Where packets were captured, as far as that is known.
@@ -83,6 +86,7 @@ impl Manner {
             },
             style,
             places,
+            memory: Budget::of(&Resources::default(), true).segments,
         }
     }
 }
@@ -101,6 +105,8 @@ pub(crate) struct What<'a> {
     pub(crate) chosen: bool,
     /// What is said around packets that are stepped through.
     pub(crate) billing: Billing,
+    /// Memory that may be used.
+    pub(crate) budget: Budget,
 }
 
 /// For packets as they happen.
@@ -125,9 +131,11 @@ fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places
             source,
             TableChoice::default(),
         )),
-        Some(Format::Plain) => Box::new(StreamSink::new(output, Format::Plain, &manner)),
+        Some(Format::Plain) => {
+            Box::new(StreamSink::new(output, Format::Plain, &manner).with_calls(choice.syscalls))
+        }
         Some(Format::Timeline) | None => {
-            Box::new(StreamSink::new(output, Format::Timeline, &manner))
+            Box::new(StreamSink::new(output, Format::Timeline, &manner).with_calls(choice.syscalls))
         }
     }
 }
@@ -144,16 +152,23 @@ pub(crate) fn scenario(
         source,
         places: Places::One(interface.map(ToOwned::to_owned)),
         growing: false,
-        rows: TableChoice::default(),
+        rows: TableChoice {
+            rows: Rows::All,
+            ..TableChoice::default()
+        },
         chosen: true,
         billing,
+        budget: Budget::of(&Resources::default(), true),
     };
     whole(choice, output, &what)
 }
 
 /// For a capture that has an end.
 pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> Box<dyn Sink> {
-    let manner = Manner::new(choice, &output, what.places.clone());
+    let manner = Manner {
+        memory: what.budget.segments,
+        ..Manner::new(choice, &output, what.places.clone())
+    };
     if choice.present.step && what.growing {
         // The stage locks standard output itself, on its own thread.
         drop(output);
@@ -189,13 +204,20 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
                 Rows::Top(most) => Some(most as u64),
                 Rows::Screenful => (!what.chosen).then_some(LADDERS),
             };
-            Box::new(LadderSink::new(output, manner, most))
+            Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
         }
-        None if what.chosen => Box::new(LadderSink::new(output, manner, Some(LADDERS))),
+        None if what.chosen => {
+            let most = match what.rows.rows {
+                Rows::All => None,
+                Rows::Top(most) => Some(most as u64),
+                Rows::Screenful => Some(LADDERS),
+            };
+            Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
+        }
         None => Box::new(AutoSink::new(output, manner, what)),
-        Some(Format::Table) => {
-            Box::new(TableSink::new(output, manner.style, what.source, what.rows))
-        }
+        Some(Format::Table) => Box::new(
+            TableSink::new(output, manner.style, what.source, what.rows).within(what.budget.rows),
+        ),
         Some(_) => by_packet(choice, output, what.source, what.places.clone()),
     }
 }
@@ -225,7 +247,7 @@ enum State {
     /// Nothing: both are prepared, and nothing is written.
     Undecided {
         table: TableSink<Output>,
-        rows: StreamSink<Vec<u8>>,
+        rows: Box<StreamSink<Vec<u8>>>,
     },
     /// Too many for ladders.
     Table(TableSink<Output>),
@@ -237,11 +259,12 @@ enum State {
 
 impl AutoSink {
     fn new(output: Output, manner: Manner, what: &What<'_>) -> Self {
-        let rows = StreamSink::new(Vec::new(), Format::Timeline, &manner);
-        let table = TableSink::new(output, manner.style.clone(), what.source, what.rows);
+        let rows = Box::new(StreamSink::new(Vec::new(), Format::Timeline, &manner));
+        let table = TableSink::new(output, manner.style.clone(), what.source, what.rows)
+            .within(what.budget.rows);
         Self {
             state: State::Undecided { table, rows },
-            keeper: Keeper::new(manner.style.payload),
+            keeper: Keeper::new(manner.memory, manner.style.payload),
             growing: what.growing,
             manner,
             ended: Vec::new(),
@@ -274,7 +297,7 @@ impl AutoSink {
                 continue;
             };
             writeln!(out)?;
-            write_ladder(out, connection, &kept, &self.manner)?;
+            write_ladder(out, connection, &kept, &[], &self.manner)?;
             self.manner.style.legend = false;
         }
         Ok(())

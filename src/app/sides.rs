@@ -13,6 +13,9 @@ pub(crate) const SIDES: [&str; 2] = ["client side", "server side"];
 /// general type for raw IP, whose number in files is not the one that libpcap uses itself.
 const LINK: LinkType = LinkType::IPV4;
 
+/// Bytes of a header that says nothing on a wire.
+const ETHERNET_HEADER: usize = 14;
+
 /// A source with two interfaces.
 pub(crate) struct Sides<S> {
     source: S,
@@ -50,11 +53,22 @@ impl<S: Source> Source for Sides<S> {
 
     fn next_with_interfaces(&mut self) -> Result<(Next<'_>, &[Interface]), ReadError> {
         let next = match self.source.next()? {
-            Next::Frame(frame) => Next::Frame(Frame {
-                link: LINK,
-                interface: u16::from(!is_client_side(frame.data, self.port)),
-                ..frame
-            }),
+            Next::Frame(frame) => {
+                // Some devices put an Ethernet header before each packet.
+                let header = if frame.link == LinkType::ETHERNET {
+                    ETHERNET_HEADER.min(frame.data.len())
+                } else {
+                    0
+                };
+                let data = &frame.data[header..];
+                Next::Frame(Frame {
+                    link: LINK,
+                    interface: u16::from(!is_client_side(data, self.port)),
+                    data,
+                    original_len: frame.original_len.saturating_sub(header as u32),
+                    ..frame
+                })
+            }
             other => other,
         };
         Ok((next, &self.interfaces))

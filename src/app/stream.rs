@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::ladders::payload;
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::{Manner, Places};
+use crate::calls::Call;
 use crate::cli::Format;
-use crate::explain::{self, Conclusion, Narrator, Step, Title, Totals, Wording};
+use crate::explain::{self, CallRow, Conclusion, Moment, Narrator, Step, Title, Totals, Wording};
 use crate::render::{LadderWriter, PlainWriter};
 use crate::tcp::{Side, TcpState};
+use crate::time::Timestamp;
 use crate::track::{Connection, ConnectionId, Verdict};
 
 /// Written out when this much has gathered without a pause.
@@ -55,6 +57,13 @@ impl Telling {
         }
     }
 
+    fn call(&mut self, call: &CallRow, id: ConnectionId, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Ladder(writer) => writer.call(call, id, out),
+            Self::Plain(writer) => writer.call(call, id, out),
+        }
+    }
+
     pub(super) fn payload(
         &mut self,
         captured: &[u8],
@@ -89,9 +98,32 @@ pub(crate) struct StreamSink<W> {
     wording: Wording,
     places: Places,
     told: HashMap<ConnectionId, Told>,
+    /// System calls, where they are wanted.
+    calls: Option<Box<Calls>>,
     /// The step that is told; its room is used again.
     step: Step,
 }
+
+/// What is to be told of system calls and waits for its place.
+#[derive(Default)]
+struct Calls {
+    /// Of no connection yet: they stand with the one that begins next.
+    loose: Vec<(Call, Moment)>,
+    /// The connection that began last, and when.
+    latest: Option<(ConnectionId, Timestamp)>,
+    /// When each connection began that is being told.
+    starts: HashMap<ConnectionId, Timestamp>,
+    /// Connections that have ended: programs still close their sockets, and the last words come after that.
+    ended: Vec<Connection>,
+    /// Meanings that were told.
+    meanings: Vec<&'static str>,
+}
+
+/// Calls that wait for a connection; a program that makes more without one is no end of ours.
+const LOOSE: usize = 1000;
+
+/// Last words that wait until it is quiet; where it never is, the oldest are said.
+const ENDED: usize = 256;
 
 /// A connection whose story is being told.
 struct Told {
@@ -114,8 +146,59 @@ impl<W: Write> StreamSink<W> {
             },
             places: manner.places.clone(),
             told: HashMap::new(),
+            calls: None,
             step: Step::blank(),
         }
+    }
+
+    /// Also tells what the programs called. Last words then wait until it is quiet.
+    pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
+        self.calls = wanted.then(Box::default);
+        self
+    }
+
+    /// Last words, or a note that they are to be said.
+    fn end(&mut self, connection: &Connection) -> io::Result<()> {
+        let Some(calls) = &mut self.calls else {
+            return self.conclude(connection, true);
+        };
+        calls.ended.push(connection.clone());
+        if calls.ended.len() > ENDED {
+            return self.catch_up();
+        }
+        Ok(())
+    }
+
+    /// The calls that waited for a connection to begin.
+    fn tell_loose(&mut self) -> io::Result<()> {
+        let Some(calls) = &mut self.calls else {
+            return Ok(());
+        };
+        let Some((id, start)) = calls.latest else {
+            return Ok(());
+        };
+        for (call, moment) in std::mem::take(&mut calls.loose) {
+            let mut row = explain::call_row(&call, moment, start);
+            row.say_once(&mut calls.meanings);
+            self.telling.call(&row, id, &mut self.buffer)?;
+        }
+        Ok(())
+    }
+
+    /// It is quiet: what waited is told.
+    fn catch_up(&mut self) -> io::Result<()> {
+        self.tell_loose()?;
+        let ended = self
+            .calls
+            .as_mut()
+            .map(|calls| std::mem::take(&mut calls.ended));
+        for connection in ended.into_iter().flatten() {
+            if let Some(calls) = &mut self.calls {
+                calls.starts.remove(&connection.id());
+            }
+            self.conclude(&connection, true)?;
+        }
+        Ok(())
     }
 
     fn conclude(&mut self, connection: &Connection, over: bool) -> io::Result<()> {
@@ -124,6 +207,14 @@ impl<W: Write> StreamSink<W> {
             &explain::conclusion(connection),
             &mut self.buffer,
         )
+    }
+
+    /// Writes when much has gathered.
+    fn write_much(&mut self) -> io::Result<()> {
+        if self.buffer.len() < FLUSH_AT {
+            return Ok(());
+        }
+        self.write()
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -145,6 +236,7 @@ impl StreamSink<Vec<u8>> {
             wording: self.wording,
             places: self.places,
             told: self.told,
+            calls: self.calls,
             step: self.step,
         };
         onward.write()?;
@@ -173,6 +265,11 @@ impl<W: Write> Sink for StreamSink<W> {
                 concluded: false,
             };
             self.told.insert(change.connection, told);
+            if let Some(calls) = &mut self.calls {
+                calls.latest = Some((change.connection, segment.time));
+                calls.starts.insert(change.connection, segment.time);
+            }
+            self.tell_loose()?;
         }
         let mut untold = Told {
             narrator: Narrator::live(self.wording),
@@ -191,26 +288,103 @@ impl<W: Write> Sink for StreamSink<W> {
                 .payload(payload, segment.len, &mut self.buffer)?;
         }
         if concludes {
-            self.conclude(connection, true)?;
+            self.end(connection)?;
         }
-        if self.buffer.len() >= FLUSH_AT {
-            self.write()?;
-        }
-        Ok(())
+        self.write_much()
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         match self.told.remove(&connection.id()) {
             Some(told) if told.concluded => Ok(()),
-            _ => self.conclude(connection, true),
+            _ => {
+                self.end(connection)?;
+                // At the end of a flood there are last words about each that is still kept.
+                self.write_much()
+            }
         }
     }
 
-    fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        let Some(calls) = &mut self.calls else {
+            return Ok(());
+        };
+        if made.moment != Moment::Called {
+            // It is told now, and not once more where its beginning still waits for a place.
+            let (side, time) = (made.call.side, made.call.time);
+            calls
+                .loose
+                .retain(|(call, _)| (call.side, call.time) != (side, time));
+        }
+        let own = made.connection;
+        let Some((id, start)) = own.and_then(|id| Some((id, *calls.starts.get(&id)?))) else {
+            if calls.loose.len() < LOOSE {
+                calls.loose.push((made.call.clone(), made.moment));
+            }
+            return Ok(());
+        };
+        let mut row = explain::call_row(made.call, made.moment, start);
+        row.say_once(&mut calls.meanings);
+        self.telling.call(&row, id, &mut self.buffer)
+    }
+
+    fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
+        if quiet == Quiet::While {
+            self.catch_up()?;
+        }
         self.write()
     }
 
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
+        self.catch_up()?;
         self.write()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
+mod tests {
+    use super::*;
+    use crate::render::Style;
+    use crate::tcp::{Flags, Segment};
+    use crate::track::{Limits, Tracker};
+
+    /// Notes the largest piece that it was handed.
+    struct Largest<'a>(&'a mut usize);
+
+    impl Write for Largest<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            *self.0 = bytes.len().max(*self.0);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// When the input ends there are last words about every connection that is still kept.
+    #[test]
+    fn last_words_do_not_gather_without_bound() {
+        let mut tracker = Tracker::new(Limits::default());
+        tracker.segment(&Segment {
+            flags: Flags::SYN,
+            ..Segment::default()
+        });
+        tracker.finish();
+        let connection = tracker.next_final().unwrap().clone();
+        let manner = Manner {
+            style: Style::default(),
+            wording: Wording::default(),
+            places: Places::One(None),
+            memory: 0,
+        };
+        let mut largest = 0;
+        for format in [Format::Timeline, Format::Plain] {
+            let mut sink = StreamSink::new(Largest(&mut largest), format, &manner);
+            for _ in 0..2000 {
+                sink.connection(&connection).unwrap();
+            }
+        }
+        assert!(largest >= FLUSH_AT && largest < 2 * FLUSH_AT, "{largest}");
     }
 }

@@ -11,6 +11,8 @@ use crate::track::Connection;
 
 /// Rows of a table where there is no terminal to measure.
 const SCREENFUL: usize = 20;
+/// Bytes of a row in memory, with the words of its trouble.
+const ROW: usize = 512;
 /// Lines of the page that are no rows: heading, counts, hints, the prompt.
 const FURNITURE: usize = 10;
 
@@ -20,6 +22,7 @@ pub(crate) struct TableSink<W> {
     style: Style,
     source: String,
     choice: TableChoice,
+    most: usize,
     digest: Option<Digest>,
 }
 
@@ -37,8 +40,16 @@ impl<W: Write> TableSink<W> {
             style,
             source: source.to_owned(),
             digest: Some(Digest::new(choice.sort, most)),
+            most,
             choice,
         }
+    }
+
+    /// Keeps no more rows than fit into so many bytes; a line says how many more connections there are.
+    pub(crate) fn within(mut self, memory: usize) -> Self {
+        let most = self.most.min(memory / ROW);
+        self.digest = Some(Digest::new(self.choice.sort, most));
+        self
     }
 
     /// Writes the table of connections alone, where ladders follow that say the rest, and gives up the output.

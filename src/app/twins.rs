@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::memory::Memory;
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::pipeline::{Made, Quiet, Sink, Tracked};
 use crate::decode::{self, Decoded};
 use crate::explain::Totals;
 use crate::tcp::{Direction, IcmpError, Segment, Side, TcpState};
@@ -196,6 +196,10 @@ impl<S: Sink> Sink for Joined<S> {
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         self.inner.connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        self.inner.call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {

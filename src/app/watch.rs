@@ -7,7 +7,7 @@ use std::io;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::say;
 use crate::explain::Totals;
 use crate::tcp::{Endpoint, IcmpError, Side};
@@ -125,7 +125,7 @@ impl<S: Sink> Watch<S> {
 }
 
 /// The clock that also stamps captured packets.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let clock = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -159,6 +159,10 @@ impl<S: Sink> Sink for Watch<S> {
             return Ok(());
         }
         self.inner.connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        self.inner.call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {

@@ -6,20 +6,21 @@ use std::sync::Arc;
 
 use super::json::JsonSink;
 use super::keep::{Keeper, Kept};
-use super::ladders::write_ladder;
+use super::ladders::{KeptCalls, write_ladder};
 use super::memory::Memory;
 use super::output::Output;
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::{self, Manner, Places};
 use super::sides::SIDES;
 use super::step::{Billing, Collection, Pace};
 use super::twins::Twins;
+use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice};
-use crate::explain::{self, Totals, View, WireStory};
+use crate::explain::{self, CallRow, Totals, View, WireStory};
 use crate::render::{LadderWriter, Style, wire};
 use crate::tcp::Side;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::track::Connection;
 
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
@@ -73,6 +74,7 @@ pub(crate) fn sink(
             );
             sink.collection = collection;
             sink.pace = choice.present.speed.map(Pace::new);
+            sink.calls = choice.syscalls.then(KeptCalls::default);
             Box::new(sink)
         }
         Some(_) => show::scenario(choice, output, source, None, billing),
@@ -92,6 +94,8 @@ struct WireSink<W> {
     remark: String,
     keeper: Keeper,
     ended: Vec<Connection>,
+    /// What the programs called, where that is wanted.
+    calls: Option<KeptCalls>,
 }
 
 impl<W: Write> WireSink<W> {
@@ -107,12 +111,13 @@ impl<W: Write> WireSink<W> {
             out,
             collection: None,
             pace: None,
-            keeper: Keeper::new(manner.style.payload),
+            keeper: Keeper::new(manner.memory, manner.style.payload),
             ladder: ladder.unwrap_or(if narrow { Ladder::Client } else { Ladder::Wire }),
             manner,
             twins,
             remark,
             ended: Vec::new(),
+            calls: None,
         }
     }
 
@@ -138,38 +143,39 @@ impl<W: Write> WireSink<W> {
                 writeln!(self.out)?;
             }
             first = false;
-            match self
-                .twin(own, &kept)
-                .filter(|_| self.ladder == Ladder::Wire)
-            {
-                Some((other, segments)) => {
-                    let [did, other_did] =
-                        [own, segments].map(|kept| kept.changes().collect::<Vec<_>>());
-                    let story = explain::wire_story(
-                        &View {
-                            connection,
-                            segments: own.segments().zip(&did).collect(),
-                        },
-                        &View {
-                            connection: other,
-                            segments: segments.segments().zip(&other_did).collect(),
-                        },
-                        &|frame| self.twins.other(frame),
-                        &self.remark,
-                        self.manner.wording,
-                    );
-                    match (&mut self.collection, &mut self.pace) {
-                        (Some(collection), _) => collection.add_wire(connection, story),
-                        (None, Some(pace)) => {
-                            slowly(&story, &self.manner.style, pace, &mut self.out)?;
-                        }
-                        (None, None) => wire::wire(&story, &self.manner.style, &mut self.out)?,
-                    }
-                }
-                None => match &mut self.collection {
+            let calls = self.calls.as_ref();
+            let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
+            let twin = self.twin(own, &kept);
+            let Some((other, segments)) = twin.filter(|_| self.ladder == Ladder::Wire) else {
+                let calls = of(&[connection.id()]);
+                match &mut self.collection {
                     Some(collection) => collection.add(connection, own, &self.manner),
-                    None => write_ladder(&mut self.out, connection, own, &self.manner)?,
+                    None => write_ladder(&mut self.out, connection, own, &calls, &self.manner)?,
+                }
+                continue;
+            };
+            let [did, other_did] = [own, segments].map(|kept| kept.changes().collect::<Vec<_>>());
+            let story = explain::wire_story(
+                &View {
+                    connection,
+                    segments: own.segments().zip(&did).collect(),
                 },
+                &View {
+                    connection: other,
+                    segments: segments.segments().zip(&other_did).collect(),
+                },
+                &|frame| self.twins.other(frame),
+                &self.remark,
+                self.manner.wording,
+            );
+            let times = own.segments().chain(segments.segments());
+            let times = times.map(|segment| segment.time).collect();
+            let calls = wire_calls(&of(&[connection.id(), other.id()]), times);
+            let (style, out) = (&self.manner.style, &mut self.out);
+            match (&mut self.collection, &mut self.pace) {
+                (Some(collection), _) => collection.add_wire(connection, story),
+                (None, Some(pace)) => slowly(&story, &calls, style, pace, out)?,
+                (None, None) => wire::wire(&story, &calls, style, out)?,
             }
         }
         match self.collection.take() {
@@ -198,6 +204,7 @@ impl<W: Write> WireSink<W> {
 /// Writes a story event by event, with their waits.
 fn slowly(
     story: &WireStory,
+    calls: &[CallRow],
     style: &Style,
     pace: &mut Pace,
     out: &mut dyn Write,
@@ -205,23 +212,49 @@ fn slowly(
     let mut writer = wire::WireWriter::new(style);
     writer.begin(&story.title, story.margins, out)?;
     let mut last = Span::ZERO;
+    let mut calls = calls.iter().peekable();
     for event in &story.events {
         out.flush()?;
         pace.wait(event.after - last);
         last = event.after;
+        while let Some(call) = calls.next_if(|call| call.after <= event.after) {
+            writer.call(call, out)?;
+        }
         writer.event(event, out)?;
+    }
+    for call in calls {
+        writer.call(call, out)?;
     }
     LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
 }
 
+/// The rows of calls among the packets of both views.
+fn wire_calls(calls: &[Call], mut times: Vec<Timestamp>) -> Vec<CallRow> {
+    if calls.is_empty() {
+        return Vec::new();
+    }
+    times.sort_unstable();
+    explain::call_rows(calls, &times)
+}
+
 impl<W: Write> Sink for WireSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.segment(tracked.change.connection);
+        }
         self.keeper.keep(tracked);
         Ok(())
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         self.ended.push(connection.clone());
+        Ok(())
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.keep(made);
+        }
         Ok(())
     }
 

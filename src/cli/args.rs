@@ -81,6 +81,9 @@ pub(super) struct LiveArgs {
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
 
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+
     /// Interface to capture on [default: the loopback one]
     #[arg(short, long, value_name = "NAME", help_heading = "What to capture")]
     pub(super) interface: Option<String>,
@@ -132,6 +135,10 @@ pub(super) struct LiveArgs {
     #[command(flatten)]
     pub(super) exchange: ExchangeArgs,
 
+    /// Show what the built-in server and client call: `connect()`, `accept()`, ...
+    #[arg(long, help_heading = "Output")]
+    pub(super) syscalls: bool,
+
     #[command(flatten)]
     pub(super) analysis: AnalysisArgs,
 
@@ -156,6 +163,9 @@ Examples:
 pub(super) struct ReplayArgs {
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
+
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
 
     /// The capture, or - for a pipe, which may still be growing
     pub(super) file: PathBuf,
@@ -192,6 +202,11 @@ pub(super) struct ReplayArgs {
     /// Save the selected frames as .pcapng, else as pcap
     #[arg(short, long, value_name = "FILE", help_heading = "Selection")]
     pub(super) write: Option<PathBuf>,
+
+    // Declared, so that whoever asks for it learns why there is nothing to show.
+    /// A recording has no system calls
+    #[arg(long, hide = true)]
+    pub(super) syscalls: bool,
 
     /// Draw one packet's TCP header: --header --frame K
     #[arg(long, requires = "frame", conflicts_with_all = ["connection", "verdict", "from", "to", "around", "write"], help_heading = "Selection")]
@@ -238,17 +253,30 @@ and one line says so.
 
 Examples:
   handshake-watch demo --list                    all scenarios
+  handshake-watch demo --course                  a lesson: question, then ladder
   handshake-watch demo handshake                 open, 13 bytes, close
   handshake-watch demo refused --explain full    a closed port, at length
   handshake-watch demo refused --step            one key, one packet")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, as they are typed"
+)]
 pub(super) struct DemoArgs {
     /// The scenario's name
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present_any = ["list", "all", "course"])]
     pub(super) scenario: Option<String>,
 
     /// List the scenarios
-    #[arg(long, conflicts_with_all = ["scenario", "port", "write"])]
+    #[arg(long, conflicts_with_all = ["scenario", "port", "write", "all", "course"])]
     pub(super) list: bool,
+
+    /// Play every scenario and say whether each went as it should
+    #[arg(long, conflicts_with_all = ["scenario", "write", "course"])]
+    pub(super) all: bool,
+
+    /// Go through them with a class: ask first, then show; from SCENARIO on
+    #[arg(long, conflicts_with_all = ["write", "output"])]
+    pub(super) course: bool,
 
     /// TCP port that its server uses
     #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
@@ -260,6 +288,10 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     pub(super) sandbox: SandboxArgs,
+
+    /// Show what the programs at both ends call: `connect()`, `accept()`, ...
+    #[arg(long, help_heading = "Output")]
+    pub(super) syscalls: bool,
 
     #[command(flatten)]
     pub(super) present: PresentArgs,
@@ -383,6 +415,18 @@ pub(super) struct AnalysisArgs {
 pub(super) enum Compat {
     /// Wireshark 4.0
     Wireshark,
+}
+
+/// What the program may use.
+#[derive(Args, Debug)]
+pub(super) struct LimitArgs {
+    /// Memory to use at most [default: 256MB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(super) memory: Option<u64>,
+
+    /// Threads to use, 1 or 2 [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(super) threads: Option<u8>,
 }
 
 /// What the process gives up before it looks at packets.

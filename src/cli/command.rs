@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 
 use super::DEFAULT_PORT;
 use super::args::{
-    Cli, Compat, ConnectArgs, DemoArgs, DoctorArgs, ExchangeArgs, ExplainArgs, LiveArgs,
+    Cli, Compat, ConnectArgs, DemoArgs, DoctorArgs, ExchangeArgs, ExplainArgs, LimitArgs, LiveArgs,
     OutputArgs, PresentArgs, ReplayArgs, Subcommands,
 };
 use super::choice::{ColorChoice, Format, Ladder, Only};
@@ -83,6 +83,8 @@ pub struct LiveCommand {
     pub labels: LabelRules,
     /// What every connection has to fulfil.
     pub expect: Vec<Expectation>,
+    /// What it may use.
+    pub resources: Resources,
     /// Give up rights before looking at packets.
     pub sandboxed: bool,
     /// How it is shown.
@@ -123,10 +125,43 @@ pub struct ReplayCommand {
     pub labels: LabelRules,
     /// What every selected connection has to fulfil.
     pub expect: Vec<Expectation>,
+    /// What it may use.
+    pub resources: Resources,
     /// Give up rights before looking at packets.
     pub sandboxed: bool,
     /// How it is shown.
     pub output: OutputChoice,
+}
+
+/// What the program may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Resources {
+    /// Memory in bytes, all of it.
+    pub memory: u64,
+    /// Threads, 1 or 2.
+    pub threads: usize,
+}
+
+impl Resources {
+    /// As much as any machine has to spare.
+    pub const DEFAULT_MEMORY: u64 = 256_000_000;
+
+    /// With less, nearly nothing would be left for connections beside the program itself and what it reads ahead.
+    pub const LEAST_MEMORY: u64 = 32_000_000;
+
+    /// Two threads where there are two processors.
+    fn usual_threads() -> usize {
+        std::thread::available_parallelism().map_or(1, |count| count.get().min(2))
+    }
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self {
+            memory: Self::DEFAULT_MEMORY,
+            threads: Self::usual_threads(),
+        }
+    }
 }
 
 /// Which part of a capture is shown. Empty lists and `None` select everything.
@@ -189,6 +224,18 @@ pub struct DemoCommand {
 pub enum DemoTask {
     /// Name all scenarios.
     List,
+    /// Play each, one after the other.
+    All {
+        /// The servers' port.
+        port: u16,
+    },
+    /// Ask about each, then play it.
+    Course {
+        /// Where to begin, as typed.
+        from: Option<String>,
+        /// The servers' port.
+        port: u16,
+    },
     /// Play one.
     Play {
         /// Its name, as typed: whether it exists is not known here.
@@ -263,6 +310,8 @@ pub struct OutputChoice {
     pub raw_seq: bool,
     /// Show payload bytes.
     pub payload: bool,
+    /// Show the system calls of the built-in ends.
+    pub syscalls: bool,
     /// Fold nothing.
     pub all_packets: bool,
     /// Whose view of a wire is drawn; `None`: both, where there is room.
@@ -351,6 +400,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
         args.exchange.timeout.is_some(),
     );
     for (given, name) in [
+        (args.syscalls, "--syscalls"),
         (args.once, "--once"),
         (message, "--message"),
         (timeout, "--timeout"),
@@ -366,7 +416,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
             ));
         }
     }
-    let output = output(args.output, &args.present)?;
+    let output = with_calls(output(args.output, &args.present)?, args.syscalls)?;
     differ(
         args.write.as_deref(),
         output.file.as_deref(),
@@ -388,13 +438,32 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
         timeout,
         labels: labels(args.analysis.compat),
         expect: args.analysis.expect,
+        resources: resources(&args.limits)?,
         sandboxed: !args.sandbox.no_sandbox,
         output,
     })
 }
 
+fn resources(args: &LimitArgs) -> Checked<Resources> {
+    let usual = Resources::default();
+    let memory = args.memory.unwrap_or(usual.memory);
+    if memory < Resources::LEAST_MEMORY {
+        return Err(format!(
+            "--memory {memory} is too little to work with: at least {}MB",
+            Resources::LEAST_MEMORY / 1_000_000
+        ));
+    }
+    Ok(Resources {
+        memory,
+        threads: args.threads.map_or(usual.threads, usize::from),
+    })
+}
+
 fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
     let output = output(args.output, &args.present)?;
+    if args.syscalls {
+        return Err("a recording has no system calls: --syscalls is for live and demo, which show those of the built-in server and client".to_owned());
+    }
     if args.header && (output.format.is_some() || !args.analysis.expect.is_empty()) {
         return Err("--header draws one frame: it takes neither --format nor --expect".to_owned());
     }
@@ -444,13 +513,14 @@ fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
         },
         labels: labels(args.analysis.compat),
         expect: args.analysis.expect,
+        resources: resources(&args.limits)?,
         sandboxed: !args.sandbox.no_sandbox,
         output,
     })
 }
 
 fn demo(args: DemoArgs) -> Checked<DemoCommand> {
-    let output = output(args.output, &args.present)?;
+    let output = with_calls(output(args.output, &args.present)?, args.syscalls)?;
     if args.list && output.present != Present::default() {
         return Err("--list names scenarios: name one of them to step through it".to_owned());
     }
@@ -459,7 +529,15 @@ fn demo(args: DemoArgs) -> Checked<DemoCommand> {
         output.file.as_deref(),
         "--write and --output",
     )?;
+    if args.course && output.format.is_some_and(|format| format == Format::Json) {
+        return Err("a course is for people: use --all for --format json".to_owned());
+    }
     let task = match args.scenario {
+        from if args.course => DemoTask::Course {
+            from,
+            port: args.port,
+        },
+        _ if args.all => DemoTask::All { port: args.port },
         Some(scenario) => DemoTask::Play {
             scenario,
             port: args.port,
@@ -503,6 +581,7 @@ fn explain(args: ExplainArgs) -> Checked<ExplainCommand> {
             time: TimeColumn::default(),
             raw_seq: false,
             payload: false,
+            syscalls: false,
             all_packets: false,
             ladder: None,
             file: args.output,
@@ -578,10 +657,30 @@ fn choice(args: OutputArgs) -> Checked<OutputChoice> {
         time: args.time,
         raw_seq: args.raw_seq,
         payload: args.payload,
+        syscalls: false,
         all_packets: args.all_packets,
         ladder: args.ladder,
         file: args.output,
         present: Present::default(),
+    })
+}
+
+/// System calls are rows or lines of their own, and not every format has these.
+fn with_calls(output: OutputChoice, wanted: bool) -> Checked<OutputChoice> {
+    let formats = [Format::Timeline, Format::Plain, Format::Json];
+    let shown = output.format.is_none_or(|format| formats.contains(&format));
+    if wanted && !shown {
+        return Err("--syscalls is shown by --format timeline, plain and json".to_owned());
+    }
+    if wanted && (output.present.step || output.present.speed.is_some()) {
+        return Err(
+            "--syscalls has no place among packets that are held back: leave out --step and --speed"
+                .to_owned(),
+        );
+    }
+    Ok(OutputChoice {
+        syscalls: wanted,
+        ..output
     })
 }
 
@@ -756,6 +855,9 @@ mod tests {
                 "replay a.pcap --format table --all-packets",
                 "--format timeline",
             ),
+            ("replay a.pcap --syscalls", "live and demo"),
+            ("live --watch-only --syscalls", "--syscalls"),
+            ("demo hello --syscalls --format table", "timeline"),
             ("replay a.pcap --top 3 --all", "--all"),
             ("replay a.pcap --around 3 --connection 1", "--connection"),
             ("replay a.pcap --from 9 --to 3", "--from 9"),
@@ -766,6 +868,9 @@ mod tests {
             ("replay a.pcap -w b.pcap -o b.pcap", "same file"),
             ("demo", "<SCENARIO>"),
             ("demo --list handshake", "--list"),
+            ("demo --all handshake", "--all"),
+            ("demo --all --write x.pcap", "--write"),
+            ("demo --course --format json", "--all"),
             ("replay a.pcap --header", "--frame"),
             ("replay a.pcap --frame 3", "--header"),
             ("replay a.pcap --header --frame 0", "--frame"),

@@ -12,8 +12,8 @@ mod value;
 pub use choice::{ColorChoice, Format, Ladder, Only};
 pub use command::{
     Command, ConnectCommand, DemoCommand, DemoTask, DoctorCommand, ExplainCommand, LiveCommand,
-    OutputChoice, Present, ReplayCommand, Rows, Selection, ServeCommand, TableChoice, Traffic,
-    parse,
+    OutputChoice, Present, ReplayCommand, Resources, Rows, Selection, ServeCommand, TableChoice,
+    Traffic, parse,
 };
 pub use expect::{Comparison, Expectation, FlagsPattern};
 pub use value::{Moment, Speed, parse_duration, parse_moment, parse_size, parse_speed};

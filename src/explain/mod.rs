@@ -4,12 +4,14 @@
 //! format, width or colour. What was inferred and not seen is worded as inferred.
 
 mod brief;
+mod call;
 mod digest;
 mod facts;
 mod full;
 mod glossary;
 mod header;
 mod overview;
+mod pace;
 mod question;
 mod reach;
 mod related;
@@ -22,11 +24,13 @@ mod wire;
 mod words;
 
 pub use brief::brief;
+pub use call::{CallFacts, CallRow, Moment, call_row, call_rows};
 pub use digest::{Digest, Sort};
 pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts, occurred};
 pub use glossary::{Term, look_up, nearest, terms};
 pub use header::{HeaderField, HeaderRow, HeaderView, OptionLine, header_view};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
+pub use pace::{Pace, first_trouble};
 pub use question::{how_it_ends, what_next};
 pub use reach::{Reach, Ruler};
 pub use related::{related, related_to_end};

@@ -36,8 +36,8 @@ pub trait Segments {
     /// One of them. Below [`count`](Self::count).
     fn segment(&self, index: usize) -> &Segment;
 
-    /// What it did. Below [`count`](Self::count).
-    fn change(&self, index: usize) -> Change;
+    /// Puts what it did into `change`. Below [`count`](Self::count).
+    fn change(&self, index: usize, change: &mut Change);
 }
 
 /// The steps of a connection that is over, each told when it is wanted: of a long story only what is shown costs words,
@@ -48,6 +48,8 @@ pub struct Telling<'a, S> {
     narrator: Narrator,
     /// Of the segments that were looked at so far.
     glances: Vec<Glance>,
+    /// What the segment did that was looked at last.
+    change: Change,
     step: Step,
 }
 
@@ -59,26 +61,41 @@ impl<'a, S: Segments> Telling<'a, S> {
             segments,
             narrator: Narrator::afterwards(wording),
             glances: Vec::with_capacity(segments.count()),
+            change: Change::default(),
             step: Step::blank(),
         }
     }
 
-    /// Looks at all segments up to this one; what this one did, and what depends on those before.
-    fn look(&mut self, index: usize) -> (Change, Glance) {
-        loop {
-            let next = self.glances.len().min(index);
-            let mut change = self.segments.change(next);
-            if self.narrator.has_hindsight(self.connection) {
-                change.in_hindsight(self.connection);
+    /// Looks at all segments up to this one, whose change is at hand then; what depends on those before it.
+    fn look(&mut self, index: usize) -> Glance {
+        for next in self.glances.len()..index {
+            let glance = self.look_at(next);
+            self.glances.push(glance);
+        }
+        match self.glances.get(index) {
+            Some(glance) => {
+                let glance = *glance;
+                self.read(index);
+                glance
             }
-            if next == self.glances.len() {
-                let segment = self.segments.segment(next);
-                let glance = self.narrator.glance(segment, &change, self.connection);
+            None => {
+                let glance = self.look_at(index);
                 self.glances.push(glance);
+                glance
             }
-            if next == index {
-                return (change, self.glances[index]);
-            }
+        }
+    }
+
+    fn look_at(&mut self, index: usize) -> Glance {
+        self.read(index);
+        let segment = self.segments.segment(index);
+        self.narrator.glance(segment, &self.change, self.connection)
+    }
+
+    fn read(&mut self, index: usize) {
+        self.segments.change(index, &mut self.change);
+        if self.narrator.has_hindsight(self.connection) {
+            self.change.in_hindsight(self.connection);
         }
     }
 }
@@ -94,8 +111,8 @@ impl<S: Segments> Steps for Telling<'_, S> {
     }
 
     fn outline(&mut self, index: usize) -> Outline {
-        let (change, glance) = self.look(index);
-        let segment = self.segments.segment(index);
+        let glance = self.look(index);
+        let (segment, change) = (self.segments.segment(index), &self.change);
         Outline {
             time: segment.time,
             delta: glance.delta,
@@ -105,15 +122,20 @@ impl<S: Segments> Steps for Telling<'_, S> {
                 || [change.client, change.server]
                     .into_iter()
                     .any(|side| moved_to(side).is_some()),
-            weight: weight(segment, &change),
+            weight: weight(segment, change),
         }
     }
 
     fn step(&mut self, index: usize) -> &Step {
-        let (change, glance) = self.look(index);
+        let glance = self.look(index);
         let segment = self.segments.segment(index);
-        self.narrator
-            .tell(&mut self.step, glance, segment, &change, self.connection);
+        self.narrator.tell(
+            &mut self.step,
+            glance,
+            segment,
+            &self.change,
+            self.connection,
+        );
         &self.step
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use super::{LabError, tuple};
+use super::{LabError, aimed, tuple};
 use crate::calls::{Call, CallName, Entered};
 use crate::tcp::Side;
 
@@ -118,7 +118,7 @@ fn connect(
 
     let entered = Entered::now(Side::Client, CallName::Connect);
     let connected = socket.connect_timeout(&address.into(), timeout);
-    report(entered.returned(connected.as_ref().map(|()| 0), tuple(&socket)));
+    report(entered.returned(connected.as_ref().map(|()| 0), aimed(&socket, address)));
     connected?;
     Ok(socket)
 }

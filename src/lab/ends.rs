@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::scenario::Stage;
 use super::server::Report;
-use super::{LabError, tuple};
+use super::{LabError, aimed, tuple};
 use crate::calls::{CallName, Entered};
 use crate::tcp::{FourTuple, Side};
 
@@ -91,7 +91,11 @@ pub(super) fn set_option(
 }
 
 /// `socket()`, reported, with time limits for all that waits.
-fn socket(stage: &Stage, side: Side, protocol: Option<Protocol>) -> Result<Socket, LabError> {
+pub(super) fn socket(
+    stage: &Stage,
+    side: Side,
+    protocol: Option<Protocol>,
+) -> Result<Socket, LabError> {
     let entered = Entered::now(side, CallName::Socket);
     let socket = Socket::new(Domain::IPV4, Type::STREAM, protocol);
     let number = socket.as_ref().map(|socket| i64::from(socket.as_raw_fd()));
@@ -214,7 +218,7 @@ impl End<'_> {
     ) -> Result<(), LabError> {
         let entered = Entered::now(self.side, CallName::Connect);
         let connected = self.socket.connect_timeout(&address.into(), limit);
-        self.tuple = tuple(&self.socket);
+        self.tuple = aimed(&self.socket, address);
         self.report(entered, connected.as_ref().map(|()| 0));
         connected.map_err(|error| LabError::NotConnected { address, error })
     }
@@ -224,6 +228,7 @@ impl End<'_> {
         self.socket.set_nonblocking(true).map_err(system("fcntl"))?;
         let entered = Entered::now(self.side, CallName::Connect);
         let connected = self.socket.connect(&address.into());
+        self.tuple = aimed(&self.socket, address);
         self.report(entered, connected.as_ref().map(|()| 0));
         match connected {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => {
@@ -251,6 +256,14 @@ impl End<'_> {
         let sent = self.socket.write(bytes);
         self.report(entered, sent.as_ref().map(|sent| *sent as i64));
         sent.map_err(system("send"))
+    }
+
+    /// One `send()` of a byte that is marked as urgent.
+    pub(super) fn send_urgent(&mut self, byte: u8) -> Result<(), LabError> {
+        let entered = Entered::now(self.side, CallName::Send);
+        let sent = self.socket.send_out_of_band(&[byte]);
+        self.report(entered, sent.as_ref().map(|sent| *sent as i64));
+        sent.map(|_| ()).map_err(system("send"))
     }
 
     /// One `recv()` of at most `limit` bytes.

@@ -3,6 +3,8 @@
 //! Comes in: a port, a message, the name of a scenario. Goes out: real packets between real sockets of this machine, and a
 //! report of each system call that caused them. Nothing here captures, and nothing prints.
 
+#[cfg(unix)]
+pub mod apart;
 pub mod client;
 mod ends;
 #[cfg(target_os = "linux")]
@@ -12,6 +14,7 @@ pub mod scenario;
 mod scenarios;
 pub mod script;
 pub mod server;
+mod veth;
 pub mod wire;
 
 use std::io;
@@ -67,8 +70,17 @@ pub enum LabError {
         error: io::Error,
     },
     /// No wire can be made.
-    #[error("cannot make a wire with /dev/net/tun: {}", said(.0))]
-    Tun(io::Error),
+    #[error(
+        "cannot make a wire: /dev/net/tun: {}; a veth device: {}",
+        said(tun),
+        said(veth)
+    )]
+    NoDevice {
+        /// Why not with a TUN device.
+        tun: io::Error,
+        /// Why not with a virtual Ethernet device.
+        veth: io::Error,
+    },
     /// A scenario that needs a wire was played without.
     #[error("this scenario needs a wire")]
     NoWire,
@@ -96,15 +108,28 @@ fn said(error: &io::Error) -> String {
     }
 }
 
+/// As [`tuple`] where the socket is connected. Else our own end, whose port is 0 when the kernel has taken it back, and whom
+/// `connect()` was called for.
+fn aimed(socket: &Socket, address: SocketAddr) -> Option<FourTuple> {
+    tuple(socket).or_else(|| {
+        let own = socket.local_addr().ok()?.as_socket()?;
+        Some(FourTuple {
+            source: endpoint(own),
+            destination: endpoint(address),
+        })
+    })
+}
+
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint {
+        address: address.ip(),
+        port: address.port(),
+    }
+}
+
 /// Local end as source, remote end as destination; `None` while a socket is not connected.
 fn tuple(socket: &Socket) -> Option<FourTuple> {
-    let end = |address: socket2::SockAddr| {
-        let address = address.as_socket()?;
-        Some(Endpoint {
-            address: address.ip(),
-            port: address.port(),
-        })
-    };
+    let end = |address: socket2::SockAddr| address.as_socket().map(endpoint);
     Some(FourTuple {
         source: end(socket.local_addr().ok()?)?,
         destination: end(socket.peer_addr().ok()?)?,

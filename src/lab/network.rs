@@ -10,18 +10,21 @@ use std::os::fd::AsRawFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::LabError;
+use super::{LabError, veth};
 
 /// The name of the wire's device.
 pub const WIRE_DEVICE: &str = "wire0";
+/// The far end of a wire that is made of two devices.
+const FAR_DEVICE: &str = "wire1";
 /// Our own address on the wire's device: both ends are sockets of this machine.
 pub(super) const HERE: Ipv4Addr = Ipv4Addr::new(10, 17, 12, 1);
 /// The address that each end takes for the other's.
 pub(super) const THERE: Ipv4Addr = Ipv4Addr::new(10, 17, 12, 2);
 const WIRE_MASK: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 252);
 
-/// `SIOCETHTOOL` of `linux/sockios.h`, and the two requests of `linux/ethtool.h` for segmentation.
+/// `SIOCETHTOOL` of `linux/sockios.h`, and the requests of `linux/ethtool.h` for what a device does instead of TCP.
 const ETHTOOL: libc::c_ulong = 0x8946;
+const ETHTOOL_SET_TX_CHECKSUM: u32 = 0x17;
 const ETHTOOL_SET_TSO: u32 = 0x1f;
 const ETHTOOL_SET_GSO: u32 = 0x24;
 
@@ -30,8 +33,12 @@ const ETHTOOL_SET_GSO: u32 = 0x24;
 pub struct Network {
     /// Files under `/proc/sys/net/` and what to write into them. A setting that this kernel does not know is left out.
     pub settings: &'static [(&'static str, &'static str)],
+    /// How senders are to react to losses, where that matters: `reno`. What can be had instead will do.
+    pub congestion: Option<&'static str>,
     /// The loopback device's largest packet. With it, segments are cut by TCP and not by a device, as on Ethernet.
     pub mtu: Option<u16>,
+    /// A protocol besides TCP itself that its sockets need. Not every system has it.
+    pub protocol: Option<libc::c_int>,
     /// It sends packets that no ordinary socket sends.
     pub raw: bool,
     /// It needs rights over its network until its end.
@@ -41,7 +48,9 @@ pub struct Network {
 /// The loopback device as it is.
 pub(super) const PLAIN: Network = Network {
     settings: &[],
+    congestion: None,
     mtu: None,
+    protocol: None,
     raw: false,
     keeps_rights: false,
 };
@@ -52,11 +61,20 @@ impl Default for Network {
     }
 }
 
+/// Where a wire's packets come out and go in.
+pub(super) struct Cable {
+    pub(super) file: File,
+    /// Bytes before the IP header.
+    pub(super) header: usize,
+}
+
 /// What was opened for a scenario.
 #[derive(Default)]
 pub(super) struct Equipment {
-    pub(super) tun: Option<File>,
+    pub(super) wire: Option<Cable>,
     pub(super) raw: Option<Socket>,
+    /// The congestion control in force, where one was wanted, and whether it is that one.
+    pub(super) congestion: Option<String>,
 }
 
 impl Network {
@@ -70,14 +88,34 @@ impl Network {
                 return Err(LabError::Setting { name, error });
             }
         }
+        let congestion = self.congestion.and_then(control_congestion);
         if let Some(mtu) = self.mtu {
             shorten_loopback(mtu).map_err(system("ioctl"))?;
         }
+        if let Some(protocol) = self.protocol {
+            Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::from(protocol)))
+                .map_err(system("socket"))?;
+        }
         Ok(Equipment {
-            tun: wire.then(open_wire).transpose()?,
+            wire: wire.then(open_wire).transpose()?,
             raw: self.raw.then(open_raw).transpose()?,
+            congestion,
         })
     }
+}
+
+/// Asks for a congestion control, and says which one there is. Some systems do not let everybody have every one.
+fn control_congestion(wanted: &str) -> Option<String> {
+    const SETTING: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
+    let refused = fs::write(SETTING, wanted).err();
+    let found = fs::read_to_string(SETTING).ok()?;
+    let found = found.trim();
+    Some(match refused {
+        Some(error) if found != wanted => {
+            format!("{found} ({wanted} cannot be had: {})", super::said(&error))
+        }
+        _ => found.to_owned(),
+    })
 }
 
 fn system(call: &'static str) -> impl Fn(io::Error) -> LabError {
@@ -94,50 +132,82 @@ fn open_raw() -> Result<Socket, LabError> {
     .map_err(system("socket"))
 }
 
+/// The wire's device: of the kind that is made for this, or of another where that one is kept for root.
+fn open_wire() -> Result<Cable, LabError> {
+    let (tun, header) = match open_tun() {
+        Ok(file) => (Ok(file), 0),
+        Err(tun) => {
+            let file = open_veth().map_err(|veth| LabError::NoDevice { tun, veth });
+            (file, veth::HEADER)
+        }
+    };
+    Ok(Cable { file: tun?, header })
+}
+
 /// A network device whose packets we read and write. The kernel keeps it as long as the file is open.
-fn open_wire() -> Result<File, LabError> {
+fn open_tun() -> io::Result<File> {
     let tun = OpenOptions::new()
         .read(true)
         .write(true)
-        .open("/dev/net/tun")
-        .map_err(LabError::Tun)?;
+        .open("/dev/net/tun")?;
     let mut request = named(WIRE_DEVICE);
     request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
-    ioctl(&tun, libc::TUNSETIFF as libc::c_ulong, &mut request).map_err(LabError::Tun)?;
-    let control = control().map_err(system("socket"))?;
-    set_up(&control).map_err(system("ioctl"))?;
+    ioctl(&tun, libc::TUNSETIFF as libc::c_ulong, &mut request)?;
+    set_up(&control()?, 0)?;
     Ok(tun)
 }
 
+/// Two devices that are the ends of a cable, of which we hold the far one.
+fn open_veth() -> io::Result<File> {
+    veth::make(WIRE_DEVICE, FAR_DEVICE)?;
+    let control = control()?;
+    // What is read at the far end is what a wire carries: whole packets with their checksums.
+    for command in [ETHTOOL_SET_TX_CHECKSUM, ETHTOOL_SET_TSO, ETHTOOL_SET_GSO] {
+        switch_off(&control, WIRE_DEVICE, command)?;
+    }
+    let mut request = named(FAR_DEVICE);
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    ioctl(&control, libc::SIOCSIFFLAGS as libc::c_ulong, &mut request)?;
+    set_up(&control, libc::IFF_NOARP)?;
+    veth::open(FAR_DEVICE)
+}
+
 /// `ip address add 10.17.12.1/30 dev wire0; ip link set wire0 up`
-fn set_up(control: &Socket) -> io::Result<()> {
+fn set_up(control: &Socket, flags: libc::c_int) -> io::Result<()> {
     let mut request = named(WIRE_DEVICE);
     request.ifr_ifru.ifru_addr = address(HERE);
     ioctl(control, libc::SIOCSIFADDR as libc::c_ulong, &mut request)?;
     request.ifr_ifru.ifru_addr = address(WIRE_MASK);
     ioctl(control, libc::SIOCSIFNETMASK as libc::c_ulong, &mut request)?;
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    let flags = libc::IFF_UP | libc::IFF_RUNNING | flags;
+    request.ifr_ifru.ifru_flags = flags as libc::c_short;
     ioctl(control, libc::SIOCSIFFLAGS as libc::c_ulong, &mut request)
 }
 
 /// `ip link set lo mtu N; ethtool -K lo tso off gso off`: without offload, a segment is what one packet carries.
 fn shorten_loopback(mtu: u16) -> io::Result<()> {
-    #[repr(C)]
-    struct Value {
-        command: u32,
-        data: u32,
-    }
     let control = control()?;
     let mut request = named("lo");
     request.ifr_ifru.ifru_mtu = mtu.into();
     ioctl(&control, libc::SIOCSIFMTU as libc::c_ulong, &mut request)?;
     for command in [ETHTOOL_SET_TSO, ETHTOOL_SET_GSO] {
-        let mut value = Value { command, data: 0 };
-        request.ifr_ifru.ifru_data = (&raw mut value).cast();
         // A kernel that does not let us only cuts its segments later than we would like.
-        let _ = ioctl(&control, ETHTOOL, &mut request);
+        let _ = switch_off(&control, "lo", command);
     }
     Ok(())
+}
+
+/// `ethtool -K DEVICE ... off`
+fn switch_off(control: &Socket, device: &str, command: u32) -> io::Result<()> {
+    #[repr(C)]
+    struct Value {
+        command: u32,
+        data: u32,
+    }
+    let mut value = Value { command, data: 0 };
+    let mut request = named(device);
+    request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    ioctl(control, ETHTOOL, &mut request)
 }
 
 fn control() -> io::Result<Socket> {

@@ -12,7 +12,7 @@ use super::network::{self, Network};
 use super::scenarios::{attacks, closing, data, loss, opening};
 use super::server::{Listener, Report};
 use super::wire::{Plan, Wire};
-use crate::tcp::Labels;
+use crate::tcp::{Labels, Segment};
 
 /// No scenario runs longer than this.
 pub const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -53,12 +53,23 @@ pub struct Scenario {
     pub required: Labels,
     /// None of these is on any segment.
     pub forbidden: Labels,
+    /// Of each of these there is a segment.
+    pub signs: &'static [Sign],
     /// How its packets come about.
     pub origin: Origin,
     /// What the network has to be like.
     pub network: Network,
     /// The recording to play where nothing can be captured.
     pub recording: &'static [u8],
+}
+
+/// What some segment of a scenario has to be like, where no label says it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sign {
+    /// What it is called where it is missing: `SYN with MPTCP`.
+    pub name: &'static str,
+    /// Whether a segment is such a one.
+    pub on: fn(&Segment) -> bool,
 }
 
 /// How a scenario's packets come about.
@@ -118,6 +129,8 @@ pub const SCENARIOS: &[Scenario] = &[
     loss::REORDERING,
     loss::DUPLICATE,
     loss::SPURIOUS,
+    loss::RANDOM_LOSS,
+    loss::SLOW_LINK,
     loss::ECN_MARKED,
     loss::PATH_DEAD,
     closing::CLOSE_THREE,
@@ -203,8 +216,8 @@ impl Scenario {
         match self.origin {
             Origin::Sockets(play) => play(stage),
             Origin::Wire(play, crossing) => {
-                let tun = stage.equipment.tun.as_ref();
-                let wire = Wire::start(tun.ok_or(LabError::NoWire)?, crossing)?;
+                let cable = stage.equipment.wire.as_ref();
+                let wire = Wire::start(cable.ok_or(LabError::NoWire)?, crossing)?;
                 let result = play(stage);
                 wire.stop();
                 result
@@ -217,7 +230,7 @@ impl Scenario {
 impl Stage {
     /// Where the server listens.
     pub(super) fn server(&self) -> SocketAddr {
-        match self.equipment.tun {
+        match self.equipment.wire {
             Some(_) => (network::HERE, self.port).into(),
             None => (Ipv4Addr::LOCALHOST, self.port).into(),
         }
@@ -225,7 +238,7 @@ impl Stage {
 
     /// Where a client finds it: on a wire, the far end's address.
     pub(super) fn target(&self) -> SocketAddr {
-        match self.equipment.tun {
+        match self.equipment.wire {
             Some(_) => (network::THERE, self.port).into(),
             None => self.server(),
         }
@@ -234,6 +247,12 @@ impl Stage {
     /// For packets that no ordinary socket sends.
     pub(super) fn raw(&self) -> Result<&socket2::Socket, LabError> {
         self.equipment.raw.as_ref().ok_or(LabError::NoRawSocket)
+    }
+
+    /// The congestion control that senders use, where the scenario names one: `reno`, or what there is instead.
+    #[must_use]
+    pub fn congestion(&self) -> Option<&str> {
+        self.equipment.congestion.as_deref()
     }
 
     pub(super) fn report(&self, report: Report) {

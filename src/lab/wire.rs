@@ -24,7 +24,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::{TimeSpec, TimeValLike as _};
 
 use super::LabError;
-use super::network::{HERE, THERE};
+use super::network::{Cable, HERE, THERE};
 use crate::tcp::Side;
 
 /// The longest packet that the device gives us; its MTU is 1500.
@@ -109,12 +109,13 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Starts carrying packets.
-    pub(super) fn start(tun: &File, plan: &'static Plan) -> Result<Self, LabError> {
+    pub(super) fn start(cable: &Cable, plan: &'static Plan) -> Result<Self, LabError> {
         let system = |call| move |error| LabError::System { call, error };
-        let tun = tun.try_clone().map_err(LabError::Tun)?;
+        let file = cable.file.try_clone().map_err(system("dup"))?;
         let (stopped, stop) = io::pipe().map_err(system("pipe"))?;
         let mut carrier = Carrier {
-            tun,
+            file,
+            header: cable.header,
             under_way: BinaryHeap::new(),
             decider: Decider::new(plan),
             serial: 0,
@@ -145,7 +146,9 @@ struct Flying {
 }
 
 struct Carrier {
-    tun: File,
+    file: File,
+    /// Bytes before the IP header.
+    header: usize,
     under_way: BinaryHeap<Reverse<Flying>>,
     decider: Decider,
     serial: u64,
@@ -168,7 +171,7 @@ impl Carrier {
             let wake = next.into_iter().chain(ending).min();
             let wait = wake.map(|wake| wake.saturating_duration_since(now));
             let wait = wait.map(|wait| TimeSpec::nanoseconds(wait.as_nanos() as i64));
-            let mut fds = vec![PollFd::new(self.tun.as_fd(), PollFlags::POLLIN)];
+            let mut fds = vec![PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
             if ending.is_none() {
                 fds.push(PollFd::new(stopped.as_fd(), PollFlags::POLLIN));
             }
@@ -182,7 +185,7 @@ impl Carrier {
                 ending = Some(Instant::now() + LAST);
             }
             if readable {
-                let Ok(len) = self.tun.read(&mut packet) else {
+                let Ok(len) = self.file.read(&mut packet) else {
                     return;
                 };
                 if ending.is_some() {
@@ -202,29 +205,30 @@ impl Carrier {
             }
             if let Some(Reverse(packet)) = self.under_way.pop() {
                 // A kernel that does not take a packet has lost it, as kernels do.
-                let _ = self.tun.write(&packet.bytes);
+                let _ = self.file.write(&packet.bytes);
             }
         }
     }
 
     /// A packet has been sent: decides what becomes of it.
-    fn take(&mut self, bytes: &[u8]) {
+    fn take(&mut self, frame: &[u8]) {
+        let bytes = frame.get(self.header..).unwrap_or_default();
         let Some(packet) = Packet::of(bytes, self.decider.client) else {
             return;
         };
+        let mut due = self.departed(packet.from, bytes.len()) + self.decider.plan.latency;
         let fate = self.decider.fate(&packet);
         self.decider.client = Some(self.decider.client.unwrap_or(packet.source_port));
-        let mut bytes = bytes.to_vec();
-        swap(&mut bytes);
-        let mut due = self.departed(packet.from, bytes.len()) + self.decider.plan.latency;
+        let mut frame = frame.to_vec();
+        swap(&mut frame[self.header..]);
         match fate {
             Some(Fate::Lose) => return,
             Some(Fate::Delay(more)) => due += more,
-            Some(Fate::Double(later)) => self.send(due + later, bytes.clone()),
-            Some(Fate::Mark) => mark(&mut bytes),
+            Some(Fate::Double(later)) => self.send(due + later, frame.clone()),
+            Some(Fate::Mark) => mark(&mut frame[self.header..]),
             None => {}
         }
-        self.send(due, bytes);
+        self.send(due, frame);
     }
 
     fn send(&mut self, due: Instant, bytes: Vec<u8>) {

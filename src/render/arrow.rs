@@ -269,12 +269,10 @@ fn push_payload(
     let (mut safe_end, mut safe_used) = (text.len(), 0);
     let mut used = 0;
     for chunk in bytes.utf8_chunks() {
-        let characters = chunk.valid().char_indices().map(|(at, c)| {
-            let end = at + c.len_utf8();
-            &chunk.valid().as_bytes()[at..end]
-        });
-        for unit in characters.chain(chunk.invalid().chunks(1)) {
-            used += push_unit(text, unit, glyphs);
+        let characters = chunk.valid().chars().map(Unit::Character);
+        let others = chunk.invalid().iter().copied().map(Unit::Byte);
+        for unit in characters.chain(others) {
+            used += unit.push_to(text, glyphs);
             if used + reserve > room {
                 text.truncate(safe_end);
                 return (safe_used, false);
@@ -310,35 +308,53 @@ fn shown_payload(step: &Step) -> (&[u8], bool) {
     (bytes, (bytes.len() as u64) < u64::from(step.len))
 }
 
-/// Appends one character or one invalid byte of a payload, and says how many columns it has. Payload is never spelled
-/// otherwise in ASCII, only escaped.
-pub(super) fn push_unit(text: &mut String, unit: &[u8], glyphs: Glyphs) -> usize {
-    if let [byte @ b' '..=b'~'] = unit
-        && !matches!(byte, b'"' | b'\\')
-    {
-        text.push(char::from(*byte));
-        return 1;
-    }
-    let start = text.len();
-    match std::str::from_utf8(unit) {
-        Ok(c) if glyphs == Glyphs::Ascii && !c.is_ascii() => {
-            for c in c.chars() {
+/// One character of a payload, or a byte that belongs to none.
+#[derive(Clone, Copy)]
+pub(super) enum Unit {
+    Character(char),
+    Byte(u8),
+}
+
+impl Unit {
+    /// Appends it in quotable form, and says how many columns it has. Payload is never spelled otherwise in ASCII, only
+    /// escaped.
+    pub(super) fn push_to(self, text: &mut String, glyphs: Glyphs) -> usize {
+        let start = text.len();
+        match self {
+            Self::Byte(byte) => escape::push_hex(text, byte),
+            Self::Character(c) if c.is_ascii() => escape::push_quoted_character(text, c),
+            Self::Character(c) if glyphs == Glyphs::Ascii => {
                 // Writing to a string cannot fail.
                 let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
             }
+            Self::Character(c) => {
+                escape::push_quoted_character(text, c);
+                return width(&text[start..]);
+            }
         }
-        _ => escape::push_quoted(text, unit),
+        // All of it is ASCII.
+        text.len() - start
     }
-    width(&text[start..])
 }
 
 /// Whether at least three quarters of the bytes are text as people write it.
 pub(super) fn is_mostly_text(bytes: &[u8]) -> bool {
-    let readable: usize = bytes
+    let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+    let enough = |readable: usize| readable * 4 >= bytes.len() * 3;
+    let ascii = bytes.iter().filter(|byte| is_text(**byte)).count();
+    // No more than this can belong to other characters: most payload is one or the other without looking closer.
+    let others = bytes.windows(2).map(|pair| match pair {
+        [0xc2..=0xdf, 0x80..=0xbf] => 2,
+        [0xe0..=0xef, 0x80..=0xbf] => 3,
+        [0xf0..=0xf4, 0x80..=0xbf] => 4,
+        _ => 0,
+    });
+    if enough(ascii) || !enough(ascii + others.sum::<usize>()) {
+        return enough(ascii);
+    }
+    let characters = bytes
         .utf8_chunks()
         .flat_map(|chunk| chunk.valid().chars())
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
-        .map(char::len_utf8)
-        .sum();
-    readable * 4 >= bytes.len() * 3
+        .filter(|c| !c.is_ascii() && !c.is_control());
+    enough(ascii + characters.map(char::len_utf8).sum::<usize>())
 }

@@ -29,15 +29,20 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
 pub fn push_quoted(out: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c == '"' || c == '\\' {
-                out.push('\\');
-            }
-            push_visible(out, c);
+            push_quoted_character(out, c);
         }
         for byte in chunk.invalid() {
             push_hex(out, *byte);
         }
     }
+}
+
+/// Appends one character of a quotation.
+pub(super) fn push_quoted_character(out: &mut String, c: char) {
+    if c == '"' || c == '\\' {
+        out.push('\\');
+    }
+    push_visible(out, c);
 }
 
 /// The bytes without a character that was cut in the middle at their end.
@@ -90,7 +95,9 @@ pub fn mermaid(text: &str) -> Cow<'_, str> {
                 push_mermaid(&mut safe, c, harmless(c) && !(closes && position == 0));
             } else {
                 // The escape itself holds characters that need an entity.
-                for escaped in visible_form(c).chars() {
+                let mut escape = String::new();
+                push_visible(&mut escape, c);
+                for escaped in escape.chars() {
                     push_mermaid(&mut safe, escaped, harmless(escaped));
                 }
             }
@@ -154,6 +161,7 @@ fn push_harmless<'t>(out: &mut Vec<u8>, bytes: &'t [u8]) -> &'t [u8] {
 /// use: they are harmless to their end.
 fn harmless_run(bytes: &[u8], harmless: impl Fn(u8) -> bool) -> usize {
     const DASH: &[u8] = "–".as_bytes();
+    const ELLIPSIS: &[u8] = "…".as_bytes();
     const MICRO: &[u8] = "µ".as_bytes();
     let mut end = 0;
     loop {
@@ -171,6 +179,7 @@ fn harmless_run(bytes: &[u8], harmless: impl Fn(u8) -> bool) -> usize {
         match &bytes[end..] {
             rest if rest.starts_with(DASH) => end += DASH.len(),
             rest if rest.starts_with(MICRO) => end += MICRO.len(),
+            rest if rest.starts_with(ELLIPSIS) => end += ELLIPSIS.len(),
             _ => return end,
         }
     }
@@ -214,28 +223,21 @@ fn push_entity(out: &mut String, prefix: &str, c: char) {
 
 /// Appends a character if it can be seen, else its escape.
 fn push_visible(out: &mut String, c: char) {
-    if is_visible(c) {
-        out.push(c);
-    } else {
-        out.push_str(&visible_form(c));
-    }
-}
-
-fn visible_form(c: char) -> Cow<'static, str> {
     match c {
-        '\n' => Cow::Borrowed("\\n"),
-        '\r' => Cow::Borrowed("\\r"),
-        '\t' => Cow::Borrowed("\\t"),
-        _ if c.is_ascii() => {
-            let mut escape = String::with_capacity(4);
-            push_hex(&mut escape, c as u8);
-            Cow::Owned(escape)
+        _ if is_visible(c) => out.push(c),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        _ if c.is_ascii() => push_hex(out, c as u8),
+        _ => {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         }
-        _ => Cow::Owned(format!("\\u{{{:x}}}", u32::from(c))),
     }
 }
 
-fn push_hex(out: &mut String, byte: u8) {
+/// Appends a byte that is no character: `\x1b`. Four columns.
+pub(super) fn push_hex(out: &mut String, byte: u8) {
     out.push_str("\\x");
     out.push(char::from(hex_digit(byte >> 4)));
     out.push(char::from(hex_digit(byte & 0xf)));

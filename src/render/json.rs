@@ -3,11 +3,13 @@
 //! Millions of lines are written here, so numbers are formatted straight into one buffer that is reused, and nothing is
 //! allocated a line.
 
-mod address;
-
 use super::escape;
-use crate::explain::{ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts};
+use super::lesson::LessonResult;
+use crate::explain::{
+    CallFacts, ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts,
+};
 use crate::tcp::{Endpoint, Labels, TcpState};
+use crate::text::{Digits, Piece, put};
 use crate::time::{Span, Timestamp};
 
 /// The number of the JSON contract; changes when a consumer could break.
@@ -66,6 +68,40 @@ pub fn segment(out: &mut Vec<u8>, facts: &SegmentFacts<'_>) {
         "server_state": optional(facts.server_state, Line::state),
         "delivered": optional(facts.delivered, Line::boolean),
         "note": string(facts.note),
+    );
+    line.end();
+}
+
+/// A system call's line.
+pub fn call(out: &mut Vec<u8>, facts: &CallFacts<'_>) {
+    let call = facts.call;
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("call"),
+        "time": timestamp(call.time),
+        "side": plain(call.side.name()),
+        "call": plain(call.call.name()),
+        "result": optional(call.result, Line::integer),
+        "errno": optional(call.errno.map(i64::from), Line::integer),
+        "duration": seconds(call.duration),
+        "connection": optional(facts.connection, Line::integer),
+    );
+    line.end();
+}
+
+/// The line that follows the summary of each scenario, where several are shown.
+pub fn lesson(out: &mut Vec<u8>, result: &LessonResult) {
+    let mut line = Line { out };
+    object!(line,
+        "type": plain("scenario"),
+        "name": plain(result.name),
+        "group": plain(result.group),
+        "played": optional(result.played.as_deref(), Line::string),
+        "expected": plain(result.expected),
+        "verdict": optional(result.verdict.as_deref(), Line::string),
+        "met": boolean(result.is_met()),
+        "wrong": string(&result.wrong),
+        "seconds": seconds(Span::from_millis((result.seconds * 1e3) as i64)),
     );
     line.end();
 }
@@ -153,12 +189,12 @@ impl Line<'_> {
 
     #[inline]
     fn raw(&mut self, text: &str) {
-        self.out.extend_from_slice(text.as_bytes());
+        put!(self.out, text);
     }
 
     #[inline]
-    fn integer<I: itoa::Integer>(&mut self, value: I) {
-        self.raw(itoa::Buffer::new().format(value));
+    fn integer<I: Piece>(&mut self, value: I) {
+        put!(self.out, value);
     }
 
     fn boolean(&mut self, value: bool) {
@@ -168,9 +204,7 @@ impl Line<'_> {
     /// A string of our own that needs no escaping.
     #[inline]
     fn plain(&mut self, text: &str) {
-        self.raw("\"");
-        self.raw(text);
-        self.raw("\"");
+        put!(self.out, "\"", text, "\"");
     }
 
     fn string(&mut self, text: &str) {
@@ -219,20 +253,16 @@ impl Line<'_> {
     }
 
     fn endpoint(&mut self, endpoint: Endpoint) {
-        self.raw("\"");
-        self.raw(&address::text(endpoint));
-        self.raw("\"");
+        put!(self.out, "\"", endpoint, "\"");
     }
 
     /// A string with nine decimals.
     fn timestamp(&mut self, time: Timestamp) {
         let nanos = time.as_nanos();
-        self.raw(if nanos < 0 { "\"-" } else { "\"" });
+        let sign = if nanos < 0 { "-" } else { "" };
         let nanos = nanos.unsigned_abs();
-        self.integer(nanos / NANOS);
-        self.raw(".");
-        self.raw(decimals(&mut itoa::Buffer::new(), nanos % NANOS));
-        self.raw("\"");
+        let decimals = Digits::<9>((nanos % NANOS) as u32);
+        put!(self.out, "\"", sign, nanos / NANOS, ".", decimals, "\"");
     }
 
     /// A number of seconds without trailing zeros and without an exponent.
@@ -243,10 +273,10 @@ impl Line<'_> {
         }
         let nanos = nanos.unsigned_abs();
         self.integer(nanos / NANOS);
-        let fraction = nanos % NANOS;
+        let fraction = (nanos % NANOS) as u32;
         if fraction > 0 {
-            self.raw(".");
-            self.raw(decimals(&mut itoa::Buffer::new(), fraction).trim_end_matches('0'));
+            put!(self.out, ".", Digits::<9>(fraction));
+            while self.out.pop_if(|digit| *digit == b'0').is_some() {}
         }
     }
 
@@ -283,12 +313,6 @@ impl Line<'_> {
 
 /// Nanoseconds in a second.
 const NANOS: u64 = 1_000_000_000;
-
-/// A part of a second in nine digits.
-fn decimals(digits: &mut itoa::Buffer, nanos: u64) -> &str {
-    // A one in front keeps the zeros that a number begins with.
-    &digits.format(NANOS + nanos)[1..]
-}
 
 #[cfg(test)]
 mod tests {

@@ -111,8 +111,7 @@ impl Line {
     pub(super) fn put_cut(&mut self, clean: &str, room: usize, ink: Ink) {
         let columns = measure::width(clean);
         if columns <= room {
-            self.put_measured(clean, columns, ink);
-            return;
+            return self.put_measured(clean, columns, ink);
         }
         let ellipsis = self.glyphs().ellipsis;
         let kept = room.saturating_sub(measure::width(ellipsis));
@@ -145,9 +144,7 @@ impl Line {
     /// Adds `count` columns of a run.
     pub(super) fn fill(&mut self, run: Run, count: usize, ink: Ink) {
         self.begin(ink);
-        for piece in run.pieces(count) {
-            self.text.push_str(piece);
-        }
+        run.push_to(&mut self.text, count);
         self.width += count;
     }
 

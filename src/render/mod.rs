@@ -14,6 +14,7 @@ pub mod header;
 pub mod json;
 pub mod ladder;
 pub mod layout;
+pub mod lesson;
 pub mod payload;
 pub mod plain;
 pub mod stage;

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::arrow::{is_mostly_text, push_unit};
+use super::arrow::{Unit, is_mostly_text};
 use super::line::Line;
 use super::quantity::Plural;
 use super::style::{Glyphs, Ink, Style};
@@ -62,14 +62,10 @@ fn text(
         quoted.clear();
         for chunk in piece.utf8_chunks() {
             for c in chunk.valid().chars() {
-                push_unit(
-                    &mut quoted,
-                    c.encode_utf8(&mut [0; 4]).as_bytes(),
-                    style.glyphs,
-                );
+                Unit::Character(c).push_to(&mut quoted, style.glyphs);
             }
             for byte in chunk.invalid() {
-                push_unit(&mut quoted, &[*byte], style.glyphs);
+                Unit::Byte(*byte).push_to(&mut quoted, style.glyphs);
             }
         }
         let mut rest = quoted.as_str();

@@ -9,8 +9,10 @@ use std::io::{self, Write};
 use super::arrow;
 use super::line::Line;
 use super::quantity::Plural;
-use super::style::{Explain, Ink, Style, TimeColumn};
-use crate::explain::{Conclusion, Line as Stroke, Step, Story, Title, Weight};
+use super::style::{Explain, Glyphs, Ink, Style, TimeColumn};
+use crate::explain::{CallRow, Conclusion, Line as Stroke, Step, Story, Title, Weight};
+use crate::tcp::TcpState;
+use crate::text::put;
 
 /// Columns before the bytes of a payload, which belong to the sentence above them.
 const PAYLOAD_INDENT: usize = 2;
@@ -57,14 +59,18 @@ impl PlainWriter {
     /// # Errors
     /// When `out` cannot be written.
     pub fn begin(&mut self, title: &Title, out: &mut dyn Write) -> io::Result<()> {
-        let remark = self.line.clean(&title.remark).into_owned();
-        // Writing to a string cannot fail.
-        let _ = write!(
-            self.text,
-            "#{}: {} {}, {} {}",
-            title.id, title.client_role, title.client, title.server_role, title.server
+        let text = &mut self.text;
+        put!(
+            text,
+            "#",
+            title.id,
+            ": ",
+            title.client_role,
+            " ",
+            title.client
         );
-        self.sentence(", ", &remark);
+        put!(text, ", ", title.server_role, " ", title.server);
+        self.sentence(", ", &title.remark);
         self.begun = Some(title.id);
         self.finish(out)
     }
@@ -75,9 +81,8 @@ impl PlainWriter {
     /// When `out` cannot be written.
     pub fn step(&mut self, step: &Step, out: &mut dyn Write) -> io::Result<()> {
         if let Some(heading) = &step.heading {
-            let heading = self.line.clean(heading).into_owned();
-            let _ = write!(self.text, "#{} ", step.connection);
-            self.sentence("", &heading);
+            put!(&mut self.text, "#", step.connection, " ");
+            self.sentence("", heading);
             self.finish(out)?;
         }
         self.packet(step);
@@ -88,12 +93,31 @@ impl PlainWriter {
             Explain::Brief | Explain::Full => true,
         };
         if wanted {
-            let brief = self.line.clean(&step.brief).into_owned();
-            self.sentence(" ", &brief);
+            self.sentence(" ", &step.brief);
         }
         if self.style.explain == Explain::Full {
-            let full = self.line.clean(&step.full).into_owned();
-            self.sentence(" ", &full);
+            self.sentence(" ", &step.full);
+        }
+        self.finish(out)
+    }
+
+    /// Writes what a program called, and what it got.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn call(&mut self, call: &CallRow, id: u32, out: &mut dyn Write) -> io::Result<()> {
+        // Writing to a string cannot fail.
+        let _ = match self.style.time {
+            TimeColumn::Absolute => write!(self.text, "#{id} at {:.6} UTC", call.time.utc()),
+            TimeColumn::Relative | TimeColumn::Delta => {
+                write!(self.text, "#{id} at {}", call.after)
+            }
+        };
+        let text = self.line.clean(&call.text).into_owned();
+        let _ = write!(self.text, ": {} program, {text}.", call.side.name());
+        if self.style.explain != Explain::None {
+            let note = self.line.clean(call.note).into_owned();
+            self.sentence(" ", &note);
         }
         self.finish(out)
     }
@@ -116,12 +140,10 @@ impl PlainWriter {
         conclusion: &Conclusion,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let _ = write!(self.text, "#{} {}", title.id, conclusion.word);
-        let text = self.line.clean(&conclusion.text).into_owned();
-        self.sentence(": ", &text);
+        put!(&mut self.text, "#", title.id, " ", conclusion.word);
+        self.sentence(": ", &conclusion.text);
         if let Some(advice) = &conclusion.advice {
-            let advice = self.line.clean(advice).into_owned();
-            self.sentence(" ", &advice);
+            self.sentence(" ", advice);
         }
         self.finish(out)
     }
@@ -129,17 +151,22 @@ impl PlainWriter {
     /// `#1 packet 4 at 46 µs: client to server, PSH-ACK 1–13 "Hello server!" (13 bytes).`
     fn packet(&mut self, step: &Step) {
         // Writing to a string cannot fail.
-        let _ = write!(self.text, "#{} packet {} ", step.connection, step.frame);
-        let _ = match self.style.time {
-            TimeColumn::Relative if self.begun.take_if(|id| *id == step.connection).is_some() => {
-                write!(self.text, "at {} ({:.6} UTC)", step.after, step.time.utc())
+        let text = &mut self.text;
+        put!(text, "#", step.connection, " packet ", step.frame, " ");
+        match self.style.time {
+            TimeColumn::Relative => put!(text, "at ", step.after),
+            TimeColumn::Delta => put!(text, step.delta, " later"),
+            TimeColumn::Absolute => {
+                let _ = write!(text, "at {:.6} UTC", step.time.utc());
             }
-            TimeColumn::Relative => write!(self.text, "at {}", step.after),
-            TimeColumn::Delta => write!(self.text, "{} later", step.delta),
-            TimeColumn::Absolute => write!(self.text, "at {:.6} UTC", step.time.utc()),
-        };
+        }
+        if self.style.time == TimeColumn::Relative
+            && self.begun.take_if(|id| *id == step.connection).is_some()
+        {
+            let _ = write!(text, " ({:.6} UTC)", step.time.utc());
+        }
         let (from, to) = (step.direction.sender(), step.direction.receiver());
-        let _ = write!(self.text, ": {} to {}, ", from.name(), to.name());
+        put!(text, ": ", from.name(), " to ", to.name(), ", ");
         self.text.push_str(&self.line.clean(&step.arrow.name));
         if !step.arrow.numbers.is_empty() {
             self.text.push(' ');
@@ -149,7 +176,12 @@ impl PlainWriter {
             arrow::push_quotation(&mut self.text, step, self.style.glyphs);
         }
         if step.len > 0 {
-            let _ = write!(self.text, " ({})", Plural(u64::from(step.len), "byte"));
+            put!(
+                &mut self.text,
+                " (",
+                Plural(u64::from(step.len), "byte"),
+                ")"
+            );
         }
         for tag in &step.arrow.tags {
             self.text.push_str(", ");
@@ -163,18 +195,23 @@ impl PlainWriter {
 
     /// ` Client ESTABLISHED, server SYN-RECEIVED.`
     fn states(&mut self, step: &Step) {
-        let _ = match (step.client, step.server) {
+        let text = &mut self.text;
+        match (
+            step.client.map(TcpState::name),
+            step.server.map(TcpState::name),
+        ) {
             (Some(client), Some(server)) => {
-                write!(self.text, " Client {client}, server {server}.")
+                put!(text, " Client ", client, ", server ", server, ".")
             }
-            (Some(client), None) => write!(self.text, " Client {client}."),
-            (None, Some(server)) => write!(self.text, " Server {server}."),
-            (None, None) => Ok(()),
-        };
+            (Some(client), None) => put!(text, " Client ", client, "."),
+            (None, Some(server)) => put!(text, " Server ", server, "."),
+            (None, None) => {}
+        }
     }
 
-    /// Adds a separator and clean words, and the period that they may lack.
+    /// Adds a separator and words, and the period that they may lack.
     fn sentence(&mut self, separator: &str, words: &str) {
+        let words = self.line.clean(words);
         let words = words.trim();
         if !words.is_empty() {
             self.text.push_str(separator);
@@ -193,8 +230,11 @@ impl PlainWriter {
     }
 
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        // All pieces are clean already; this spells what the numbers' units have outside ASCII.
-        self.line.put(&self.text, Ink::Plain);
+        // All pieces are clean already; what the numbers' units have outside ASCII is still to be spelled.
+        match self.style.glyphs {
+            Glyphs::Unicode => self.line.put_last(&self.text, Ink::Plain),
+            Glyphs::Ascii => self.line.put_last(&self.line.clean(&self.text), Ink::Plain),
+        }
         self.text.clear();
         self.line.finish(out)
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::{Piece, Text, display, put};
+
 /// A count with its thousands set apart: `1 843 201`.
 #[derive(Clone, Copy, Debug)]
 pub struct Count(pub u64);
@@ -15,26 +17,37 @@ pub struct Bytes(pub u64);
 #[derive(Clone, Copy, Debug)]
 pub struct Plural(pub u64, pub &'static str);
 
-impl fmt::Display for Plural {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Piece for Plural {
+    fn put(&self, out: &mut impl Text) {
         let ending = if self.0 == 1 { "" } else { "s" };
-        write!(f, "{} {}{ending}", Count(self.0), self.1)
+        put!(out, Count(self.0), " ", self.1, ending);
     }
 }
 
-impl fmt::Display for Count {
+impl fmt::Display for Plural {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
+    }
+}
+
+impl Piece for Count {
+    fn put(&self, out: &mut impl Text) {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(self.0);
         let head = match digits.len() % 3 {
             0 => 3,
             short => short,
         };
-        f.write_str(&digits[..head])?;
+        put!(out, &digits[..head]);
         for start in (head..digits.len()).step_by(3) {
-            write!(f, " {}", &digits[start..start + 3])?;
+            put!(out, " ", &digits[start..start + 3]);
         }
-        Ok(())
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
     }
 }
 

@@ -126,12 +126,14 @@ macro_rules! run {
 pub(super) const SPACES: Run = run!(" ");
 
 impl Run {
-    /// Pieces that make `count` glyphs.
-    pub(super) fn pieces(self, count: usize) -> impl Iterator<Item = &'static str> {
-        let (text, glyph) = (self.text, self.glyph);
-        (0..count)
-            .step_by(RUN)
-            .map(move |begin| &text[..glyph * RUN.min(count - begin)])
+    /// Appends `count` glyphs.
+    #[inline]
+    pub(super) fn push_to(self, text: &mut String, mut count: usize) {
+        while count > RUN {
+            text.push_str(self.text);
+            count -= RUN;
+        }
+        text.push_str(&self.text[..count * self.glyph]);
     }
 }
 

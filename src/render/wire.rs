@@ -9,7 +9,7 @@ use super::ladder::LadderWriter;
 use super::line::Line;
 use super::measure::{width, wrap};
 use super::style::{Explain, Glyphs, Ink, Run, Style};
-use crate::explain::{Line as Stroke, Title, WireEvent, WireHalf, WireStory};
+use crate::explain::{CallRow, Line as Stroke, Title, WireEvent, WireHalf, WireStory};
 use crate::tcp::Side;
 use crate::time::Span;
 
@@ -22,15 +22,27 @@ const RIGHT: usize = 14;
 /// Narrower than this the half arrows hold no label.
 pub const NARROWEST: usize = 64;
 
-/// Writes a whole story.
+/// Writes a whole story, and what the programs at both ends called, each in its own margin.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn wire(story: &WireStory, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+pub fn wire(
+    story: &WireStory,
+    calls: &[CallRow],
+    style: &Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut writer = WireWriter::new(style);
     writer.begin(&story.title, story.margins, out)?;
+    let mut calls = calls.iter().peekable();
     for event in &story.events {
+        while let Some(call) = calls.next_if(|call| call.after <= event.after) {
+            writer.call(call, out)?;
+        }
         writer.event(event, out)?;
+    }
+    for call in calls {
+        writer.call(call, out)?;
     }
     LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
 }
@@ -150,7 +162,9 @@ impl WireWriter {
         self.line
             .put_right(&milliseconds(event.after), TIME, Ink::Quiet);
         if event.side == Side::Client {
-            self.line.put_right(&event.margin, LEFT, Ink::Plain);
+            let room = LEFT.saturating_sub(self.line.width() + 1);
+            let margin = self.fitting(&event.margin, room);
+            self.line.put_right(&margin, LEFT, Ink::Plain);
         }
         self.line.pad_to(LEFT);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
@@ -163,10 +177,51 @@ impl WireWriter {
         self.line.pad_to(LEFT + 1 + self.lane);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
         if event.side == Side::Server {
-            self.line.put(&event.margin, Ink::Plain);
+            // Less than usual behind a packet's number that is longer than its lane.
+            let room = (LEFT + self.lane + RIGHT + 2).saturating_sub(self.line.width());
+            let margin = self.fitting(&event.margin, room);
+            self.line.put_clean(&margin, Ink::Plain);
         }
         self.line.finish(out)?;
         self.note(&event.note, out)
+    }
+
+    /// `connect = 0│                    │`, with an error's name where the lane begins.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn call(&mut self, call: &CallRow, out: &mut dyn Write) -> io::Result<()> {
+        let ink = match (&call.error, call.side) {
+            (Some(_), _) => Ink::Problem,
+            (None, Side::Client) => Ink::ToServer,
+            (None, Side::Server) => Ink::ToClient,
+        };
+        let error = self.line.clean(call.error.as_deref().unwrap_or_default());
+        let (error, short) = (
+            error.into_owned(),
+            self.line.clean(&call.short).into_owned(),
+        );
+        self.line
+            .put_right(&milliseconds(call.after), TIME, Ink::Quiet);
+        let end = LEFT + 1 + self.lane;
+        if call.side == Side::Client {
+            let room = LEFT - TIME - 1;
+            self.line.pad_to(LEFT - width(&short).min(room));
+            self.line.put_cut(&short, room, ink);
+        }
+        self.line.pad_to(LEFT);
+        self.line.put_clean(self.glyphs.bar, Ink::Plain);
+        if call.side == Side::Server {
+            self.line.pad_to((end - 1).saturating_sub(width(&error)));
+        }
+        self.line.put_cut(&error, self.lane, Ink::Problem);
+        self.line.pad_to(end);
+        self.line.put_clean(self.glyphs.bar, Ink::Plain);
+        if call.side == Side::Server {
+            self.line.put_cut(&short, RIGHT, ink);
+        }
+        self.line.finish(out)?;
+        self.note(call.note, out)
     }
 
     /// `── 4  1–1448 ──────────╲`
@@ -269,15 +324,18 @@ impl WireWriter {
 
     /// How a lost packet ends: in mid-air, and with a word.
     fn ending(&self, event: &WireEvent) -> String {
+        // Half of the lane is enough for any of ours.
+        let words = self.fitting(&event.tags.join(", "), self.lane / 2);
         match (event.what, event.side) {
-            (WireHalf::Lost, Side::Client) => {
-                format!("{} {}", self.glyphs.lost, event.tags.join(", "))
-            }
-            (WireHalf::Lost, Side::Server) => {
-                format!("{} {}", event.tags.join(", "), self.glyphs.lost)
-            }
+            (WireHalf::Lost, Side::Client) => format!("{} {words}", self.glyphs.lost),
+            (WireHalf::Lost, Side::Server) => format!("{words} {}", self.glyphs.lost),
             _ => String::new(),
         }
+    }
+
+    /// As much of a text as fits, made harmless.
+    fn fitting(&self, text: &str, room: usize) -> String {
+        super::measure::beginning(&self.line.clean(text), room).to_owned()
     }
 
     /// ` 4  1–1448 `, cut so that `reserved` columns of the lane are left.
@@ -321,8 +379,10 @@ fn head_of(event: &WireEvent, glyph: &'static str) -> String {
     glyph.repeat(if event.line == Stroke::Repeat { 3 } else { 1 })
 }
 
-/// One decimal, as `90.1`.
+/// One decimal, as `90.1`; before the first packet, as `-0.3`.
 fn milliseconds(span: Span) -> String {
     let tenths = span.as_nanos() / 100_000;
-    format!("{}.{}", tenths / 10, tenths % 10)
+    let sign = if tenths < 0 { "-" } else { "" };
+    let tenths = tenths.unsigned_abs();
+    format!("{sign}{}.{}", tenths / 10, tenths % 10)
 }

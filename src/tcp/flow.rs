@@ -5,6 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Not;
 
+use crate::text::display;
+
 /// An address and a port. Written `127.0.0.1:1712` and `[::1]:1712`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Endpoint {
@@ -167,10 +169,7 @@ impl Direction {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.address {
-            IpAddr::V4(address) => write!(f, "{address}:{}", self.port),
-            IpAddr::V6(address) => write!(f, "[{address}]:{}", self.port),
-        }
+        display(self, f)
     }
 }
 

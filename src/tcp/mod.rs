@@ -1,5 +1,6 @@
 //! The vocabulary of RFC 9293 as plain values. Nothing here knows where a segment came from or what it means for a connection.
 
+mod address;
 mod flags;
 mod flow;
 mod header;

@@ -190,6 +190,16 @@ impl Connection {
         self.id == id && !self.is_final
     }
 
+    /// Remembers only the latest few of the segments that it sends, from now on.
+    pub(super) fn slim_down(&mut self) {
+        for page in &mut self.book.pages {
+            page.sent.shorten();
+        }
+        if let Some(analysts) = &mut self.analysts {
+            analysts.judge.shorten();
+        }
+    }
+
     /// Gives up what it holds, so that its place can be taken by another.
     pub(super) fn clear(&mut self) {
         self.id = 0;

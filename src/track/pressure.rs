@@ -3,17 +3,24 @@
 //! Nothing is kept here before room runs out for the first time: until then opening a connection costs nothing more.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::connection::Connection;
 use super::machine::Known;
-use super::tracker::ConnectionId;
+use super::tracker::{ConnectionId, fetch};
 use crate::tcp::{Endpoint, FourTuple, Segment, SeqNumber, Side};
 use crate::time::{Span, Timestamp};
 
 /// Evicted connections that are remembered, so that their late segments do not look like new connections. Late segments
 /// come within seconds; this many evictions take a flood longer than that.
 const GRAVES: usize = 1 << 16;
+
+/// Graves in a set. Evictions spread over the sets by chance, so that one may be forgotten a little before older ones are.
+const SET: usize = 8;
+
+/// In a flood one goes with each that comes, and none was touched for long. So this many turns ahead it is fetched from
+/// memory.
+const NEXT: usize = 6;
 
 /// A connection in a queue: its slot, and its number, which tells whether the slot is still its own.
 type Queued = (u32, ConnectionId);
@@ -73,6 +80,9 @@ impl Pressure {
                 return None;
             }
             self.syns.pop_front();
+            if let Some((later, _)) = self.syns.get(NEXT) {
+                fetch(&slab[*later as usize]);
+            }
             if waits {
                 return Some(slot);
             }
@@ -130,7 +140,7 @@ impl Connection {
 }
 
 /// What is remembered of an evicted connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Grave {
     pub(super) id: ConnectionId,
     /// What the numbers of both ends are relative to.
@@ -151,24 +161,26 @@ impl Grave {
     }
 }
 
-/// Evicted connections by the hash of their tuple, the oldest forgotten first. The hash is seeded and 64 bits wide, so
-/// that two tuples share one neither by accident nor by somebody's will.
+/// Evicted connections by the hash of their tuple, in sets. A new one takes the place of the oldest of its set. The hash is
+/// seeded and 64 bits wide, so that two tuples share one neither by accident nor by somebody's will, and nobody can aim at
+/// a set.
 #[derive(Debug, Default)]
 pub(super) struct Graves {
-    by_hash: HashMap<u64, Grave, ahash::RandomState>,
-    order: VecDeque<(u64, ConnectionId)>,
+    /// None before the first eviction, then always the same number.
+    sets: Vec<GraveSet>,
+}
+
+/// A few graves that are looked through together: a flood buries as many as it opens, and each takes one look at memory.
+#[derive(Clone, Copy, Debug, Default)]
+struct GraveSet {
+    hashes: [u64; SET],
+    graves: [Grave; SET],
 }
 
 impl Graves {
     pub(super) fn bury(&mut self, hash: u64, connection: &Connection) {
-        if self.order.len() >= GRAVES
-            && let Some((oldest, id)) = self.order.pop_front()
-            && self
-                .by_hash
-                .get(&oldest)
-                .is_some_and(|grave| grave.id == id)
-        {
-            self.by_hash.remove(&oldest);
+        if self.sets.is_empty() {
+            self.sets = vec![GraveSet::default(); GRAVES / SET];
         }
         let base = |side: Side| {
             let end = &connection.machine.ends[side as usize];
@@ -180,21 +192,43 @@ impl Graves {
             bases: [base(Side::Client), base(Side::Server)],
             client_is_low: client <= connection.endpoint(Side::Server),
         };
-        self.by_hash.insert(hash, grave);
-        self.order.push_back((hash, connection.id));
+        let set = &mut self.sets[place(hash)];
+        // The number 0 is no connection's, so that empty places are taken first.
+        let oldest = (0..SET)
+            .min_by_key(|index| set.graves[*index].id)
+            .unwrap_or(0);
+        set.hashes[oldest] = hash;
+        set.graves[oldest] = grave;
     }
 
     /// The evicted connection that a segment is late for. A SYN with another number begins a new one instead.
     pub(super) fn find(&mut self, hash: u64, segment: &Segment) -> Option<Grave> {
-        let grave = *self.by_hash.get(&hash)?;
+        if self.sets.is_empty() {
+            return None;
+        }
+        let set = &mut self.sets[place(hash)];
+        // A tuple that was buried twice is known by its latest connection.
+        let index = (0..SET)
+            .filter(|index| set.hashes[*index] == hash && set.graves[*index].id != 0)
+            .max_by_key(|index| set.graves[*index].id)?;
+        let grave = set.graves[index];
         if segment.flags.is_syn_only() {
             let client = grave.client(&segment.tuple) == segment.tuple.source;
             let base = grave.bases[usize::from(!client)];
             if base != Some(segment.seq) {
-                self.by_hash.remove(&hash);
+                for (known, grave) in set.hashes.iter().zip(&mut set.graves) {
+                    if *known == hash {
+                        grave.id = 0;
+                    }
+                }
                 return None;
             }
         }
         Some(grave)
     }
+}
+
+fn place(hash: u64) -> usize {
+    // The table of connections uses the lower bits.
+    (hash >> 32) as usize % (GRAVES / SET)
 }

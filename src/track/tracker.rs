@@ -122,6 +122,8 @@ pub struct Tracker {
     announced: VecDeque<Endpoint>,
     /// Stands for an evicted connection while a late segment of it is looked at.
     shade: Option<Box<Connection>>,
+    /// Memory ran short, so that connections remember less.
+    frugal: bool,
     losses: Losses,
     /// Final, and not looked at yet.
     ended: VecDeque<u32>,
@@ -153,6 +155,7 @@ impl Tracker {
             graves: Graves::default(),
             announced: VecDeque::new(),
             shade: None,
+            frugal: false,
             losses: Losses::default(),
             ended: VecDeque::new(),
             rest: Vec::new(),
@@ -379,7 +382,10 @@ impl Tracker {
         self.last_id = self.last_id.saturating_add(1);
         let id = self.last_id;
         let (client, roles) = self.client_of(segment);
-        let connection = Connection::begin(id, segment, client, roles);
+        let mut connection = Connection::begin(id, segment, client, roles);
+        if self.frugal {
+            connection.slim_down();
+        }
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[slot as usize] = connection;
             slot
@@ -477,12 +483,15 @@ impl Tracker {
     /// waits for late segments; else a SYN which waits; else the one that was silent for longest.
     fn evict_one(&mut self) {
         self.pressure.begin(&self.slab);
-        let slot = (self
-            .pressure
-            .unanswered(&self.slab, Some((self.now, PATIENCE))))
-        .or_else(|| self.oldest_ended())
-        .or_else(|| self.pressure.unanswered(&self.slab, None))
-        .or_else(|| self.pressure.longest_idle(&self.slab));
+        let patience = Some((self.now, PATIENCE));
+        let mut slot = self.pressure.unanswered(&self.slab, patience);
+        slot = slot.or_else(|| self.oldest_ended());
+        if slot.is_none() && self.economize() {
+            return;
+        }
+        let slot = slot
+            .or_else(|| self.pressure.unanswered(&self.slab, None))
+            .or_else(|| self.pressure.longest_idle(&self.slab));
         let Some(slot) = slot else {
             return;
         };
@@ -493,6 +502,20 @@ impl Tracker {
         self.graves.bury(hash, &self.slab[slot as usize]);
         self.losses.evicted += 1;
         self.remove(hash, slot);
+    }
+
+    /// Rather than give up a connection that goes on, all remember less. That can be done once.
+    fn economize(&mut self) -> bool {
+        if std::mem::replace(&mut self.frugal, true) {
+            return false;
+        }
+        for slot in 0..self.slab.len() {
+            if self.slab[slot].id != 0 {
+                self.slab[slot].slim_down();
+                self.weigh(slot as u32);
+            }
+        }
+        true
     }
 
     fn oldest_ended(&mut self) -> Option<u32> {
@@ -536,7 +559,7 @@ impl Tracker {
 
 /// Asks the processor to bring a connection into its cache, without waiting for it.
 #[inline]
-fn fetch(connection: &Connection) {
+pub(super) fn fetch(connection: &Connection) {
     #[cfg(target_arch = "x86_64")]
     for line in 0..size_of::<Connection>().div_ceil(CACHE_LINE) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -10,7 +10,7 @@ use handshake_watch::render::{
     self, Explain, Extras, Glyphs, LadderWriter, PlainWriter, Style, TimeColumn, Width, json,
     summary, table,
 };
-use handshake_watch::tcp::{IcmpError, Segment, Side};
+use handshake_watch::tcp::{Direction, IcmpError, RawHeader, Segment, Side};
 use handshake_watch::time::Timestamp;
 use handshake_watch::track::{
     Change, Connection, ConnectionId, LabelRules, Limits, Tracker, Verdict,
@@ -114,6 +114,7 @@ pub struct Outputs {
     pub told: Vec<u8>,
     pub tables: Vec<u8>,
     pub summary: Vec<u8>,
+    pub headers: Vec<u8>,
     pub json: Vec<u8>,
 }
 
@@ -178,6 +179,8 @@ pub struct Watch<'m> {
     /// Final ones, and whether they were evicted: then segments may still name them.
     finals: BTreeMap<ConnectionId, bool>,
     note: String,
+    /// The latest header of each direction, with its frame.
+    headers: HashMap<(ConnectionId, Direction), (u64, Vec<u8>)>,
 }
 
 struct Kept {
@@ -213,6 +216,7 @@ impl<'m> Watch<'m> {
             newest: 0,
             finals: BTreeMap::new(),
             note: String::new(),
+            headers: HashMap::new(),
         }
     }
 
@@ -231,7 +235,8 @@ impl<'m> Watch<'m> {
         match decoded {
             Decoded::Segment(segment) => {
                 assert_eq!(segment.frame, frame.number);
-                self.segment(&segment, decode::payload(frame).unwrap_or_default());
+                let payload = decode::payload(frame).unwrap_or_default();
+                self.segment(&segment, payload, decode::header(frame));
             }
             Decoded::IcmpError(error) => {
                 self.skipped[Skip::IcmpError as usize] += 1;
@@ -245,7 +250,7 @@ impl<'m> Watch<'m> {
     /// A segment that was decoded already, as one frame of its own.
     pub fn alone(&mut self, segment: &Segment, payload: &[u8]) {
         self.outputs.frames += 1;
-        self.segment(segment, payload);
+        self.segment(segment, payload, None);
     }
 
     pub fn icmp_error(&mut self, error: &IcmpError) {
@@ -254,7 +259,7 @@ impl<'m> Watch<'m> {
         }
     }
 
-    fn segment(&mut self, segment: &Segment, payload: &[u8]) {
+    fn segment(&mut self, segment: &Segment, payload: &[u8], header: Option<RawHeader<'_>>) {
         self.outputs.segments += 1;
         let change = self.tracker.segment(segment);
         self.finals();
@@ -305,6 +310,9 @@ impl<'m> Watch<'m> {
                 .payload(payload, segment.len, plain)
                 .expect("memory");
         }
+        if let Some(header) = header {
+            self.header(header, segment, &change);
+        }
         // For afterwards.
         let room = self.kept.len() < LADDERS;
         if room || self.kept.contains_key(&id) {
@@ -317,6 +325,18 @@ impl<'m> Watch<'m> {
                 });
             }
         }
+    }
+
+    /// The header as the RFC draws it, beside the one before.
+    fn header(&mut self, header: RawHeader<'_>, segment: &Segment, change: &Change) {
+        let key = (change.connection, change.direction);
+        let earlier = self.headers.get(&key);
+        let earlier = earlier.and_then(|(frame, bytes)| Some((*frame, RawHeader::of(bytes)?)));
+        let view = explain::header_view(header, segment, change, earlier);
+        let page = &mut self.outputs.headers;
+        render::header::header(&view, &self.manner.style, page).expect("memory");
+        let bytes = header.bytes().collect();
+        self.headers.insert(key, (segment.frame, bytes));
     }
 
     fn finals(&mut self) {
@@ -416,7 +436,7 @@ impl<'m> Watch<'m> {
             };
             let extras = Extras {
                 payload: Some(&payload),
-                not_kept: None,
+                ..Extras::default()
             };
             let ladders = &mut self.outputs.ladders;
             render::ladder_with(&story, &manner.style, extras, ladders).expect("memory");
@@ -433,6 +453,7 @@ impl Outputs {
         page::check(&self.tables, manner.promise(true), "the table");
         page::check(&self.summary, manner.promise(true), "the summary");
         page::check(&self.plain, manner.sentences(), "the sentences");
+        page::check(&self.headers, manner.promise(true), "the headers");
         let lines = page::json_lines(&self.json);
         let of_type = |kind| lines.iter().filter(move |line| line["type"] == kind);
         assert_eq!(lines[0]["type"], "header");

@@ -1,10 +1,12 @@
 //! What was found once, as the smallest input that showed it.
 
-use handshake_watch::explain::Line;
-use handshake_watch::render::{self, Glyphs, Style, Width};
-use handshake_watch::tcp::{Direction, Flags, Segment, SeqNumber};
+use handshake_watch::explain::{Line, Reach, WireEvent, WireHalf, WireStory};
+use handshake_watch::render::{self, Glyphs, Style, Width, wire};
+use handshake_watch::tcp::{Direction, Flags, Segment, SeqNumber, Side};
+use handshake_watch::time::Span;
 use handshake_watch::track::{Limits, Tracker};
 
+use super::mutate::HOSTILE;
 use super::page::{self, Promise};
 use super::scene::plain_segment;
 use super::stories::{step, story};
@@ -27,7 +29,8 @@ fn a_reset_with_more_bytes_than_numbers() {
         });
     }
     tracker.finish();
-    assert_eq!(tracker.drain_final().count(), 1);
+    assert!(tracker.next_final().is_some(), "one connection");
+    assert!(tracker.next_final().is_none(), "and no other");
 }
 
 /// Numbers that are longer than the arrow pushed its head out of the lane, where there was no name to cut.
@@ -63,5 +66,54 @@ fn an_arrow_is_no_longer_than_its_lane() {
                 page::check(&page, promise, "the ladder");
             }
         }
+    }
+}
+
+/// What is remarkable about a lost packet was written as it was, and margins as long as they were.
+#[test]
+fn a_wire_is_as_harmless_and_as_narrow_as_a_ladder() {
+    for columns in [wire::NARROWEST, 80, 200] {
+        let mut events = Vec::new();
+        for side in [Side::Client, Side::Server] {
+            for what in [WireHalf::Leaves, WireHalf::Lost, WireHalf::Arrives] {
+                events.push(WireEvent {
+                    after: Span::from_micros(-350),
+                    side,
+                    packet: u64::MAX,
+                    what,
+                    label: HOSTILE.concat(),
+                    tags: HOSTILE.map(str::to_owned).to_vec(),
+                    line: Line::Plain,
+                    margin: HOSTILE.concat(),
+                    note: HOSTILE.concat(),
+                    brief: HOSTILE.concat(),
+                    full: HOSTILE.concat(),
+                    state: None,
+                    reach: [Reach::default(); 2],
+                    terms: Vec::new(),
+                });
+            }
+        }
+        let told = story(Vec::new());
+        let story = WireStory {
+            title: told.title,
+            margins: ["seq", "ack"],
+            events,
+            conclusion: told.conclusion,
+        };
+        let style = Style {
+            width: Width::new(columns),
+            ..Style::default()
+        };
+        let mut page = Vec::new();
+        wire::wire(&story, &[], &style, &mut page).expect("memory");
+        let promise = Promise {
+            color: false,
+            ascii: false,
+            width: Some(columns),
+        };
+        page::check(&page, promise, "the wire");
+        let text = String::from_utf8(page).expect("UTF-8");
+        assert!(text.contains("-0.3 ") && !text.contains(".-"), "{text}");
     }
 }

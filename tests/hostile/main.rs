@@ -83,10 +83,12 @@ fn impossible_conversations_end_without_harm() {
 fn impossible_stories_are_told_without_harm() {
     campaign("stories", |chance| {
         let manner = Manner::any(chance);
-        match chance.below(4) {
+        match chance.below(6) {
             0 => story::ladder(chance, &manner),
             1 => story::sentences(chance, &manner),
             2 => story::tables(chance, &manner),
+            3 => story::on_wire(chance, &manner),
+            4 => story::header(chance, &manner),
             _ => story::json(chance),
         }
     });

@@ -182,7 +182,15 @@ impl Scene {
 
 /// A segment as decoded from a packet without anything remarkable: what is not chosen is as it is here.
 pub fn plain_segment() -> Segment {
-    let packet = [
+    match decode::frame(&frame_of(&plain_packet())) {
+        Decoded::Segment(segment) => segment,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// That packet: 20 bytes of IPv4 header and 20 of TCP.
+pub fn plain_packet() -> Vec<u8> {
+    [
         &[
             0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1,
         ][..],
@@ -190,18 +198,18 @@ pub fn plain_segment() -> Segment {
             0x9c, 0x40, 6, 0xb0, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0,
         ],
     ]
-    .concat();
-    let frame = Frame {
+    .concat()
+}
+
+/// A frame of such a packet.
+pub fn frame_of(packet: &[u8]) -> Frame<'_> {
+    Frame {
         number: 1,
         time: Timestamp::from_nanos(0),
         link: LinkType::RAW,
         interface: 0,
-        data: &packet,
+        data: packet,
         original_len: packet.len() as u32,
-    };
-    match decode::frame(&frame) {
-        Decoded::Segment(segment) => segment,
-        other => panic!("{other:?}"),
     }
 }
 

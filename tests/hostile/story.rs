@@ -1,20 +1,22 @@
 //! Renderers on their own, fed with what no explanation says: every text in a story, a table or a line of JSON is hostile.
 
+use handshake_watch::capture::Frame;
 use handshake_watch::explain::{
-    Arrow, CommonServer, Conclusion, ConnectionRow, Line, Overview, SegmentFacts, Step, Story,
-    Summary, Title, Tone, TroubleGroup, TroubleRow, Weight,
+    Arrow, CommonServer, Conclusion, ConnectionRow, Line, Overview, Reach, SegmentFacts, Step,
+    Story, Summary, Title, Tone, TroubleGroup, TroubleRow, Weight, WireEvent, WireHalf, WireStory,
 };
-use handshake_watch::render::{self, Extras, NotKept, json, summary, table};
+use handshake_watch::reassemble::Reassembler;
+use handshake_watch::render::{self, Extras, NotKept, Style, Width, json, summary, table, wire};
 use handshake_watch::tcp::{
-    Direction, Flags, FourTuple, Labels, Preview, Segment, SeqNumber, TcpState,
+    Direction, Flags, FourTuple, Labels, Preview, Segment, SeqNumber, Side, TcpState,
 };
 use handshake_watch::time::{Span, Timestamp};
 
 use super::chance::Chance;
-use super::drive::Manner;
+use super::drive::{Manner, Watch};
 use super::mutate::hostile_bytes;
 use super::page;
-use super::scene::{endpoint, plain_segment};
+use super::scene::{endpoint, frame_of, plain_packet, plain_segment};
 
 /// Draws any story as a ladder.
 pub fn ladder(chance: &mut Chance<'_>, manner: &Manner) {
@@ -27,10 +29,61 @@ pub fn ladder(chance: &mut Chance<'_>, manner: &Manner) {
             packets: chance.bits(),
         }),
         payload: Some(&of_frame),
+        ..Extras::default()
     };
     let mut page = Vec::new();
     render::ladder_with(&story, &manner.style, extras, &mut page).expect("memory");
     page::check(&page, manner.promise(true), "the ladder");
+}
+
+/// Draws any story of a wire. On a narrower page nobody asks for one.
+pub fn on_wire(chance: &mut Chance<'_>, manner: &Manner) {
+    let columns = manner.style.width.columns().max(wire::NARROWEST);
+    let manner = Manner {
+        style: Style {
+            width: Width::new(columns),
+            ..manner.style.clone()
+        },
+        ..manner.clone()
+    };
+    let Story {
+        title, conclusion, ..
+    } = story(chance);
+    let story = WireStory {
+        title,
+        margins: chance.of(&[
+            ["seq, ack", "seq, ack"],
+            ["", ""],
+            ["SND.UNA SND.NXT", "RCV"],
+        ]),
+        events: (0..chance.below(16)).map(|_| wire_event(chance)).collect(),
+        conclusion,
+    };
+    let mut page = Vec::new();
+    wire::wire(&story, &[], &manner.style, &mut page).expect("memory");
+    page::check(&page, manner.promise(true), "the wire");
+}
+
+/// Draws the header of any bytes that can be one.
+pub fn header(chance: &mut Chance<'_>, manner: &Manner) {
+    let mut packet = plain_packet();
+    let length = chance.below(61);
+    packet.extend((0..length).map(|_| chance.byte()));
+    packet[20 + 12] = chance.byte();
+    packet[20 + 13] = chance.byte();
+    let length = packet.len() as u16;
+    packet[2..4].copy_from_slice(&length.to_be_bytes());
+    let frame = frame_of(&packet);
+    let manner = Manner {
+        told: u64::MAX,
+        ..manner.clone()
+    };
+    let mut watch = Watch::new(&manner);
+    let mut reassembler = Reassembler::new();
+    for number in 1..3 {
+        watch.frame(&Frame { number, ..frame }, &mut reassembler);
+    }
+    watch.finish();
 }
 
 /// Writes any story as sentences.
@@ -149,6 +202,25 @@ fn step(chance: &mut Chance<'_>) -> Step {
         weight: chance.of(&[Weight::Bulk, Weight::Frame, Weight::Trouble]),
         preview: Preview::of(&hostile_bytes(chance)),
         len: number(chance) as u32,
+    }
+}
+
+fn wire_event(chance: &mut Chance<'_>) -> WireEvent {
+    WireEvent {
+        after: span(chance),
+        side: chance.of(&[Side::Client, Side::Server]),
+        packet: number(chance),
+        what: chance.of(&[WireHalf::Leaves, WireHalf::Lost, WireHalf::Arrives]),
+        label: text(chance),
+        tags: (0..chance.below(3)).map(|_| text(chance)).collect(),
+        line: chance.of(&[Line::Plain, Line::Heavy, Line::Repeat, Line::Lost]),
+        margin: text(chance),
+        note: text(chance),
+        brief: text(chance),
+        full: text(chance),
+        state: None,
+        reach: [Reach::default(); 2],
+        terms: Vec::new(),
     }
 }
 

@@ -63,7 +63,7 @@ impl<W: Write> SlowSink<W> {
         Self {
             out,
             format,
-            keeper: Keeper::new(manner.style.payload),
+            keeper: Keeper::new(manner.memory, manner.style.payload),
             manner,
             pace,
             ended: Vec::new(),

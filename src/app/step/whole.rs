@@ -153,8 +153,8 @@ impl<W: Write> StepSink<W> {
     pub(crate) fn new(out: W, collection: Collection, manner: Manner, chosen: bool) -> Self {
         Self {
             collection: Some((collection, out)),
+            keeper: Keeper::new(manner.memory, false),
             manner,
-            keeper: Keeper::new(false),
             most: (!chosen).then_some(MOST_CONNECTIONS),
             ended: Vec::new(),
             untold: 0,

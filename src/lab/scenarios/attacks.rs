@@ -9,9 +9,9 @@ use super::{ENTRY, recording};
 use crate::lab::LabError;
 use crate::lab::ends::{Manner, PATIENCE, client, listen, part, pause, system};
 use crate::lab::network::{Network, PLAIN};
-use crate::lab::scenario::{Group, Origin, Scenario, Stage};
+use crate::lab::scenario::{Group, Origin, Scenario, Sign, Stage};
 use crate::lab::script::Script;
-use crate::tcp::Labels;
+use crate::tcp::{Flags, Labels};
 
 /// The port that probes come from.
 const PROBER: u16 = 40_000;
@@ -57,6 +57,10 @@ pub(in crate::lab) const NULL_PROBE: Scenario = Scenario {
     teaches: "a closed port resets whatever it gets, an open one ignores what has no flag: silence means open, or filtered",
     watch_for: "no flags at all; the RST-ACK of the closed port, and nothing from the open one",
     question: "Which of the two ports is open: the one that answers or the one that does not?",
+    signs: &[Sign {
+        name: "segment without flags",
+        on: |segment| segment.flags.is_empty(),
+    }],
     verdict: "reset",
     origin: Origin::Sockets(null_probe),
     recording: recording!("null-probe"),
@@ -73,6 +77,10 @@ pub(in crate::lab) const XMAS_PROBE: Scenario = Scenario {
     teaches: "RFC 9293 says what a port without a connection does with any segment; scanners read its state from that",
     watch_for: "the flags of the probe; the closed port answers with RST-ACK, the open one stays silent",
     question: "No ACK, no SYN, no RST. What does a listening port do with it?",
+    signs: &[Sign {
+        name: "FIN, PSH and URG together",
+        on: |segment| segment.flags == Flags::FIN.union(Flags::PSH).union(Flags::URG),
+    }],
     verdict: "reset",
     origin: Origin::Sockets(xmas_probe),
     recording: recording!("xmas-probe"),

@@ -8,8 +8,8 @@ use super::{ENTRY, ETHERNET, TROUBLE, recording};
 use crate::lab::LabError;
 use crate::lab::ends::{Manner, PATIENCE, client, listen, meet, part, pause, system};
 use crate::lab::network::Network;
-use crate::lab::scenario::{Group, Origin, Scenario, Stage};
-use crate::tcp::Labels;
+use crate::lab::scenario::{Group, Origin, Scenario, Sign, Stage};
+use crate::tcp::{Flags, Labels};
 
 pub(in crate::lab) const HELLO: Scenario = Scenario {
     name: "hello",
@@ -158,6 +158,13 @@ pub(in crate::lab) const WINDOW_SCALING: Scenario = Scenario {
     teaches: "the window field counts in units that the SYN announces: shifted left by the window scale (RFC 7323)",
     watch_for: "wscale in the SYNs, and more than 65535 bytes under way before the first of them is read",
     question: "The window field holds at most 65535. How can 120 kB be unacknowledged?",
+    signs: &[Sign {
+        name: "SYN with a window scale above 7",
+        on: |segment| {
+            segment.flags.contains(Flags::SYN)
+                && segment.options.window_scale.is_some_and(|scale| scale > 7)
+        },
+    }],
     origin: Origin::Sockets(window_scaling),
     network: Network {
         settings: &[("ipv4/tcp_rmem", "4096 4194304 33554432")],
@@ -214,6 +221,10 @@ pub(in crate::lab) const URGENT: Scenario = Scenario {
     teaches: "the URG flag and the urgent pointer mark a place in the stream; the byte still travels in its order",
     watch_for: "the URG flag and the segment that carries it",
     question: "Does an urgent byte overtake the bytes before it?",
+    signs: &[Sign {
+        name: "data with URG",
+        on: |segment| segment.flags.contains(Flags::URG) && segment.len > 0,
+    }],
     origin: Origin::Sockets(urgent),
     recording: recording!("urgent"),
     ..ENTRY
@@ -223,10 +234,7 @@ fn urgent(stage: &Stage) -> Result<(), LabError> {
     let (mut client, mut server) = meet(stage)?;
     client.send(b"a long calculation")?;
     server.recv_bytes(18)?;
-    client
-        .socket
-        .send_out_of_band(b"!")
-        .map_err(system("send"))?;
+    client.send_urgent(b'!')?;
     // Without asking for it, a program does not meet the urgent byte among the others.
     pause(50);
     client.send(b"another one")?;

@@ -6,26 +6,23 @@ use super::{ENTRY, recording};
 use crate::lab::LabError;
 use crate::lab::ends::{Manner, PATIENCE, client, listen, meet, part, pause, system};
 use crate::lab::network::{Network, PLAIN};
-use crate::lab::scenario::{Group, Origin, Scenario, Stage};
-use crate::lab::wire::{Fate, Kind, Plan, Rule};
-use crate::tcp::{Labels, Side};
+use crate::lab::scenario::{Group, Origin, Scenario, Sign, Stage};
+use crate::lab::wire::{Fate, Kind, Plan, Random, Rule};
+use crate::tcp::{Flags, Labels, Side};
 
 /// The full-size payload on a wire of 1500 bytes with timestamps.
 const SEGMENT: usize = 1_448;
 
 /// Textbooks describe Reno; this kernel's own default may be paced and would look different.
 const RENO: Network = Network {
-    settings: &[("ipv4/tcp_congestion_control", "reno")],
+    congestion: Some("reno"),
     ..PLAIN
 };
 
 /// Reno, and no tail loss probes: where nothing is lost, a delayed ACK on a busy machine must not provoke one.
 const TEXTBOOK: Network = Network {
-    settings: &[
-        ("ipv4/tcp_congestion_control", "reno"),
-        ("ipv4/tcp_early_retrans", "0"),
-    ],
-    ..PLAIN
+    settings: &[("ipv4/tcp_early_retrans", "0")],
+    ..RENO
 };
 
 const WIRE: Plan = Plan {
@@ -42,6 +39,15 @@ const LOSS: Scenario = Scenario {
     network: TEXTBOOK,
     forbidden: Labels::ZERO_WINDOW.union(Labels::KEEP_ALIVE),
     ..ENTRY
+};
+
+/// A D-SACK: its first block is about bytes that are acknowledged already (RFC 2883 section 4).
+const REPORTED_TWICE: Sign = Sign {
+    name: "ACK with D-SACK",
+    on: |segment| {
+        let first = segment.options.sack.first();
+        first.is_some_and(|block| block.right.at_or_before(segment.ack))
+    },
 };
 
 /// What happens to one packet.
@@ -107,6 +113,7 @@ pub(in crate::lab) const LOST_DATA: Scenario = Scenario {
     teaches: "segments after a hole make the receiver repeat its ACK; three of these tell the sender what to send again, without a timer",
     watch_for: "the ACK number that does not move, the SACK ranges that grow, and the repeated segment one round trip later",
     question: "Three duplicate ACKs arrive. Which bytes does the client send again?",
+    signs: &[super::SELECTIVE_ACK],
     required: Labels::DUPLICATE_ACK.union(Labels::FAST_RETRANSMISSION),
     origin: Origin::Wire(
         five_segments,
@@ -251,6 +258,7 @@ pub(in crate::lab) const DUPLICATE: Scenario = Scenario {
     teaches: "a receiver knows by the number that it has these bytes already, and says so at once (D-SACK, RFC 2883)",
     watch_for: "the second copy changes nothing; its ACK reports the range that came twice",
     question: "The server receives the same bytes twice. How often does its program read them?",
+    signs: &[REPORTED_TWICE],
     forbidden: LOSS.forbidden.union(Labels::ANY_RETRANSMISSION),
     origin: Origin::Wire(
         three_segments,
@@ -275,6 +283,7 @@ pub(in crate::lab) const SPURIOUS: Scenario = Scenario {
     teaches: "a retransmission timer can be wrong: when a path becomes slower all at once, it runs out before the ACK arrives",
     watch_for: "a repeated segment, then the ACK of the first copy, and a D-SACK that tells the sender of its mistake",
     question: "The timer ran out. Was anything lost?",
+    signs: &[REPORTED_TWICE],
     required: Labels::RETRANSMISSION,
     origin: Origin::Wire(
         request_after_request,
@@ -305,20 +314,96 @@ fn request_after_request(stage: &Stage) -> Result<(), LabError> {
     part(client, server)
 }
 
+pub(in crate::lab) const RANDOM_LOSS: Scenario = Scenario {
+    name: "random-loss",
+    title: "one packet in ten is lost by chance",
+    teaches: "each hole is found by duplicate ACKs and filled one round trip later, and after each the sender has less under way",
+    watch_for: "the two lost segments, and how many segments leave together before the first loss and after it",
+    question: "Nobody tells the sender how much the path can carry. What does it take a lost packet for?",
+    required: Labels::DUPLICATE_ACK.union(Labels::FAST_RETRANSMISSION),
+    signs: &[super::SELECTIVE_ACK],
+    origin: Origin::Wire(
+        many_segments,
+        &Plan {
+            // The chances of this seed lose the 4th and the 17th packet with data, and the next one only after the end.
+            random: Some(Random {
+                seed: 1_017,
+                percent: 10,
+            }),
+            summary: "30 ms each way; of a hundred data segments 10 are lost by chance (seed 1017)",
+            ..WIRE
+        },
+    ),
+    recording: recording!("random-loss"),
+    ..LOSS
+};
+
+/// More than the initial window of ten, in a receive buffer of a fixed size; see [`five_segments`].
+fn many_segments(stage: &Stage) -> Result<(), LabError> {
+    const ALL: usize = 22 * SEGMENT;
+    let door = listen(
+        stage,
+        &Manner {
+            prepare: |socket| socket.set_recv_buffer_size(64_000),
+            ..Manner::default()
+        },
+    )?;
+    let mut client = client(stage, None)?;
+    client.connect(PATIENCE)?;
+    let mut server = door.accept()?;
+    client.send(&vec![b'.'; ALL])?;
+    pause(600);
+    server.recv_bytes(ALL)?;
+    part(client, server)
+}
+
+pub(in crate::lab) const SLOW_LINK: Scenario = Scenario {
+    name: "slow-link",
+    title: "a slow link: 100 kB a second, and a queue in front of it",
+    teaches: "what is sent faster than the slowest link carries waits in a queue before it: nothing is lost, but everything takes longer",
+    watch_for: "ten segments that leave at once and arrive 15 ms apart, and the ACKs, which come back in that rhythm and set the pace",
+    question: "Ten segments of 1500 bytes leave at once. When does the tenth arrive, and when the first?",
+    forbidden: LOSS.forbidden.union(Labels::ANY_RETRANSMISSION),
+    origin: Origin::Wire(
+        sixteen_segments,
+        &Plan {
+            rate: Some(100_000),
+            summary: "30 ms and 100 kB a second each way; nothing is lost",
+            ..WIRE
+        },
+    ),
+    recording: recording!("slow-link"),
+    ..LOSS
+};
+
+fn sixteen_segments(stage: &Stage) -> Result<(), LabError> {
+    let (mut client, mut server) = meet(stage)?;
+    client.send(&vec![b'.'; 16 * SEGMENT])?;
+    server.recv_bytes(16 * SEGMENT)?;
+    pause(100);
+    part(client, server)
+}
+
 pub(in crate::lab) const ECN_MARKED: Scenario = Scenario {
     name: "ecn-marked",
     title: "a router marks a packet instead of dropping it",
     teaches: "with ECN agreed, congestion is reported without loss: CE in the IP header, ECE in the ACKs, CWR from the sender",
     watch_for: "ECE on the server's ACKs until the client's CWR says that it has slowed down",
     question: "The router was too full. What was lost?",
+    signs: &[
+        Sign {
+            name: "ACK with ECE",
+            on: |segment| segment.flags.contains(Flags::ECE) && !segment.flags.contains(Flags::SYN),
+        },
+        Sign {
+            name: "data with CWR",
+            on: |segment| segment.flags.contains(Flags::CWR) && segment.len > 0,
+        },
+    ],
     forbidden: LOSS.forbidden.union(Labels::ANY_RETRANSMISSION),
     network: Network {
-        settings: &[
-            ("ipv4/tcp_congestion_control", "reno"),
-            ("ipv4/tcp_early_retrans", "0"),
-            ("ipv4/tcp_ecn", "1"),
-        ],
-        ..PLAIN
+        settings: &[("ipv4/tcp_early_retrans", "0"), ("ipv4/tcp_ecn", "1")],
+        ..RENO
     },
     origin: Origin::Wire(
         two_bursts,
@@ -378,12 +463,12 @@ pub(in crate::lab) const PATH_DEAD: Scenario = Scenario {
     ..LOSS
 };
 
-/// The client's program gives up after five seconds instead of the usual quarter of an hour.
+/// The client's kernel gives up after four seconds instead of the usual quarter of an hour, before its program would.
 fn cut(stage: &Stage) -> Result<(), LabError> {
     let (mut client, mut server) = meet(stage)?;
     client
         .socket
-        .set_tcp_user_timeout(Some(PATIENCE))
+        .set_tcp_user_timeout(Some(Duration::from_secs(4)))
         .map_err(system("setsockopt"))?;
     client.send(b"Hello server!")?;
     server.recv_bytes(13)?;

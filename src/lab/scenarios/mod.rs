@@ -8,8 +8,8 @@ pub(super) mod loss;
 pub(super) mod opening;
 
 use super::network::{Network, PLAIN};
-use super::scenario::{Group, Origin, Scenario};
-use crate::tcp::Labels;
+use super::scenario::{Group, Origin, Scenario, Sign};
+use crate::tcp::{Labels, OptionsSeen};
 
 /// What most entries have in common. Nothing of what it says is shown.
 const ENTRY: Scenario = Scenario {
@@ -22,6 +22,7 @@ const ENTRY: Scenario = Scenario {
     verdict: "closed",
     required: Labels::empty(),
     forbidden: TROUBLE,
+    signs: &[],
     origin: Origin::Constructed(""),
     network: PLAIN,
     recording: &[],
@@ -36,6 +37,12 @@ const TROUBLE: Labels = Labels::ANY_RETRANSMISSION
     .union(Labels::ZERO_WINDOW_PROBE)
     .union(Labels::KEEP_ALIVE)
     .union(Labels::CAPTURE_GAP);
+
+/// Ranges that came early, reported by their receiver (RFC 2018).
+const SELECTIVE_ACK: Sign = Sign {
+    name: "ACK with SACK",
+    on: |segment| segment.options.seen.contains(OptionsSeen::SACK),
+};
 
 /// A loopback device with the packets of an Ethernet.
 const ETHERNET: Network = Network {

@@ -4,19 +4,25 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::{Protocol, SockFilter, Socket};
 
 use super::{ENTRY, ETHERNET, TROUBLE, recording};
 use crate::lab::LabError;
 use crate::lab::client::{self, Ending, Errand};
 use crate::lab::ends::{
-    Manner, PATIENCE, bind, caller, client, listen, meet, part, pause, set_option, system,
+    Manner, PATIENCE, bind, caller, client, listen, meet, part, pause, set_option, socket, system,
 };
 use crate::lab::network::{HERE, Network, PLAIN, THERE};
-use crate::lab::scenario::{Origin, Scenario, Stage};
+use crate::lab::scenario::{Origin, Scenario, Sign, Stage};
 use crate::lab::server::{Report, Server};
 use crate::lab::wire::Plan;
-use crate::tcp::{Labels, Side};
+use crate::tcp::{Flags, Labels, OptionsSeen, Side};
+
+/// What a SYN-ACK has and nothing else.
+const SYN_ACK: Flags = Flags::SYN.union(Flags::ACK);
+
+/// The subtype with which Multipath TCP opens a connection (RFC 8684 section 3.1).
+const MP_CAPABLE: u8 = 0;
 
 pub(in crate::lab) const HANDSHAKE: Scenario = Scenario {
     name: "handshake",
@@ -65,7 +71,7 @@ pub(in crate::lab) const REFUSED: Scenario = Scenario {
 
 /// A client alone. The port is bound but nobody listens on it, so that no other program can come in between.
 fn refused(stage: &Stage) -> Result<(), LabError> {
-    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(system("socket"))?;
+    let holder = socket(stage, Side::Server, None)?;
     bind(stage, Side::Server, &holder, stage.server(), true)?;
     expect_refusal(client(stage, None)?.connect(PATIENCE))
 }
@@ -271,6 +277,16 @@ pub(in crate::lab) const ECN: Scenario = Scenario {
     teaches: "two flags in the SYN ask for explicit congestion notification, one in the SYN-ACK agrees",
     watch_for: "ECE and CWR in the SYN, ECE alone in the SYN-ACK",
     question: "The SYN has ECE and CWR set. Was there congestion?",
+    signs: &[
+        Sign {
+            name: "SYN with ECE and CWR",
+            on: |segment| segment.flags == Flags::SYN.union(Flags::ECE).union(Flags::CWR),
+        },
+        Sign {
+            name: "SYN-ACK with ECE alone",
+            on: |segment| segment.flags == SYN_ACK.union(Flags::ECE),
+        },
+    ],
     origin: Origin::Sockets(one_request),
     network: Network {
         settings: &[("ipv4/tcp_ecn", "1")],
@@ -296,6 +312,16 @@ pub(in crate::lab) const SMALL_MSS: Scenario = Scenario {
     teaches: "each SYN says how long a segment its sender takes; the other end obeys, so 2000 bytes become four segments",
     watch_for: "mss 536 in the SYN; segments carry 524 bytes, because 12 of the 536 are needed for timestamps",
     question: "The server sends 2000 bytes by one send(). How many segments?",
+    signs: &[
+        Sign {
+            name: "SYN with mss 536",
+            on: |segment| segment.flags == Flags::SYN && segment.options.mss == Some(536),
+        },
+        Sign {
+            name: "segment of 524 bytes",
+            on: |segment| segment.len == 524,
+        },
+    ],
     origin: Origin::Sockets(small_mss),
     network: ETHERNET,
     recording: recording!("small-mss"),
@@ -324,6 +350,16 @@ pub(in crate::lab) const ONLY_MSS: Scenario = Scenario {
     teaches: "every newer feature is an option that both SYNs have to offer; without them TCP still works, with less speed",
     watch_for: "the options of the SYN: mss alone; the windows never exceed 65535",
     question: "The server could do more. Why does its SYN-ACK offer only mss?",
+    signs: &[
+        Sign {
+            name: "SYN with mss alone",
+            on: |segment| segment.flags == Flags::SYN && segment.options.seen == OptionsSeen::MSS,
+        },
+        Sign {
+            name: "SYN-ACK with mss alone",
+            on: |segment| segment.flags == SYN_ACK && segment.options.seen == OptionsSeen::MSS,
+        },
+    ],
     origin: Origin::Sockets(one_request),
     network: Network {
         settings: &[
@@ -343,6 +379,16 @@ pub(in crate::lab) const NO_OPTIONS: Scenario = Scenario {
     teaches: "without the mss option an end takes segments of 536 bytes over IPv4, the default of RFC 9293",
     watch_for: "headers of 20 bytes, and segments of at most 536 bytes",
     question: "Neither SYN says how long a segment may be. How long may it be?",
+    signs: &[
+        Sign {
+            name: "SYN without options",
+            on: |segment| segment.flags == Flags::SYN && segment.options.seen.is_empty(),
+        },
+        Sign {
+            name: "SYN-ACK without options",
+            on: |segment| segment.flags == SYN_ACK && segment.options.seen.is_empty(),
+        },
+    ],
     origin: Origin::Constructed(include_str!("no-options.script")),
     recording: recording!("no-options"),
     ..ENTRY
@@ -354,7 +400,26 @@ pub(in crate::lab) const MPTCP: Scenario = Scenario {
     teaches: "MPTCP is an option of ordinary TCP segments; whoever does not know it sees an ordinary connection",
     watch_for: "the handshake is the same; an option of kind 30 in it carries the keys of both ends",
     question: "A middle box that has never heard of MPTCP looks at this. What does it see?",
+    signs: &[
+        Sign {
+            name: "SYN with MP_CAPABLE",
+            on: |segment| {
+                segment.flags == Flags::SYN && segment.options.mptcp_subtype == Some(MP_CAPABLE)
+            },
+        },
+        Sign {
+            name: "SYN-ACK with MP_CAPABLE",
+            on: |segment| {
+                segment.flags == SYN_ACK && segment.options.mptcp_subtype == Some(MP_CAPABLE)
+            },
+        },
+    ],
     origin: Origin::Sockets(mptcp),
+    network: Network {
+        settings: &[("mptcp/enabled", "1")],
+        protocol: Some(libc::IPPROTO_MPTCP),
+        ..PLAIN
+    },
     recording: recording!("mptcp"),
     ..ENTRY
 };

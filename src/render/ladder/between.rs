@@ -1,6 +1,5 @@
 //! What stands between the packets of a ladder: titles, column names, headings, and rows that stand for others.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::LadderWriter;
@@ -10,6 +9,7 @@ use crate::render::measure::{width, wrap};
 use crate::render::quantity::Plural;
 use crate::render::style::{Ink, TimeColumn};
 use crate::tcp::TcpState;
+use crate::text::put;
 use crate::time::Span;
 
 impl LadderWriter {
@@ -19,17 +19,27 @@ impl LadderWriter {
         let total = self.layout.total;
         let arrow = self.line.glyphs().arrow;
         self.text.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(
-            self.text,
-            "#{}  {} ({})",
-            title.id, title.client, title.client_role
+        let text = &mut self.text;
+        put!(
+            text,
+            "#",
+            title.id,
+            "  ",
+            title.client,
+            " (",
+            title.client_role,
+            ")"
         );
-        let client = self.text.len();
-        let _ = write!(
-            self.text,
-            " {arrow} {} ({})",
-            title.server, title.server_role
+        let client = text.len();
+        put!(
+            text,
+            " ",
+            arrow,
+            " ",
+            title.server,
+            " (",
+            title.server_role,
+            ")"
         );
         let remark = self.line.clean(&title.remark);
         let needed = width(&self.text) + 2 + width(&remark);
@@ -120,10 +130,12 @@ impl LadderWriter {
     }
 
     pub(super) fn repeat_title(&mut self, id: u32, out: &mut dyn Write) -> io::Result<()> {
-        let Some((_, name)) = self.open.iter().find(|(open, _)| *open == id) else {
+        let Some((_, [client, server])) = self.open.iter().find(|(open, _)| *open == id) else {
             return Ok(());
         };
-        let name = self.line.clean(name).into_owned();
+        let arrow = self.line.glyphs().arrow;
+        let mut name = String::new();
+        put!(&mut name, "#", id, "  ", client, " ", arrow, " ", server);
         let total = self.layout.total;
         for (index, part) in wrap(&name, total, total - 4).enumerate() {
             self.line.pad_to(if index == 0 { 0 } else { 4 });
@@ -144,8 +156,7 @@ impl LadderWriter {
         let total = self.layout.total;
         self.text.clear();
         if self.tag > 0 {
-            // Writing to a string cannot fail.
-            let _ = write!(self.text, "#{id} ");
+            put!(&mut self.text, "#", id, " ");
         }
         self.text.push_str(&self.line.clean(heading));
         let parts = wrap(&self.text, total - 3, total - 3);

@@ -4,6 +4,7 @@
 //! packet with the same function; only a finished story can be folded, because folding needs to know what follows.
 
 mod between;
+mod call;
 mod packet;
 
 use std::fmt::Write as _;
@@ -15,8 +16,8 @@ use super::layout::Layout;
 use super::line::Line;
 use super::measure::wrap;
 use super::style::{Ink, Style};
-use crate::explain::{Conclusion, Outline, Step, Steps, Story, Title, Tone};
-use crate::tcp::TcpState;
+use crate::explain::{CallRow, Conclusion, Outline, Step, Steps, Story, Title, Tone};
+use crate::tcp::{Endpoint, TcpState};
 use crate::time::Span;
 
 /// How many open connections a live ladder remembers the titles of; more than that nobody follows by eye.
@@ -33,6 +34,8 @@ pub struct Extras<'a> {
     pub not_kept: Option<NotKept>,
     /// The captured payload of a frame, where it is kept. Asked only when the style wants payload.
     pub payload: Option<&'a dyn Fn(u64) -> Option<&'a [u8]>>,
+    /// What the programs at both ends called, in the order of time. With it nothing is folded.
+    pub calls: &'a [CallRow],
 }
 
 /// Writes a whole story.
@@ -80,8 +83,8 @@ pub struct LadderWriter {
     digits: usize,
     /// Columns of the widest tag; 0 while rows have none.
     tag: usize,
-    /// Open connections: number, and title to repeat.
-    open: Vec<(u32, String)>,
+    /// Open connections: number, and whose title to repeat.
+    open: Vec<(u32, [Endpoint; 2])>,
     /// Whose row was written last.
     current: Option<u32>,
     /// When it was captured.
@@ -140,8 +143,7 @@ impl LadderWriter {
             self.line.finish(out)?;
         }
         if self.open.len() < TITLES_KEPT {
-            let name = format!("#{}  {} → {}", title.id, title.client, title.server);
-            self.open.push((title.id, name));
+            self.open.push((title.id, [title.client, title.server]));
         }
         self.retag(title.id);
         self.current = Some(title.id);
@@ -181,7 +183,7 @@ impl LadderWriter {
         extras: Extras<'_>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        if !self.style.fold {
+        if !self.style.fold || !extras.calls.is_empty() {
             return self.every_step(steps, extras, out);
         }
         let outlines: Vec<Outline> = (0..steps.count())
@@ -206,16 +208,20 @@ impl LadderWriter {
     ) -> io::Result<()> {
         let count = steps.count();
         let missing = extras.not_kept.filter(|missing| missing.packets > 0);
+        let mut calls = extras.calls;
         for index in 0..count {
             if let Some(missing) = missing.filter(|missing| missing.before == index) {
                 self.not_kept(missing.packets, out)?;
             }
-            self.row_with_payload(steps.step(index), extras, out)?;
+            let step = steps.step(index);
+            calls = self.calls_before(step.time, calls, step.connection, out)?;
+            self.row_with_payload(step, extras, out)?;
         }
-        match missing.filter(|missing| missing.before >= count) {
-            Some(missing) => self.not_kept(missing.packets, out),
-            None => Ok(()),
+        if let Some(missing) = missing.filter(|missing| missing.before >= count) {
+            self.not_kept(missing.packets, out)?;
         }
+        let id = self.current.unwrap_or(0);
+        calls.iter().try_for_each(|call| self.call(call, id, out))
     }
 
     fn row_with_payload(

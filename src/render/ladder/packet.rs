@@ -98,7 +98,7 @@ impl LadderWriter {
     }
 
     /// Puts a time into `self.text`, at most seven columns of it.
-    fn exact(&mut self, span: Span) {
+    pub(super) fn exact(&mut self, span: Span) {
         let nanos = span.as_nanos();
         let (unit, name, decimals) = match nanos {
             999_500..9_995_000 => (1_000_000, "ms", 2),
@@ -128,11 +128,16 @@ impl LadderWriter {
     }
 
     /// Writes `self.text` to the right of its column, and cuts what would reach into the column before.
-    fn time(&mut self, end: usize) {
+    pub(super) fn time(&mut self, end: usize) {
         let clean = self.line.clean(&self.text);
-        let room = end.saturating_sub(self.line.width() + 1);
-        self.line.pad_to(end.saturating_sub(width(&clean)));
-        self.line.put_cut(&clean, room.max(1), Ink::Quiet);
+        let columns = width(&clean);
+        let room = end.saturating_sub(self.line.width() + 1).max(1);
+        self.line.pad_to(end.saturating_sub(columns));
+        if columns <= room {
+            self.line.put_measured(&clean, columns, Ink::Quiet);
+        } else {
+            self.line.put_cut(&clean, room, Ink::Quiet);
+        }
     }
 
     /// Puts a time into `self.text`; days and hours where seconds would not fit.
@@ -220,7 +225,7 @@ impl LadderWriter {
     }
 
     /// Writes `self.text`, broken between words, in the column of sentences. It may begin on a line that is begun.
-    fn wrapped_text(&mut self, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn wrapped_text(&mut self, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
         let start = self.layout.text_start();
         let end = self.layout.text_end();
         // A line that is begun has less room.

@@ -112,6 +112,13 @@ impl Judge {
         }
     }
 
+    /// Remembers only the latest few segments, from now on.
+    pub(super) fn shorten(&mut self) {
+        for half in &mut self.halves {
+            half.sent.shorten();
+        }
+    }
+
     /// Bytes that this connection's rings and holes take up on the heap.
     pub(super) fn heap(&self) -> usize {
         self.halves

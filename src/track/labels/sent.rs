@@ -7,6 +7,9 @@ use crate::time::Timestamp;
 /// older one is simply not named.
 const CAPACITY: usize = 16;
 
+/// The same where memory is short.
+const FEW: usize = 4;
+
 /// One segment that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::track) struct Sent {
@@ -24,7 +27,9 @@ pub(in crate::track) struct Sent {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(in crate::track) struct Ring {
     entries: Vec<Sent>,
-    oldest: usize,
+    oldest: u32,
+    /// It holds [`FEW`] at most.
+    short: bool,
 }
 
 impl Ring {
@@ -39,11 +44,12 @@ impl Ring {
             timeouts,
             repeats,
         };
-        if self.entries.len() < CAPACITY {
+        let capacity = if self.short { FEW } else { CAPACITY };
+        if self.entries.len() < capacity {
             self.entries.push(sent);
         } else {
-            self.entries[self.oldest] = sent;
-            self.oldest = (self.oldest + 1) % CAPACITY;
+            self.entries[self.oldest as usize] = sent;
+            self.oldest = (self.oldest + 1) % capacity as u32;
         }
     }
 
@@ -64,13 +70,31 @@ impl Ring {
         self.latest().next()
     }
 
+    /// Forgets all but the latest few, and remembers no more from now on.
+    pub(in crate::track) fn shorten(&mut self) {
+        if self.short {
+            return;
+        }
+        let mut kept = Vec::new();
+        if !self.entries.is_empty() {
+            kept.reserve_exact(FEW);
+            kept.extend(self.latest().take(FEW).copied());
+            kept.reverse();
+        }
+        *self = Self {
+            entries: kept,
+            oldest: 0,
+            short: true,
+        };
+    }
+
     /// Bytes it takes up on the heap.
     pub(in crate::track) fn heap(&self) -> usize {
         self.entries.capacity() * size_of::<Sent>()
     }
 
     fn latest(&self) -> impl Iterator<Item = &Sent> {
-        let (newer, older) = self.entries.split_at(self.oldest);
+        let (newer, older) = self.entries.split_at(self.oldest as usize);
         newer.iter().rev().chain(older.iter().rev())
     }
 }

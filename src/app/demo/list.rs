@@ -1,0 +1,64 @@
+//! `demo --list`: the catalogue of scenarios.
+
+use std::io::{self, Write as _};
+
+use crate::app::exit::ExitCode;
+use crate::app::failure::Failure;
+use crate::app::output::Output;
+use crate::cli::{Format, OutputChoice};
+use crate::lab::scenario::{Group, SCENARIOS};
+use crate::render::escape;
+
+/// All scenarios, by group.
+pub(super) fn list(choice: &OutputChoice) -> Result<ExitCode, Failure> {
+    let mut output = Output::open(choice.file.as_deref())?;
+    let written = if choice.format == Some(Format::Json) {
+        list_json(&mut output)
+    } else {
+        list_text(&mut output)
+    };
+    match written.and_then(|()| output.flush()) {
+        Ok(()) => Ok(ExitCode::Fine),
+        Err(error) => Failure::output(&error).map_or(Ok(ExitCode::Fine), Err),
+    }
+}
+
+fn list_text(out: &mut Output) -> io::Result<()> {
+    let width = SCENARIOS.iter().map(|s| s.name.len()).max().unwrap_or(0);
+    for group in Group::ALL {
+        let mut members = SCENARIOS.iter().filter(|s| s.group == group).peekable();
+        if members.peek().is_none() {
+            continue;
+        }
+        writeln!(out, "{}", group.name())?;
+        for scenario in members {
+            writeln!(out, "  {:width$}  {}", scenario.name, scenario.title)?;
+        }
+    }
+    Ok(())
+}
+
+fn list_json(out: &mut Output) -> io::Result<()> {
+    for scenario in SCENARIOS {
+        let mut line = Vec::new();
+        for (i, (key, value)) in [
+            ("name", scenario.name),
+            ("title", scenario.title),
+            ("group", scenario.group.name()),
+            ("teaches", scenario.teaches),
+            ("verdict", scenario.verdict),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            line.extend_from_slice(if i == 0 { b"{\"" } else { b",\"" });
+            line.extend_from_slice(key.as_bytes());
+            line.extend_from_slice(b"\":\"");
+            escape::json(&mut line, value.as_bytes());
+            line.push(b'"');
+        }
+        writeln!(line, ",\"constructed\":{}}}", scenario.constructed())?;
+        out.write_all(&line)?;
+    }
+    Ok(())
+}

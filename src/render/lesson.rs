@@ -1,0 +1,208 @@
+//! What stands around the ladder of a scenario when several are shown: what it is about, whether it went as it should, and
+//! the table of all at the end.
+//!
+//! Comes in: words of the catalogue and what came of each scenario. Goes out: lines.
+
+use std::io::{self, Write};
+
+use super::line::Line;
+use super::measure::{width, wrap};
+use super::style::{Ink, Style};
+
+/// Columns before a paragraph that belongs to the line above it.
+const INDENT: usize = 2;
+/// The longest name of a scenario.
+const NAME: usize = 18;
+/// `constructed`
+const PLAYED: usize = 11;
+/// `half_closed`
+const VERDICT: usize = 11;
+/// ` 12.3 s`
+const SECONDS: usize = 7;
+
+/// A scenario, before its packets are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Lesson<'a> {
+    /// Its place in the series, and how many there are.
+    pub place: (usize, usize),
+    /// What one types.
+    pub name: &'a str,
+    /// Which part of a connection's life it is about.
+    pub group: &'a str,
+    /// What it is about.
+    pub title: &'a str,
+}
+
+/// What came of a scenario.
+#[derive(Clone, Debug)]
+pub struct LessonResult {
+    /// What one types.
+    pub name: &'static str,
+    /// Which part of a connection's life it is about.
+    pub group: &'static str,
+    /// `live`, `recorded`, `constructed`; `None` when it did not begin.
+    pub played: Option<String>,
+    /// The verdict that it is meant to come to.
+    pub expected: &'static str,
+    /// The verdict on its first connection.
+    pub verdict: Option<String>,
+    /// It could not do its job.
+    pub failed: bool,
+    /// What is not as it should be; empty where all is.
+    pub wrong: String,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl LessonResult {
+    /// Whether all is as it should be.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        !self.failed && self.wrong.is_empty()
+    }
+}
+
+/// Writes which scenario comes: `── 3 of 46  filtered (opening) ────`, and its title.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn head(lesson: &Lesson<'_>, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let (at, of) = lesson.place;
+    rule(
+        &format!("{at} of {of}  {} ({})", lesson.name, lesson.group),
+        style,
+        out,
+    )?;
+    paragraph("", lesson.title, Ink::Strong, style, out)
+}
+
+/// Writes a paragraph that begins with a word: `watch for: the ACK number that does not move`.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn point(word: &str, text: &str, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    paragraph(&format!("{word}: "), text, Ink::Plain, style, out)
+}
+
+/// Writes whether a scenario went as it should.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn outcome(
+    verdict: Option<&str>,
+    wrong: &str,
+    style: &Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let verdict = verdict.unwrap_or("no connection");
+    let (text, ink) = if wrong.is_empty() {
+        (format!("as expected: {verdict}"), Ink::Strong)
+    } else {
+        (format!("not as expected: {wrong}"), Ink::Problem)
+    };
+    let mut line = Line::new(style);
+    line.finish(out)?;
+    block(&mut line, &text, 0, ink, style, out)
+}
+
+/// Writes the table of all scenarios that were shown.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn table(results: &[LessonResult], style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    rule("all together", style, out)?;
+    let mut line = Line::new(style);
+    for result in results {
+        let ink = if result.is_met() {
+            Ink::Plain
+        } else {
+            Ink::Problem
+        };
+        line.put(result.name, Ink::Strong);
+        for (text, column, room) in [
+            (
+                result.played.as_deref().unwrap_or("not played"),
+                NAME + 1,
+                PLAYED,
+            ),
+            (
+                result.verdict.as_deref().unwrap_or("-"),
+                NAME + 1 + PLAYED + 1,
+                VERDICT,
+            ),
+        ] {
+            line.pad_to(column);
+            let text = line.clean(text).into_owned();
+            line.put_cut(&text, room, ink);
+        }
+        let end = NAME + 1 + PLAYED + 1 + VERDICT + SECONDS;
+        line.put_right(&format!("{:.1} s", result.seconds), end, Ink::Quiet);
+        let words = match (result.failed, result.wrong.as_str()) {
+            (false, "") => "as expected",
+            (true, "") => "could not do its job",
+            (_, wrong) => wrong,
+        };
+        let columns = style.width.columns();
+        // What does not fit behind the columns goes below them.
+        let words = line.clean(words).into_owned();
+        if end + 2 + width(&words) <= columns {
+            line.pad_to(end + 2);
+            line.put_clean(&words, ink);
+            line.finish(out)?;
+        } else {
+            line.finish(out)?;
+            block(&mut line, &words, 2 * INDENT, ink, style, out)?;
+        }
+    }
+    let met = results.iter().filter(|result| result.is_met()).count();
+    let total = results.iter().map(|result| result.seconds).sum::<f64>();
+    let text = format!("{met} of {} as expected, in {total:.0} s", results.len());
+    line.put(&text, Ink::Strong);
+    line.finish(out)
+}
+
+/// `── text ─────────`
+fn rule(text: &str, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = Line::new(style);
+    let glyph = line.glyphs().heavy;
+    let columns = style.width.columns();
+    let text = line.clean(text).into_owned();
+    line.fill(glyph, 2, Ink::Quiet);
+    line.put_clean(" ", Ink::Plain);
+    line.put_cut(&text, columns - 4, Ink::Strong);
+    line.put_clean(" ", Ink::Plain);
+    let left = columns.saturating_sub(line.width());
+    line.fill(glyph, left, Ink::Quiet);
+    line.finish(out)
+}
+
+fn paragraph(
+    begin: &str,
+    text: &str,
+    ink: Ink,
+    style: &Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut line = Line::new(style);
+    block(&mut line, &format!("{begin}{text}"), 0, ink, style, out)
+}
+
+/// Text broken at the width; lines after the first are indented.
+fn block(
+    line: &mut Line,
+    text: &str,
+    indent: usize,
+    ink: Ink,
+    style: &Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let columns = style.width.columns();
+    let clean = line.clean(text).into_owned();
+    let (first, later) = (columns - indent, columns - indent - INDENT);
+    for (index, part) in wrap(&clean, first, later).enumerate() {
+        line.pad_to(if index == 0 { indent } else { indent + INDENT });
+        line.put_clean(part, ink);
+        line.finish(out)?;
+    }
+    Ok(())
+}
