@@ -5,10 +5,10 @@
 
 use std::process::{Command, Output};
 
-use handshake_watch::explain::{Narrator, Step as Told, Wording, brief, conclusion, reason};
+use handshake_watch::explain::{Narrator, Step as Told, Wording, conclusion, reason};
 use handshake_watch::lab::script::{Script, Step};
 use handshake_watch::tcp::{Flags, Segment};
-use handshake_watch::track::{Change, Connection, Event, Limits, Tracker};
+use handshake_watch::track::{Change, Connection, Limits, Tracker};
 
 /// SYN, SYN-ACK, ACK.
 const OPEN: &str = "
@@ -658,18 +658,6 @@ fn verdicts_say_what_the_capture_proves() {
         "+1ms C > S FIN-ACK\n+1ms S > C FIN-ACK ack 1\n+1ms C > S ACK\n+1ms S > C ACK",
     ));
     assert!(text.contains("Both ends stay in TIME-WAIT"), "{text}");
-}
-
-/// An event that no rule produces yet is worded all the same.
-#[test]
-fn every_event_has_words() {
-    let (told, _) = run(&opened("+1ms C > S PSH-ACK len 10"));
-    let (segment, change, _) = &told[3];
-    let mut change = change.clone();
-    change.events.push(Event::OutsideWindow);
-    let mut clause = String::new();
-    brief(&mut clause, segment, &change);
-    assert_eq!(clause, "outside what the server accepts: dropped there");
 }
 
 /// Any control bits, with and without data, in any state, get a clause that fits its row.

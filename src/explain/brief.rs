@@ -181,7 +181,6 @@ fn data(out: &mut String, segment: &Segment, change: &Change) {
                 range,
                 " belong before packets that were seen earlier"
             ),
-            Event::OutsideWindow => put!(out, "outside what ", receiver, " accepts: dropped there"),
             Event::HandshakeCompletes { .. } => put!(
                 out,
                 "completes the handshake and brings ",

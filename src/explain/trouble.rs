@@ -49,7 +49,7 @@ pub const fn meaning(kind: TroubleKind) -> &'static str {
 pub const fn advice(kind: TroubleKind) -> &'static str {
     match kind {
         TroubleKind::ServerSilent => {
-            "The request arrived (its ACK was quick), so look at the server's program: a lock, a slow query, a full worker pool."
+            "The request arrived (its ACK was quick), so look at the server's program, for example for a lock, a slow query or a full worker pool."
         }
         TroubleKind::ClientSilent => {
             "The server waited for the client: look at what the client's program did at that time."

@@ -70,7 +70,7 @@ pub struct Options {
     pub timestamps: Option<(u32, u32)>,
     /// Fast Open cookie or request.
     pub fast_open: Option<FastOpen>,
-    /// MPTCP subtype (0 is `MP_CAPABLE`, 1 `MP_JOIN`, 2 DSS; RFC 8684 section 8).
+    /// MPTCP subtype (0 is `MP_CAPABLE`, 1 `MP_JOIN`, 2 DSS; RFC 8684 section 7.2).
     pub mptcp_subtype: Option<u8>,
     /// SACK blocks in the order of the header; four is all that fits.
     pub sack: ArrayVec<SackBlock, 4>,

@@ -213,8 +213,6 @@ pub enum Event {
         /// The first record of it.
         of: u64,
     },
-    /// Acceptable numbers, but from before what its receiver waits for: an old or late copy.
-    OutsideWindow,
     /// The sender marks that it met congestion, or answers such a mark (RFC 3168).
     CongestionMark {
         /// CE in the IP header; otherwise ECE or CWR in the TCP header.

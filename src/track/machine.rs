@@ -213,7 +213,7 @@ impl Machine {
             && !speaks_of_us
             && !self.ends[s].knows(Known::SYN)
         {
-            // RFC 9293 figure 10: the other end still has an older connection and says where it stands.
+            // RFC 9293 figure 9: the other end still has an older connection and says where it stands.
             self.ends[s].state = None;
             moves.did |= Did::ACKS_OTHER;
             return;

@@ -37,6 +37,19 @@ const OVERHEAD: usize = 64;
 /// once; looking through these costs nothing where nobody speaks FTP.
 const ANNOUNCED: usize = 64;
 
+/// The server's ports of an FTP session: of the connection that carries commands, and of data connections that it opens
+/// (RFC 959 section 8).
+const FTP: u16 = 21;
+const FTP_DATA: u16 = 20;
+
+/// Where a data connection was announced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Announcement {
+    endpoint: Endpoint,
+    /// The client waits there for the server.
+    by_client: bool,
+}
+
 /// Fewer connections than this are never kept, however little memory is allowed: less would make nonsense of the output.
 const FEWEST: usize = 64;
 
@@ -119,7 +132,7 @@ pub struct Tracker {
     pressure: Pressure,
     graves: Graves,
     /// Where data connections were announced, the latest last.
-    announced: VecDeque<Endpoint>,
+    announced: VecDeque<Announcement>,
     /// Stands for an evicted connection while a late segment of it is looked at.
     shade: Option<Box<Connection>>,
     /// Memory ran short, so that connections remember less.
@@ -220,9 +233,12 @@ impl Tracker {
 
     fn take(&mut self, slot: u32, segment: &Segment, begins: bool, change: &mut Change) {
         if let Some(port) = segment.announces {
-            self.announce(Endpoint {
-                address: segment.tuple.source.address,
-                port: port.get(),
+            self.announce(Announcement {
+                endpoint: Endpoint {
+                    address: segment.tuple.source.address,
+                    port: port.get(),
+                },
+                by_client: segment.tuple.destination.port == FTP,
             });
         }
         let connection = &mut self.slab[slot as usize];
@@ -252,7 +268,7 @@ impl Tracker {
             return;
         }
         let slot = self.open(hash, segment);
-        if segment.flags.is_syn_only() && self.was_announced(segment.tuple.destination) {
+        if segment.flags.is_syn_only() && self.was_announced(&segment.tuple) {
             self.slab[slot as usize].begin_with(Analysis::announced());
         }
         self.take(slot, segment, true, change);
@@ -270,16 +286,20 @@ impl Tracker {
     }
 
     /// Remembers where a data connection is to be expected.
-    fn announce(&mut self, endpoint: Endpoint) {
+    fn announce(&mut self, announcement: Announcement) {
         if self.announced.len() >= ANNOUNCED {
             self.announced.pop_front();
         }
-        self.announced.push_back(endpoint);
+        self.announced.push_back(announcement);
     }
 
-    /// Whether a data connection to `endpoint` is due. An announcement is good for one.
-    fn was_announced(&mut self, endpoint: Endpoint) -> bool {
-        let found = self.announced.iter().position(|known| *known == endpoint);
+    /// Whether a data connection with this first tuple is due. An announcement is good for one. To a client that waits, the
+    /// server connects from a port of its own (RFC 959 section 3.2).
+    fn was_announced(&mut self, tuple: &FourTuple) -> bool {
+        let found = self.announced.iter().position(|known| {
+            known.endpoint == tuple.destination
+                && (!known.by_client || tuple.source.port == FTP_DATA)
+        });
         found.is_some_and(|index| self.announced.remove(index).is_some())
     }
 

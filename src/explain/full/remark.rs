@@ -66,10 +66,6 @@ pub(super) fn remark(
             out,
             "Packet {of} could have been forged or belong to an older connection. Instead of obeying, {sender} says where it stands; a peer that really lost the connection answers this with RST (RFC 5961 sections 3.2 and 4.2). "
         ),
-        Event::OutsideWindow => write!(
-            out,
-            "Its numbers lie outside {receiver}'s window: dropped, and answered with an ACK (RFC 9293 section 3.10.7.4). "
-        ),
         // Told where the numbers, the SACK blocks and the SYNs are explained.
         Event::Acknowledges { .. }
         | Event::SelectivelyAcknowledges { .. }

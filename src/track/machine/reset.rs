@@ -23,7 +23,7 @@ impl Machine {
             Some(TcpState::Listen) => ResetEffect::Ignored,
             Some(TcpState::Closed) => ResetEffect::AfterClose,
             None if self.ends[s].state == Some(TcpState::SynSent) => {
-                // Clears an older connection of the other end; the SYN is still under way (RFC 9293 figure 10).
+                // Clears an older connection of the other end; the SYN is still under way (RFC 9293 figure 9).
                 self.ends[r].state = Some(TcpState::Closed);
                 return ResetEffect::Ends;
             }
