@@ -297,8 +297,11 @@ impl Digest {
         if self.uncounted_servers || self.in_trouble < 2 || self.servers.len() < 2 {
             return None;
         }
-        let (server, (connections, in_trouble)) =
-            self.servers.iter().max_by_key(|(_, (_, bad))| *bad)?;
+        // Of several with as much trouble always the same one, whatever order the map has.
+        let (server, (connections, in_trouble)) = self
+            .servers
+            .iter()
+            .max_by_key(|(server, (_, bad))| (*bad, std::cmp::Reverse(**server)))?;
         (in_trouble * 100 >= self.in_trouble * COMMON_PERCENT).then_some(CommonServer {
             server: *server,
             in_trouble: *in_trouble,
