@@ -400,8 +400,8 @@ pub(super) struct ExchangeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Judgement")]
 pub(super) struct AnalysisArgs {
-    /// Demand this of every selected connection, else exit with 1: verdict=closed, retransmissions<=2,
-    /// no-label=zero_window, "SYN, SYN-ACK, ACK"; may be repeated
+    /// Demand this of every connection, else exit with 1: verdict=closed, retransmissions<=2,
+    /// no-label=zero_window, "SYN, SYN-ACK, ACK"
     #[arg(long, value_name = "E")]
     pub(super) expect: Vec<Expectation>,
 
