@@ -88,7 +88,7 @@ pub(super) struct LiveArgs {
     #[arg(short, long, value_name = "NAME", help_heading = "What to capture")]
     pub(super) interface: Option<String>,
 
-    /// TCP port to watch and to use; may be repeated [default: 1712]
+    /// TCP port to watch; repeatable [default: 1712]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "What to capture")]
     pub(super) port: Vec<u16>,
 
@@ -124,18 +124,18 @@ pub(super) struct LiveArgs {
     #[arg(long, conflicts_with_all = ["make_traffic", "private"], help_heading = "Traffic")]
     pub(super) watch_only: bool,
 
-    /// Let the client talk even if the port has a server already
+    /// Let the client talk to a server that is there already
     #[arg(long, help_heading = "Traffic")]
     pub(super) make_traffic: bool,
 
-    /// In a network namespace of its own: no root needed; implies --once
+    /// In a network of its own, without root; implies --once
     #[arg(long, conflicts_with_all = ["interface", "filter"], help_heading = "Traffic")]
     pub(super) private: bool,
 
     #[command(flatten)]
     pub(super) exchange: ExchangeArgs,
 
-    /// Show what the built-in server and client call: `connect()`, `accept()`, ...
+    /// Show system calls of the built-in server and client
     #[arg(long, help_heading = "Output")]
     pub(super) syscalls: bool,
 
@@ -400,8 +400,8 @@ pub(super) struct ExchangeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Judgement")]
 pub(super) struct AnalysisArgs {
-    /// Demand this of every connection, else exit with 1: verdict=closed, retransmissions<=2,
-    /// no-label=zero_window, "SYN, SYN-ACK, ACK"
+    /// Demand this of every selected connection, else exit with 1: verdict=closed, retransmissions<=2,
+    /// no-label=zero_window, "SYN, SYN-ACK, ACK"; repeatable
     #[arg(long, value_name = "E")]
     pub(super) expect: Vec<Expectation>,
 

@@ -48,7 +48,7 @@ pub fn brief(out: &mut String, segment: &Segment, change: &Change) {
     if segment.len > 0 {
         return data(out, segment, change);
     }
-    acknowledgment(out, segment, change)
+    acknowledgment(out, segment, change);
 }
 
 /// The first event that `pick` wants.
@@ -75,29 +75,29 @@ pub(super) fn acknowledged(change: &Change) -> Option<(u32, bool, bool)> {
 fn contradiction(out: &mut String, segment: &Segment) -> bool {
     let flags = segment.flags;
     if flags.contains(Flags::SYN | Flags::FIN) {
-        put!(out, "SYN and FIN contradict each other: a scan, or damage")
+        put!(out, "SYN and FIN contradict each other: a scan, or damage");
     } else if flags.intersects(Flags::SYN | Flags::ACK) {
         return false;
     } else if flags.contains(Flags::FIN | Flags::PSH | Flags::URG) {
         put!(
             out,
             "FIN, PSH and URG without ACK: an Xmas scan; a connection drops it"
-        )
+        );
     } else if flags.contains(Flags::FIN) {
         put!(
             out,
             "FIN without ACK: a connection drops it; it may be a FIN scan"
-        )
+        );
     } else if flags.is_empty() && segment.len == 0 {
         put!(
             out,
             "no control bit at all: a NULL scan; a connection drops it"
-        )
+        );
     } else {
         put!(
             out,
             "without ACK, which every segment of an open connection has: dropped"
-        )
+        );
     }
     true
 }
@@ -117,7 +117,7 @@ fn window_and_probe(out: &mut String, segment: &Segment, change: &Change) -> boo
                 ")"
             ),
             Event::AnswersProbe if change.window == 0 => {
-                put!(out, "answers the probe: still no room, window 0")
+                put!(out, "answers the probe: still no room, window 0");
             }
             Event::AnswersProbe => put!(out, "answers the probe: room for ", room, " again"),
             Event::WindowCloses => put!(
@@ -136,7 +136,7 @@ fn window_and_probe(out: &mut String, segment: &Segment, change: &Change) -> boo
                     " again, after ",
                     closed_for,
                     " without any"
-                )
+                );
             }
             Event::KeepAlive { idle } => put!(
                 out,
@@ -215,7 +215,7 @@ fn data(out: &mut String, segment: &Segment, change: &Change) {
         range,
         "; the next is ",
         change.seq.wrapping_add(segment.len)
-    )
+    );
 }
 
 /// Numbers before this segment that the capture does not have, or not yet.
@@ -224,7 +224,7 @@ fn not_seen(out: &mut String, change: &Change, count: u32) {
         out,
         Range::before(change.seq, count),
         " before it not seen: lost, late, or missed by the capture"
-    )
+    );
 }
 
 fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
@@ -243,7 +243,7 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
                     of,
                     ")"
                 );
-                selective(out, segment, change)
+                selective(out, segment, change);
             }
             Event::AcknowledgesUnseen { bytes } => put!(
                 out,
@@ -280,7 +280,7 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
         );
     }
     put!(out, "acknowledges nothing new (ack ", change.ack, ")");
-    selective(out, segment, change)
+    selective(out, segment, change);
 }
 
 fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: bool) {
@@ -299,7 +299,7 @@ fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: b
                 " stays in TIME-WAIT in case this ACK is lost"
             ),
             Some(TcpState::CloseWait) if bytes > 0 => {
-                put!(out, "; its own direction is still open")
+                put!(out, "; its own direction is still open");
             }
             Some(TcpState::CloseWait) => {
                 put!(
@@ -307,7 +307,7 @@ fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: b
                     "; ",
                     the(sender),
                     "'s own direction is still open (half-closed)"
-                )
+                );
             }
             Some(TcpState::Closing) => put!(out, "; waits for the ACK of its own"),
             _ => (),
@@ -330,7 +330,7 @@ fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: b
 fn selective(out: &mut String, segment: &Segment, change: &Change) {
     let mut blocks = above(segment, segment.ack - change.ack);
     let Some(first) = blocks.next() else {
-        return ();
+        return;
     };
     put!(out, ", has ", first);
     match blocks.count() {

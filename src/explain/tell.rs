@@ -72,17 +72,14 @@ impl<'a, S: Segments> Telling<'a, S> {
             let glance = self.look_at(next);
             self.glances.push(glance);
         }
-        match self.glances.get(index) {
-            Some(glance) => {
-                let glance = *glance;
-                self.read(index);
-                glance
-            }
-            None => {
-                let glance = self.look_at(index);
-                self.glances.push(glance);
-                glance
-            }
+        if let Some(glance) = self.glances.get(index) {
+            let glance = *glance;
+            self.read(index);
+            glance
+        } else {
+            let glance = self.look_at(index);
+            self.glances.push(glance);
+            glance
         }
     }
 

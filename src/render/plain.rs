@@ -201,7 +201,7 @@ impl PlainWriter {
             step.server.map(TcpState::name),
         ) {
             (Some(client), Some(server)) => {
-                put!(text, " Client ", client, ", server ", server, ".")
+                put!(text, " Client ", client, ", server ", server, ".");
             }
             (Some(client), None) => put!(text, " Client ", client, "."),
             (None, Some(server)) => put!(text, " Server ", server, "."),

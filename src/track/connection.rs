@@ -185,6 +185,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether it is in the table.
+    pub(super) fn is_kept(&self) -> bool {
+        self.id != 0 && !self.is_final
+    }
+
     /// Whether it is the one with this number, and still in the table: places are given to others.
     pub(super) fn is_kept_as(&self, id: ConnectionId) -> bool {
         self.id == id && !self.is_final

@@ -11,12 +11,13 @@ use super::tracker::{ConnectionId, fetch};
 use crate::tcp::{Endpoint, FourTuple, Segment, SeqNumber, Side};
 use crate::time::{Span, Timestamp};
 
-/// Evicted connections that are remembered, so that their late segments do not look like new connections. Late segments
-/// come within seconds; this many evictions take a flood longer than that.
-const GRAVES: usize = 1 << 16;
+/// Sets of evicted connections that are remembered, so that their late segments do not look like new connections. Late
+/// segments come within seconds; all places together last a flood that long, and take four megabytes.
+const SETS: usize = 1 << 14;
 
-/// Graves in a set. Evictions spread over the sets by chance, so that one may be forgotten a little before older ones are.
-const SET: usize = 8;
+/// Graves in a set: as many as have their hashes in one line of the cache. Evictions spread over the sets by chance, so that
+/// one may be forgotten a little before older ones are.
+const SET: usize = 7;
 
 /// In a flood one goes with each that comes, and none was touched for long. So this many turns ahead it is fetched from
 /// memory.
@@ -31,8 +32,9 @@ pub(super) struct Pressure {
     begun: bool,
     /// Connections that began with a SYN, the oldest first. Some have been answered since.
     syns: VecDeque<Queued>,
-    /// Connections by the time of a segment of theirs; a later one may have come since.
+    /// Connections by the time of a segment of theirs; a later one may have come since. Empty until it is asked for.
     idle: BinaryHeap<Reverse<(Timestamp, ConnectionId, u32)>>,
+    ordered: bool,
 }
 
 impl Pressure {
@@ -44,7 +46,7 @@ impl Pressure {
         self.begun = true;
         let mut kept: Vec<Queued> = (0u32..)
             .zip(slab)
-            .filter(|(_, connection)| connection.id != 0 && !connection.is_final)
+            .filter(|(_, connection)| connection.is_kept())
             .map(|(slot, connection)| (slot, connection.id))
             .collect();
         kept.sort_unstable_by_key(|(_, id)| *id);
@@ -60,8 +62,10 @@ impl Pressure {
             return;
         }
         self.syns.push_back((slot, connection.id));
-        self.idle
-            .push(Reverse((connection.last, connection.id, slot)));
+        if self.ordered {
+            self.idle
+                .push(Reverse((connection.last, connection.id, slot)));
+        }
     }
 
     /// The oldest connection that has nothing but unanswered SYNs. With a time and a patience: only if its first one is
@@ -92,6 +96,12 @@ impl Pressure {
 
     /// The connection whose last segment is the oldest. Each look refreshes what is out of date.
     pub(super) fn longest_idle(&mut self, slab: &[Connection]) -> Option<u32> {
+        if !std::mem::replace(&mut self.ordered, true) {
+            let kept = (0u32..).zip(slab).filter(|(_, place)| place.is_kept());
+            self.idle = kept
+                .map(|(slot, connection)| Reverse((connection.last, connection.id, slot)))
+                .collect();
+        }
         while let Some(Reverse((time, id, slot))) = self.idle.pop() {
             let connection = &slab[slot as usize];
             if !connection.is_kept_as(id) {
@@ -172,15 +182,18 @@ pub(super) struct Graves {
 
 /// A few graves that are looked through together: a flood buries as many as it opens, and each takes one look at memory.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
 struct GraveSet {
     hashes: [u64; SET],
+    /// The place that is taken next: its grave is the oldest.
+    next: u64,
     graves: [Grave; SET],
 }
 
 impl Graves {
     pub(super) fn bury(&mut self, hash: u64, connection: &Connection) {
         if self.sets.is_empty() {
-            self.sets = vec![GraveSet::default(); GRAVES / SET];
+            self.sets = vec![GraveSet::default(); SETS];
         }
         let base = |side: Side| {
             let end = &connection.machine.ends[side as usize];
@@ -193,12 +206,18 @@ impl Graves {
             client_is_low: client <= connection.endpoint(Side::Server),
         };
         let set = &mut self.sets[place(hash)];
-        // The number 0 is no connection's, so that empty places are taken first.
-        let oldest = (0..SET)
-            .min_by_key(|index| set.graves[*index].id)
-            .unwrap_or(0);
+        let oldest = set.next as usize % SET;
+        set.next = (set.next + 1) % SET as u64;
         set.hashes[oldest] = hash;
         set.graves[oldest] = grave;
+    }
+
+    /// Fetches what a look for this hash needs.
+    #[inline]
+    pub(super) fn fetch(&self, hash: u64) {
+        if let Some(set) = self.sets.get(place(hash)) {
+            fetch(&set.hashes);
+        }
     }
 
     /// The evicted connection that a segment is late for. A SYN with another number begins a new one instead.
@@ -230,5 +249,5 @@ impl Graves {
 
 fn place(hash: u64) -> usize {
     // The table of connections uses the lower bits.
-    (hash >> 32) as usize % (GRAVES / SET)
+    (hash >> 32) as usize % SETS
 }

@@ -215,6 +215,8 @@ impl Tracker {
             // Whether it really is this connection is not asked: the answer lies in the memory that is being fetched.
             if let Some(slot) = self.index.find(hash, |_| true) {
                 fetch(&self.slab[*slot as usize]);
+            } else {
+                self.graves.fetch(hash);
             }
         }
     }
@@ -577,13 +579,13 @@ impl Tracker {
     }
 }
 
-/// Asks the processor to bring a connection into its cache, without waiting for it.
+/// Asks the processor to bring something into its cache, without waiting for it.
 #[inline]
-pub(super) fn fetch(connection: &Connection) {
+pub(super) fn fetch<T>(place: &T) {
     #[cfg(target_arch = "x86_64")]
-    for line in 0..size_of::<Connection>().div_ceil(CACHE_LINE) {
+    for line in 0..size_of::<T>().div_ceil(CACHE_LINE) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let address = (&raw const *connection)
+        let address = (&raw const *place)
             .cast::<i8>()
             .wrapping_add(line * CACHE_LINE);
         // SAFETY: a prefetch is a hint. It reads nothing that the program could see and faults on no address.
@@ -593,7 +595,7 @@ pub(super) fn fetch(connection: &Connection) {
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = connection;
+    let _ = place;
 }
 
 impl std::fmt::Debug for Tracker {

@@ -49,7 +49,7 @@ pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) {
         sender,
         "; the FIN takes number ",
         number
-    )
+    );
 }
 
 pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) {
@@ -61,10 +61,10 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) {
         Some(ResetEffect::Refuses) => refuses(out, segment, change),
         Some(ResetEffect::AbortsOpening) => {
             let (sender, _) = ends(change.direction);
-            put!(out, sender, " breaks off before the handshake is complete")
+            put!(out, sender, " breaks off before the handshake is complete");
         }
         Some(ResetEffect::AfterClose) => {
-            put!(out, "the connection was over already; this changes nothing")
+            put!(out, "the connection was over already; this changes nothing");
         }
         Some(ResetEffect::Ignored) => ignored(out, change),
         Some(ResetEffect::Challenged) => put!(
@@ -88,7 +88,6 @@ fn refuses(out: &mut String, segment: &Segment, change: &Change) {
             " (such a reset has the real sequence number 0: RFC 9293 section 3.5.2)"
         );
     }
-    ()
 }
 
 fn ignored(out: &mut String, change: &Change) {
@@ -138,7 +137,7 @@ fn aborts(out: &mut String, change: &Change) {
                 " aborts; ",
                 receiver,
                 " had sent its FIN before"
-            )
+            );
         }
         _ => put!(out, sender, " aborts: both directions end at once"),
     }

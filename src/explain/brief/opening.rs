@@ -65,7 +65,7 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
         change.seq,
         ", so the first byte will be ",
         change.seq.wrapping_add(1)
-    )
+    );
 }
 
 /// The same SYN again. What the sender is waiting for depends on what has been seen since.
@@ -82,19 +82,20 @@ fn asks_again(out: &mut String, change: &Change, before: u32, since_first: crate
             " after the first"
         );
     }
-    match change.of(!sender).before {
-        Some(TcpState::SynReceived) => put!(
+    if let Some(TcpState::SynReceived) = change.of(!sender).before {
+        put!(
             out,
             "the same SYN again (",
             number,
             "): the SYN-ACK did not reach it (inferred)"
-        ),
-        _ => put!(
+        );
+    } else {
+        put!(
             out,
             "the same SYN once more (",
             number,
             "), a late copy; it opens nothing now"
-        ),
+        );
     }
 }
 
@@ -124,19 +125,20 @@ fn answer(out: &mut String, segment: &Segment, change: &Change) {
         Event::Repeats { frame, after, .. } => Some((frame, after)),
         _ => None,
     }) {
-        return match (frame, after) {
-            (Some(frame), Some(after)) => put!(
+        return if let (Some(frame), Some(after)) = (frame, after) {
+            put!(
                 out,
                 "its SYN-ACK again, ",
                 after,
                 " after packet ",
                 frame,
                 ": no ACK taken (inferred)"
-            ),
-            _ => put!(
+            );
+        } else {
+            put!(
                 out,
                 "its SYN-ACK again: it has taken no ACK of it (inferred)"
-            ),
+            );
         };
     }
     if has(change, |event| event == Event::SelfConnect) {
@@ -235,7 +237,7 @@ fn agrees(out: &mut String, segment: &Segment, change: &Change) {
         ": send ",
         ack,
         " next), opens its side; connect() can return"
-    )
+    );
 }
 
 /// The ACK that completes the opening.
@@ -248,11 +250,11 @@ pub(super) fn completes(out: &mut String, change: &Change) {
         put!(
             out,
             "open both ways; TCP did it alone, accept() need not have been called"
-        )
+        );
     } else {
         put!(
             out,
             "open both ways: each end has acknowledged the other's SYN"
-        )
+        );
     }
 }

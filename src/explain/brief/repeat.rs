@@ -44,7 +44,7 @@ fn why(out: &mut String, change: &Change, cause: RepeatCause) {
     let (_, receiver) = ends(change.direction);
     match cause {
         RepeatCause::Timer { attempt: 0 | 1 } => {
-            put!(out, ": no ACK came, the timer ran out (inferred)")
+            put!(out, ": no ACK came, the timer ran out (inferred)");
         }
         RepeatCause::Timer { attempt } => {
             put!(
@@ -52,13 +52,13 @@ fn why(out: &mut String, change: &Change, cause: RepeatCause) {
                 ", repeat ",
                 attempt,
                 ": the timer backs off (inferred)"
-            )
+            );
         }
         RepeatCause::FastRetransmit => {
-            put!(out, ": ", receiver, "'s ACKs miss it (inferred)")
+            put!(out, ": ", receiver, "'s ACKs miss it (inferred)");
         }
         RepeatCause::TailLossProbe => {
-            put!(out, ": tail loss probe, to get an ACK (inferred)")
+            put!(out, ": tail loss probe, to get an ACK (inferred)");
         }
         RepeatCause::Spurious => put!(out, ", needless: ", receiver, " had acknowledged it"),
         RepeatCause::Unknown => put!(out, "; the cause cannot be told"),
