@@ -60,8 +60,11 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("etherparse", &["decode", "lab"]),
     ("flate2", &["capture"]),
     ("landlock", &["privilege"]),
-    // The live source waits on libpcap's descriptor.
-    ("nix", &["capture/live", "lab", "privilege"]),
+    // The live source waits on libpcap's descriptor; the terminal is set to give each key at once.
+    (
+        "nix",
+        &["app/step/terminal", "capture/live", "lab", "privilege"],
+    ),
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("ruzstd", &["capture"]),

@@ -26,6 +26,7 @@ use super::saving;
 use super::say;
 use super::show;
 use super::sides::Sides;
+use super::step::{self, Billing};
 use super::twins::Joined;
 use super::wire;
 use crate::capture::live::Settings;
@@ -159,6 +160,17 @@ impl Place {
         }
     }
 
+    /// Where its packets come from, for whoever steps through them.
+    const fn origin(&self) -> step::Origin {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Private => step::Origin::JustNow,
+            Self::Host => step::Origin::JustNow,
+            Self::Constructed => step::Origin::Constructed,
+            Self::Recorded(_) => step::Origin::Recorded,
+        }
+    }
+
     /// What a scenario's own ends may do after this process has given up its rights.
     fn sockets(&self, port: u16) -> Sockets {
         match self {
@@ -238,7 +250,9 @@ impl Performance<'_> {
             files.begin()?
         };
         let mut words = Words::new(self, &output)?;
-        words.before(&place.describe(self.scenario, stage.as_ref()))?;
+        let described = place.describe(self.scenario, stage.as_ref());
+        words.before(&described)?;
+        let billing = self.billing(&place, &described);
         if self.choice.syscalls && stage.is_none() {
             say::note("no system calls are shown: no program makes these packets now\n");
         }
@@ -249,17 +263,18 @@ impl Performance<'_> {
             judge: Judge::new(self.scenario),
         };
         let (code, judgement) = match (stage, self.scenario.origin) {
-            (Some(stage), _) => self.capture(stage, &place, results)?,
+            (Some(stage), _) => self.capture(stage, &place, results, billing)?,
             (None, Origin::Constructed(script)) => {
                 self.confine(&Needs::default())?;
                 let script =
                     Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
-                self.show(Box::new(Memory::of_script(&script)), results, DEFAULT_PORT)?
+                let source = Box::new(Memory::of_script(&script));
+                self.show(source, results, DEFAULT_PORT, billing)?
             }
             (None, _) => {
                 self.confine(&Needs::default())?;
                 let source = capture::recorded(self.scenario.recording)?;
-                self.show(source, results, DEFAULT_PORT)?
+                self.show(source, results, DEFAULT_PORT, billing)?
             }
         };
         if let Some(judgement) = &judgement {
@@ -285,8 +300,25 @@ impl Performance<'_> {
         Ok(())
     }
 
+    /// What is said around its packets when they are stepped through.
+    fn billing(&self, place: &Place, described: &str) -> Billing {
+        let scenario = self.scenario;
+        let mut letters = described.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        let sentence = first.into_iter().chain(letters).chain(['.']).collect();
+        Billing {
+            origin: place.origin(),
+            intro: vec![
+                format!("{}: {}", scenario.name, scenario.title),
+                format!("Watch for {}.", scenario.watch_for),
+                sentence,
+            ],
+            question: Some(scenario.question),
+        }
+    }
+
     /// Lets the scenario run, and captures it.
-    fn capture(&self, stage: Stage, place: &Place, results: Results) -> Judged {
+    fn capture(&self, stage: Stage, place: &Place, results: Results, billing: Billing) -> Judged {
         let scenario = self.scenario;
         let mut source = live::open(&Settings {
             interface: scenario.on_wire().then(|| WIRE_DEVICE.to_owned()),
@@ -327,7 +359,7 @@ impl Performance<'_> {
         } else {
             Box::new(source)
         };
-        let (code, judgement) = self.show(source, results, self.port)?;
+        let (code, judgement) = self.show(source, results, self.port, billing)?;
         if !over.load(Ordering::SeqCst) {
             // A player that is overtaken is left alone; each of its waits has a limit.
             if begin.elapsed() >= TIME_LIMIT {
@@ -355,6 +387,7 @@ impl Performance<'_> {
             judge,
         }: Results,
         port: u16,
+        billing: Billing,
     ) -> Judged {
         let interface = source.interfaces().first();
         let interface = interface.and_then(|interface| interface.name.clone());
@@ -370,9 +403,9 @@ impl Performance<'_> {
         let shown = match (&twins, self.scenario.origin) {
             (Some(twins), Origin::Wire(_, plan)) => {
                 let remark = format!("wire: {}", plan.summary);
-                wire::sink(self.choice, output, &name, &remark, twins)
+                wire::sink(self.choice, output, &name, &remark, twins, billing)
             }
-            _ => show::scenario(self.choice, output, &name, interface.as_deref()),
+            _ => show::scenario(self.choice, output, &name, interface.as_deref(), billing),
         };
         let mut sink = Both {
             first: WithCalls::new(Joined::new(shown, twins), calls),

@@ -10,13 +10,14 @@ use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
-use super::pipeline::{self, Both, Reader};
+use super::pipeline::{self, Both, Reader, Sink};
 use super::results::Results;
 use super::sandbox;
 use super::saving;
 use super::say;
-use super::show;
+use super::show::{self, Manner, Places};
 use super::signals;
+use super::step::{self, Full, Pace};
 use super::watch::Watch;
 use crate::capture::Saver;
 use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
@@ -46,7 +47,9 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let results = Results::open(command.output.file.as_deref(), command.write.as_deref())?;
     results.spare_each_other()?;
-    let results = results.begin()?;
+    let (output, saver) = results.begin()?;
+    // The stage locks standard output itself, on its own thread.
+    let output = (!command.output.present.step).then_some(output);
     // Everything is open by now, and this is still the only thread.
     let needs = Needs {
         sockets: plan.sockets(command),
@@ -64,7 +67,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         queue: words.1,
         calls: teller.zip(told),
     };
-    watch(command, source, plan, results, talk, &stopper)
+    watch(command, source, plan, (output, saver), talk, &stopper)
 }
 
 /// What other threads have to tell, and its way to the watch.
@@ -80,7 +83,7 @@ fn watch(
     command: &LiveCommand,
     source: LiveSource,
     plan: Plan,
-    (output, saver): (Output, Option<Saver>),
+    (output, saver): (Option<Output>, Option<Saver>),
     Talk {
         words,
         queue,
@@ -88,13 +91,11 @@ fn watch(
     }: Talk,
     stopper: &Stopper,
 ) -> Result<ExitCode, Failure> {
-    let may_skip = by_rows(command) && output.is_terminal();
-    let shown = show::happening(
-        &command.output,
-        output,
-        name_of(&source),
-        Some(name_of(&source)),
-    );
+    // Rows that are held back on purpose are not late.
+    let may_skip = by_rows(command)
+        && command.output.present.speed.is_none()
+        && output.as_ref().is_some_and(Output::is_terminal);
+    let shown = shown(command, output, name_of(&source), stopper);
     let idle = plan.hint_when_idle(command, &source);
     let (teller, told) = calls.unzip();
     let both = Both {
@@ -270,6 +271,33 @@ impl Plan {
             )
         })
     }
+}
+
+/// What shows packets as they happen, or when somebody wants the next one.
+fn shown(
+    command: &LiveCommand,
+    output: Option<Output>,
+    interface: &str,
+    stopper: &Stopper,
+) -> Box<dyn Sink> {
+    let choice = &command.output;
+    if let Some(output) = output {
+        let shown = show::happening(choice, output, interface, Some(interface));
+        let Some(speed) = choice.present.speed else {
+            return shown;
+        };
+        return Box::new(step::paced(shown, Pace::new(speed)));
+    }
+    let place = Places::One(Some(interface.to_owned()));
+    let manner = Manner::of_terminal(choice, place);
+    let intro = vec![format!(
+        "watching {interface} for {}: the capture goes on while packets are held back here",
+        command.capture_filter
+    )];
+    let stopper = stopper.clone();
+    let origin = "captured a moment ago";
+    let quit = move || stopper.stop();
+    Box::new(step::live(choice, &manner, Full::Drop, origin, intro, quit))
 }
 
 /// The first Ctrl-C ends the capture, and with it the watch.

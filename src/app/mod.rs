@@ -28,6 +28,7 @@ mod select;
 mod show;
 mod sides;
 mod signals;
+mod step;
 mod stream;
 mod table;
 mod twins;
@@ -68,6 +69,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<ExitCode, failure::Failure> {
+    if command.steps() {
+        step::find()?;
+    }
     match command {
         Command::Replay(command) => replay::replay(command),
         Command::Live(command) => live::live(command),

@@ -61,6 +61,11 @@ impl Write for Output {
 
 /// The style for this output: what was asked for, else what the terminal and the environment say.
 pub(crate) fn style(choice: &OutputChoice, output: &Output, explain: Explain) -> Style {
+    style_on(choice, output.is_terminal(), explain)
+}
+
+/// The same for what is or is not a terminal.
+pub(crate) fn style_on(choice: &OutputChoice, terminal: bool, explain: Explain) -> Style {
     Style {
         width: Width::new(usize::from(choice.width.unwrap_or_else(terminal_width))),
         glyphs: if choice.ascii || !locale_is_utf8() {
@@ -68,11 +73,12 @@ pub(crate) fn style(choice: &OutputChoice, output: &Output, explain: Explain) ->
         } else {
             Glyphs::Unicode
         },
-        color: color(choice.color, output.is_terminal()),
+        color: color(choice.color, terminal),
         explain: choice.explain.unwrap_or(explain),
         time: choice.time,
         fold: !choice.all_packets,
         payload: choice.payload,
+        big: choice.present.big,
         ..Style::default()
     }
 }

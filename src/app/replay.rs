@@ -17,6 +17,7 @@ use super::saving::{self, Noting, save_selected};
 use super::say;
 use super::select::{Scout, Selected, Stretch, Surroundings};
 use super::show::{self, Places, What};
+use super::step::{Billing, Origin};
 use super::twins::{Joined, Twins};
 use super::wire;
 use crate::capture::{FilterSet, Interface, Source, Unread};
@@ -55,7 +56,14 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let (source, twins) = begin(command, source);
     let what = what(command, source.interfaces());
     let shown = match &twins {
-        Some(twins) => wire::sink(&command.output, output, what.source, "", twins),
+        Some(twins) => wire::sink(
+            &command.output,
+            output,
+            what.source,
+            "",
+            twins,
+            billing(command),
+        ),
         None => show::whole(&command.output, output, &what),
     };
     let selected = Selected::new(
@@ -128,6 +136,21 @@ fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface]) -> What<'a> {
         rows: command.table,
         chosen: !command.selection.is_everything(),
         budget: budget(command),
+        billing: billing(command),
+    }
+}
+
+fn billing(command: &ReplayCommand) -> Billing {
+    let name = command.file.file_name().unwrap_or(command.file.as_os_str());
+    let name = if name == "-" {
+        "the pipe".into()
+    } else {
+        name.to_string_lossy()
+    };
+    Billing {
+        origin: Origin::Recorded,
+        intro: vec![format!("{name}, packet by packet")],
+        question: None,
     }
 }
 

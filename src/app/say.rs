@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::render::escape;
 
@@ -31,8 +32,41 @@ pub(crate) fn is_harmless(word: &OsStr) -> bool {
         .is_some_and(|word| escape::terminal(word) == word)
 }
 
+/// Hears what is said while messages are held back.
+pub(crate) type Listener = Box<dyn Fn(&str) + Send>;
+
+/// While a screen is shown, what was said meanwhile, and who is told of it.
+static HELD: Mutex<Option<(Listener, String)>> = Mutex::new(None);
+
+/// As much is held back; nobody reads more of it afterwards.
+const HELD_MAX: usize = 16 * 1024;
+
+/// From now on messages would tear the screen: `listener` hears them, and they are written when that is over.
+pub(crate) fn hold(listener: Listener) {
+    *held() = Some((listener, String::new()));
+}
+
+/// The screen is gone: writes what was held back.
+pub(crate) fn release() {
+    let kept = held().take();
+    if let Some((_, text)) = kept {
+        write(&text);
+    }
+}
+
+fn held() -> MutexGuard<'static, Option<(Listener, String)>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Writes lines in which nothing acts but their ends.
 fn write(text: &str) {
+    if let Some((listener, kept)) = held().as_mut() {
+        if !text.trim().is_empty() && kept.len() + text.len() <= HELD_MAX {
+            kept.push_str(text);
+            listener(text.trim());
+        }
+        return;
+    }
     let lines: Vec<_> = text.split('\n').map(escape::terminal).collect();
     // Nobody is left to be told that standard error is closed.
     let _ = io::stderr().lock().write_all(lines.join("\n").as_bytes());

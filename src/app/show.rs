@@ -8,6 +8,7 @@ use super::keep::Keeper;
 use super::ladders::{LADDERS, LadderSink, write_ladder};
 use super::output::{self, Output};
 use super::pipeline::{Quiet, Sink, Tracked};
+use super::step::{self, Billing, Collection, Full, Pace, SlowSink, StepSink, paced};
 use super::stream::StreamSink;
 use super::table::{SummarySink, TableSink};
 use crate::cli::{Format, Only, OutputChoice, Resources, Rows, TableChoice};
@@ -65,10 +66,21 @@ impl Manner {
     }
 
     pub(crate) fn new(choice: &OutputChoice, output: &Output, places: Places) -> Self {
-        let style = output::style(choice, output, Explain::Brief);
+        Self::looking(choice, output.is_terminal(), places)
+    }
+
+    /// On the terminal, whoever writes there.
+    pub(crate) fn of_terminal(choice: &OutputChoice, places: Places) -> Self {
+        Self::looking(choice, true, places)
+    }
+
+    fn looking(choice: &OutputChoice, terminal: bool, places: Places) -> Self {
+        let style = output::style_on(choice, terminal, Explain::Brief);
         Self {
             wording: Wording {
-                full: style.explain == Explain::Full,
+                // Who steps from packet to packet has the time to read.
+                full: style.explain == Explain::Full
+                    || (choice.present.step && choice.explain.is_none()),
                 raw_seq: choice.raw_seq,
                 ..Wording::default()
             },
@@ -91,6 +103,8 @@ pub(crate) struct What<'a> {
     pub(crate) rows: TableChoice,
     /// A part was selected, so all of that part is wanted.
     pub(crate) chosen: bool,
+    /// What is said around packets that are stepped through.
+    pub(crate) billing: Billing,
     /// Memory that may be used.
     pub(crate) budget: Budget,
 }
@@ -132,6 +146,7 @@ pub(crate) fn scenario(
     output: Output,
     source: &str,
     interface: Option<&str>,
+    billing: Billing,
 ) -> Box<dyn Sink> {
     let what = What {
         source,
@@ -142,6 +157,7 @@ pub(crate) fn scenario(
             ..TableChoice::default()
         },
         chosen: true,
+        billing,
         budget: Budget::of(&Resources::default(), true),
     };
     whole(choice, output, &what)
@@ -153,6 +169,31 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
         memory: what.budget.segments,
         ..Manner::new(choice, &output, what.places.clone())
     };
+    if choice.present.step && what.growing {
+        // The stage locks standard output itself, on its own thread.
+        drop(output);
+        let intro = what.billing.intro.clone();
+        return Box::new(step::live(
+            choice,
+            &manner,
+            Full::Wait,
+            "read from a pipe",
+            intro,
+            || (),
+        ));
+    }
+    if choice.present.step {
+        let collection = Collection::new(choice, &manner, what.billing.clone());
+        return Box::new(StepSink::new(output, collection, manner, what.chosen));
+    }
+    if let Some(speed) = choice.present.speed {
+        let pace = Pace::new(speed);
+        let format = choice.format.unwrap_or(Format::Timeline);
+        if what.growing {
+            return Box::new(paced(StreamSink::new(output, format, &manner), pace));
+        }
+        return Box::new(SlowSink::new(output, format, manner, pace));
+    }
     match choice.format {
         Some(Format::Timeline) if what.growing => {
             Box::new(StreamSink::new(output, Format::Timeline, &manner))

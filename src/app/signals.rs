@@ -2,13 +2,35 @@
 
 use std::io;
 use std::process;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::exit::ExitCode;
 use super::say;
+use super::step;
+
+/// Whether a signal has come, and whoever waits for one.
+static HAS_COME: Mutex<bool> = Mutex::new(false);
+static COME: Condvar = Condvar::new();
+
+/// Whether a signal that ends a watch has come.
+pub(crate) fn has_come() -> bool {
+    *lock()
+}
+
+/// Waits, but not after a signal has come.
+pub(crate) fn wait(at_most: Duration) {
+    let waited = COME.wait_timeout_while(lock(), at_most, |come| !*come);
+    drop(waited);
+}
+
+fn lock() -> MutexGuard<'static, bool> {
+    HAS_COME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Calls `end` at the first signal, from a thread of its own. Must come after everything that wants a single thread.
 pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -21,10 +43,13 @@ pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
                 if signal == SIGINT {
                     say::interrupted();
                 }
+                *lock() = true;
+                COME.notify_all();
                 match end.take() {
                     Some(end) => end(),
                     // Whoever asks twice does not want to wait for the verdicts.
                     None if signal == SIGINT => {
+                        step::restore();
                         process::exit(i32::from(ExitCode::Interrupted.number()));
                     }
                     None => {}

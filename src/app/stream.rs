@@ -30,7 +30,15 @@ pub(crate) enum Telling {
 }
 
 impl Telling {
-    fn begin(
+    /// As sentences for that format, else as a ladder.
+    pub(super) fn new(format: Format, manner: &Manner) -> Self {
+        match format {
+            Format::Plain => Self::Plain(Box::new(PlainWriter::new(manner.style.clone()))),
+            _ => Self::Ladder(Box::new(LadderWriter::new(manner.style.clone()))),
+        }
+    }
+
+    pub(super) fn begin(
         &mut self,
         title: &Title,
         before: [Option<TcpState>; 2],
@@ -42,7 +50,7 @@ impl Telling {
         }
     }
 
-    fn step(&mut self, step: &Step, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn step(&mut self, step: &Step, out: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Self::Ladder(writer) => writer.step(step, out),
             Self::Plain(writer) => writer.step(step, out),
@@ -56,14 +64,19 @@ impl Telling {
         }
     }
 
-    fn payload(&mut self, captured: &[u8], len: u32, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn payload(
+        &mut self,
+        captured: &[u8],
+        len: u32,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
         match self {
             Self::Ladder(writer) => writer.payload(captured, len, out),
             Self::Plain(writer) => writer.payload(captured, len, out),
         }
     }
 
-    fn conclude(
+    pub(super) fn conclude(
         &mut self,
         title: &Title,
         conclusion: &Conclusion,
@@ -126,10 +139,7 @@ impl<W: Write> StreamSink<W> {
             out,
             buffer: Vec::with_capacity(FLUSH_AT + 4096),
             payload: manner.style.payload,
-            telling: match format {
-                Format::Plain => Telling::Plain(Box::new(PlainWriter::new(manner.style.clone()))),
-                _ => Telling::Ladder(Box::new(LadderWriter::new(manner.style.clone()))),
-            },
+            telling: Telling::new(format, manner),
             wording: match format {
                 Format::Plain => manner.wording,
                 _ => manner.ladder_wording(),
@@ -235,7 +245,7 @@ impl StreamSink<Vec<u8>> {
 }
 
 /// Whether nothing can follow that would change what is said about it.
-fn is_over(connection: &Connection) -> bool {
+pub(super) fn is_over(connection: &Connection) -> bool {
     matches!(
         connection.verdict(),
         Verdict::Refused | Verdict::Aborted | Verdict::Reset | Verdict::Closed

@@ -12,14 +12,15 @@ use super::output::Output;
 use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::{self, Manner, Places};
 use super::sides::SIDES;
+use super::step::{Billing, Collection, Pace};
 use super::twins::Twins;
 use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice};
-use crate::explain::{self, CallRow, Totals, View};
-use crate::render::wire;
+use crate::explain::{self, CallRow, Totals, View, WireStory};
+use crate::render::{LadderWriter, Style, wire};
 use crate::tcp::Side;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::track::Connection;
 
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
@@ -46,6 +47,7 @@ pub(crate) fn sink(
     source: &str,
     remark: &str,
     twins: &Arc<Twins>,
+    billing: Billing,
 ) -> Box<dyn Sink> {
     match choice.format {
         Some(Format::Json) => Box::new(
@@ -59,6 +61,10 @@ pub(crate) fn sink(
         ),
         None | Some(Format::Timeline) => {
             let manner = Manner::new(choice, &output, Places::One(None));
+            let collection = choice
+                .present
+                .step
+                .then(|| Collection::new(choice, &manner, billing));
             let mut sink = WireSink::new(
                 output,
                 manner,
@@ -66,16 +72,22 @@ pub(crate) fn sink(
                 Arc::clone(twins),
                 remark.to_owned(),
             );
+            sink.collection = collection;
+            sink.pace = choice.present.speed.map(Pace::new);
             sink.calls = choice.syscalls.then(KeptCalls::default);
             Box::new(sink)
         }
-        Some(_) => show::scenario(choice, output, source, None),
+        Some(_) => show::scenario(choice, output, source, None, billing),
     }
 }
 
 /// Draws connections of a wire, of both views or of one.
 struct WireSink<W> {
     out: W,
+    /// Where stories go instead, to be stepped through.
+    collection: Option<Collection>,
+    /// How slowly they are told.
+    pace: Option<Pace>,
     manner: Manner,
     ladder: Ladder,
     twins: Arc<Twins>,
@@ -97,6 +109,8 @@ impl<W: Write> WireSink<W> {
         let narrow = manner.style.width.columns() < wire::NARROWEST;
         Self {
             out,
+            collection: None,
+            pace: None,
             keeper: Keeper::new(manner.memory, manner.style.payload),
             ladder: ladder.unwrap_or(if narrow { Ladder::Client } else { Ladder::Wire }),
             manner,
@@ -125,7 +139,7 @@ impl<W: Write> WireSink<W> {
             let Some(own) = kept.get(&connection.id()).filter(|_| side == wanted) else {
                 continue;
             };
-            if !first {
+            if !first && self.collection.is_none() {
                 writeln!(self.out)?;
             }
             first = false;
@@ -134,7 +148,10 @@ impl<W: Write> WireSink<W> {
             let twin = self.twin(own, &kept);
             let Some((other, segments)) = twin.filter(|_| self.ladder == Ladder::Wire) else {
                 let calls = of(&[connection.id()]);
-                write_ladder(&mut self.out, connection, own, &calls, &self.manner)?;
+                match &mut self.collection {
+                    Some(collection) => collection.add(connection, own, &self.manner),
+                    None => write_ladder(&mut self.out, connection, own, &calls, &self.manner)?,
+                }
                 continue;
             };
             let [did, other_did] = [own, segments].map(|kept| kept.changes().collect::<Vec<_>>());
@@ -154,9 +171,17 @@ impl<W: Write> WireSink<W> {
             let times = own.segments().chain(segments.segments());
             let times = times.map(|segment| segment.time).collect();
             let calls = wire_calls(&of(&[connection.id(), other.id()]), times);
-            wire::wire(&story, &calls, &self.manner.style, &mut self.out)?;
+            let (style, out) = (&self.manner.style, &mut self.out);
+            match (&mut self.collection, &mut self.pace) {
+                (Some(collection), _) => collection.add_wire(connection, story),
+                (None, Some(pace)) => slowly(&story, &calls, style, pace, out)?,
+                (None, None) => wire::wire(&story, &calls, style, out)?,
+            }
         }
-        self.out.flush()
+        match self.collection.take() {
+            Some(collection) => collection.present(&mut self.out),
+            None => self.out.flush(),
+        }
     }
 
     /// The other view of the connection with these segments.
@@ -174,6 +199,33 @@ impl<W: Write> WireSink<W> {
             has.then_some((connection, segments))
         })
     }
+}
+
+/// Writes a story event by event, with their waits.
+fn slowly(
+    story: &WireStory,
+    calls: &[CallRow],
+    style: &Style,
+    pace: &mut Pace,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut writer = wire::WireWriter::new(style);
+    writer.begin(&story.title, story.margins, out)?;
+    let mut last = Span::ZERO;
+    let mut calls = calls.iter().peekable();
+    for event in &story.events {
+        out.flush()?;
+        pace.wait(event.after - last);
+        last = event.after;
+        while let Some(call) = calls.next_if(|call| call.after <= event.after) {
+            writer.call(call, out)?;
+        }
+        writer.event(event, out)?;
+    }
+    for call in calls {
+        writer.call(call, out)?;
+    }
+    LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
 }
 
 /// The rows of calls among the packets of both views.

@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::choice::{ColorChoice, Format, Ladder, Only};
 use super::expect::Expectation;
-use super::value::{Moment, parse_duration, parse_moment, parse_size};
+use super::value::{Moment, Speed, parse_duration, parse_moment, parse_size, parse_speed};
 use crate::explain::Sort;
 use crate::render::{Explain, TimeColumn};
 use crate::track::Verdict;
@@ -143,6 +143,9 @@ pub(super) struct LiveArgs {
     pub(super) analysis: AnalysisArgs,
 
     #[command(flatten)]
+    pub(super) present: PresentArgs,
+
+    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -235,6 +238,9 @@ pub(super) struct ReplayArgs {
     pub(super) analysis: AnalysisArgs,
 
     #[command(flatten)]
+    pub(super) present: PresentArgs,
+
+    #[command(flatten)]
     pub(super) output: OutputArgs,
 }
 
@@ -249,7 +255,8 @@ Examples:
   handshake-watch demo --list                    all scenarios
   handshake-watch demo --course                  a lesson: question, then ladder
   handshake-watch demo handshake                 open, 13 bytes, close
-  handshake-watch demo refused --explain full    a closed port, at length")]
+  handshake-watch demo refused --explain full    a closed port, at length
+  handshake-watch demo refused --step            one key, one packet")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent switches, as they are typed"
@@ -285,6 +292,9 @@ pub(super) struct DemoArgs {
     /// Show what the programs at both ends call: `connect()`, `accept()`, ...
     #[arg(long, help_heading = "Output")]
     pub(super) syscalls: bool,
+
+    #[command(flatten)]
+    pub(super) present: PresentArgs,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
@@ -395,8 +405,8 @@ pub(super) struct AnalysisArgs {
     #[arg(long, value_name = "E")]
     pub(super) expect: Vec<Expectation>,
 
-    /// Label segments exactly as this program does
-    #[arg(long, value_name = "WHOSE")]
+    /// Label segments exactly as this program does: wireshark
+    #[arg(long, value_name = "WHOSE", hide_possible_values = true)]
     pub(super) compat: Option<Compat>,
 }
 
@@ -427,6 +437,27 @@ pub(super) struct SandboxArgs {
     pub(super) no_sandbox: bool,
 }
 
+/// How packets are presented to an audience.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Presenting")]
+pub(super) struct PresentArgs {
+    /// Hold before each packet: Space shows it, ? explains
+    #[arg(long)]
+    pub(super) step: bool,
+
+    /// Ask what comes next before showing it; implies --step
+    #[arg(long)]
+    pub(super) hide: bool,
+
+    /// Play at this speed: 0.01x is a hundred times slower
+    #[arg(long, value_name = "FACTOR", value_parser = parse_speed)]
+    pub(super) speed: Option<Speed>,
+
+    /// Few words and bold lines, to be read from the last row
+    #[arg(long)]
+    pub(super) big: bool,
+}
+
 /// How the result is shown.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
@@ -435,16 +466,16 @@ pub(super) struct SandboxArgs {
     reason = "independent switches, as they are typed"
 )]
 pub(super) struct OutputArgs {
-    /// Shape of the output
-    #[arg(long, value_name = "F")]
+    /// Shape: timeline, table, summary, plain, json
+    #[arg(long, value_name = "F", hide_possible_values = true)]
     pub(super) format: Option<Format>,
 
-    /// Narrow JSON to these records
-    #[arg(long, value_name = "WHAT")]
+    /// Narrow JSON to segments or connections
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
     pub(super) only: Option<Only>,
 
-    /// How much is said about each packet
-    #[arg(long, value_name = "LEVEL")]
+    /// How much is said about each packet: none, brief, full
+    #[arg(long, value_name = "LEVEL", hide_possible_values = true)]
     pub(super) explain: Option<Explain>,
 
     /// Do not fold bulk transfers and idle stretches
@@ -463,8 +494,14 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) raw_seq: bool,
 
-    /// What the time column shows
-    #[arg(long, value_name = "STYLE", default_value = "relative")]
+    /// The time column: relative, delta, absolute
+    #[arg(
+        long,
+        value_name = "STYLE",
+        default_value = "relative",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub(super) time: TimeColumn,
 
     /// Columns to use [default: the terminal's, else 80]
@@ -475,8 +512,14 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) ascii: bool,
 
-    /// Use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    /// Use colours: auto, always, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub(super) color: ColorChoice,
 
     /// Write to FILE instead of standard output

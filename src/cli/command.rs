@@ -11,11 +11,11 @@ use clap::{CommandFactory, Parser};
 use super::DEFAULT_PORT;
 use super::args::{
     Cli, Compat, ConnectArgs, DemoArgs, DoctorArgs, ExchangeArgs, ExplainArgs, LimitArgs, LiveArgs,
-    OutputArgs, ReplayArgs, Subcommands,
+    OutputArgs, PresentArgs, ReplayArgs, Subcommands,
 };
 use super::choice::{ColorChoice, Format, Ladder, Only};
 use super::expect::Expectation;
-use super::value::Moment;
+use super::value::{Moment, Speed};
 use crate::explain::Sort;
 use crate::render::{Explain, TimeColumn};
 use crate::track::{LabelRules, Verdict};
@@ -37,6 +37,19 @@ pub enum Command {
     Explain(ExplainCommand),
     /// Say what works here.
     Doctor(DoctorCommand),
+}
+
+impl Command {
+    /// Whether it waits for keys between packets.
+    #[must_use]
+    pub const fn steps(&self) -> bool {
+        match self {
+            Self::Live(command) => command.output.present.step,
+            Self::Replay(command) => command.output.present.step,
+            Self::Demo(command) => command.output.present.step,
+            Self::Serve(_) | Self::Connect(_) | Self::Explain(_) | Self::Doctor(_) => false,
+        }
+    }
 }
 
 /// `live`.
@@ -305,6 +318,21 @@ pub struct OutputChoice {
     pub ladder: Option<Ladder>,
     /// A file instead of standard output.
     pub file: Option<PathBuf>,
+    /// How it is presented to an audience.
+    pub present: Present,
+}
+
+/// How packets are presented to an audience.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Present {
+    /// Hold before each packet until a key is pressed.
+    pub step: bool,
+    /// Ask what comes next before showing it.
+    pub hide: bool,
+    /// Play with the packets' own waits at this speed.
+    pub speed: Option<Speed>,
+    /// To be read from the last row.
+    pub big: bool,
 }
 
 /// A combination that means nothing, with the command it was typed for.
@@ -388,7 +416,7 @@ fn live(args: LiveArgs) -> Checked<LiveCommand> {
             ));
         }
     }
-    let output = with_calls(output(args.output)?, args.syscalls)?;
+    let output = with_calls(output(args.output, &args.present)?, args.syscalls)?;
     differ(
         args.write.as_deref(),
         output.file.as_deref(),
@@ -432,12 +460,17 @@ fn resources(args: &LimitArgs) -> Checked<Resources> {
 }
 
 fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
-    let output = output(args.output)?;
+    let output = output(args.output, &args.present)?;
     if args.syscalls {
         return Err("a recording has no system calls: --syscalls is for live and demo, which show those of the built-in server and client".to_owned());
     }
     if args.header && (output.format.is_some() || !args.analysis.expect.is_empty()) {
         return Err("--header draws one frame: it takes neither --format nor --expect".to_owned());
+    }
+    if args.header && output.present != Present::default() {
+        return Err(
+            "--header draws one frame: there is nothing to step through or to play".to_owned(),
+        );
     }
     let table = matches!(output.format, None | Some(Format::Table | Format::Timeline));
     if !table && (args.all || args.top.is_some() || args.sort != Sort::default()) {
@@ -487,7 +520,10 @@ fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
 }
 
 fn demo(args: DemoArgs) -> Checked<DemoCommand> {
-    let output = with_calls(output(args.output)?, args.syscalls)?;
+    let output = with_calls(output(args.output, &args.present)?, args.syscalls)?;
+    if args.list && output.present != Present::default() {
+        return Err("--list names scenarios: name one of them to step through it".to_owned());
+    }
     differ(
         args.write.as_deref(),
         output.file.as_deref(),
@@ -549,19 +585,57 @@ fn explain(args: ExplainArgs) -> Checked<ExplainCommand> {
             all_packets: false,
             ladder: None,
             file: args.output,
+            present: Present::default(),
         },
     })
 }
 
 fn doctor(args: DoctorArgs) -> Checked<DoctorCommand> {
-    let output = output(args.output)?;
+    let output = choice(args.output)?;
     match output.format {
         None | Some(Format::Json) => Ok(DoctorCommand { output }),
         Some(_) => Err("there are no connections to shape here: --format json, or none".to_owned()),
     }
 }
 
-fn output(args: OutputArgs) -> Checked<OutputChoice> {
+/// How a result is shown, and presented.
+fn output(args: OutputArgs, present: &PresentArgs) -> Checked<OutputChoice> {
+    let mut output = choice(args)?;
+    output.present = Present {
+        step: present.step || present.hide,
+        hide: present.hide,
+        speed: present.speed,
+        big: present.big,
+    };
+    let shows = |formats: &[Format]| output.format.is_none_or(|format| formats.contains(&format));
+    let option = if present.step { "--step" } else { "--hide" };
+    if output.present.step && !shows(&[Format::Timeline]) {
+        return Err(format!(
+            "{option} walks through ladders: use --format timeline, or none (--speed plays --format plain, too)"
+        ));
+    }
+    if output.present.step && output.file.is_some() {
+        return Err(format!(
+            "{option} needs the terminal, and --output is for files: leave out one of them"
+        ));
+    }
+    if output.present.step && output.payload {
+        return Err(format!(
+            "{option} has no room for --payload: use it without {option}"
+        ));
+    }
+    if output.present.speed.is_some() && !shows(&[Format::Timeline, Format::Plain]) {
+        return Err(
+            "--speed plays ladders and sentences: use --format timeline or plain".to_owned(),
+        );
+    }
+    if output.present.big && !shows(&[Format::Timeline]) {
+        return Err("--big is about ladders: use --format timeline".to_owned());
+    }
+    Ok(output)
+}
+
+fn choice(args: OutputArgs) -> Checked<OutputChoice> {
     use Format::{Json, Plain, Timeline};
     let shows = |formats: &[Format]| args.format.is_none_or(|format| formats.contains(&format));
     if args.only.is_some() && args.format != Some(Json) {
@@ -587,6 +661,7 @@ fn output(args: OutputArgs) -> Checked<OutputChoice> {
         all_packets: args.all_packets,
         ladder: args.ladder,
         file: args.output,
+        present: Present::default(),
     })
 }
 
@@ -596,6 +671,12 @@ fn with_calls(output: OutputChoice, wanted: bool) -> Checked<OutputChoice> {
     let shown = output.format.is_none_or(|format| formats.contains(&format));
     if wanted && !shown {
         return Err("--syscalls is shown by --format timeline, plain and json".to_owned());
+    }
+    if wanted && (output.present.step || output.present.speed.is_some()) {
+        return Err(
+            "--syscalls has no place among packets that are held back: leave out --step and --speed"
+                .to_owned(),
+        );
     }
     Ok(OutputChoice {
         syscalls: wanted,
@@ -801,6 +882,18 @@ mod tests {
             ("explain SYN --format table", "plain or json"),
             ("connect localhost", "IP address"),
             ("doctor --format table", "--format json"),
+            ("demo refused --step --format json", "--format timeline"),
+            ("demo refused --hide --format plain", "--speed"),
+            ("demo refused --step -o a.txt", "--output"),
+            ("demo refused --step --payload", "--payload"),
+            ("demo --list --step", "--list"),
+            ("live --speed 0.1x --format json", "--format timeline"),
+            ("replay a.pcap --speed 0", "0.01x"),
+            ("replay a.pcap --speed=-1x", "0.01x"),
+            ("replay a.pcap --speed fast", "0.01x"),
+            ("replay a.pcap --big --format table", "--big"),
+            ("replay a.pcap --header --frame 1 --step", "--header"),
+            ("doctor --step", "--step"),
             ("dance", "dance"),
         ] {
             let error = parsed(line).expect_err(line);

@@ -12,11 +12,11 @@ mod value;
 pub use choice::{ColorChoice, Format, Ladder, Only};
 pub use command::{
     Command, ConnectCommand, DemoCommand, DemoTask, DoctorCommand, ExplainCommand, LiveCommand,
-    OutputChoice, ReplayCommand, Resources, Rows, Selection, ServeCommand, TableChoice, Traffic,
-    parse,
+    OutputChoice, Present, ReplayCommand, Resources, Rows, Selection, ServeCommand, TableChoice,
+    Traffic, parse,
 };
 pub use expect::{Comparison, Expectation, FlagsPattern};
-pub use value::{Moment, parse_duration, parse_moment, parse_size};
+pub use value::{Moment, Speed, parse_duration, parse_moment, parse_size, parse_speed};
 
 /// The port that the built-in server and client use, and the one that is watched when no other is named.
 pub const DEFAULT_PORT: u16 = 1712;

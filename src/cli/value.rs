@@ -17,6 +17,40 @@ pub enum Moment {
     TimeOfDay(Span),
 }
 
+/// How fast packets are played: 1 is as fast as they came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Speed {
+    millionths: u64,
+}
+
+impl Speed {
+    /// How long a wait lasts when it is played.
+    #[must_use]
+    pub fn stretch(self, wait: Duration) -> Duration {
+        let nanos = wait.as_nanos().saturating_mul(1_000_000) / u128::from(self.millionths);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// Parses `0.01x`, `0.5`, `2x`.
+///
+/// # Errors
+/// A sentence that says what is accepted.
+pub fn parse_speed(text: &str) -> Result<Speed, String> {
+    const HELP: &str = "write a factor from 0.000001x to 1000x: 0.01x is a hundred times slower";
+    let number = text.strip_suffix(['x', 'X']).unwrap_or(text);
+    let plain = number
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let factor: f64 = number.parse().map_err(|_| HELP)?;
+    if !plain || !(0.000_001..=1000.0).contains(&factor) {
+        return Err(HELP.to_owned());
+    }
+    Ok(Speed {
+        millionths: ((factor * 1e6).round() as u64).max(1),
+    })
+}
+
 const SECONDS_A_DAY: u64 = 86_400;
 
 /// Parses `250ms`, `5s`, `1.5m`, `2h`. A bare number is refused: seconds or milliseconds cannot be guessed.

@@ -3,10 +3,14 @@
 //! Comes in: the two connections that are one, with their segments, and which frame is the arrival of which. Goes out: a
 //! [`WireStory`]: what left, what arrived, what was lost, and what each end knew at that moment.
 
+use super::glossary::Term;
+use super::reach::{Reach, Ruler};
+use super::related::related;
 use super::step::Wording;
 use super::story::{Conclusion, Line, Step, Title, Weight};
 use super::tell::story;
-use crate::tcp::{Direction, Flags, Segment, Side};
+use super::words::the;
+use crate::tcp::{Direction, Flags, Segment, Side, TcpState};
 use crate::time::Span;
 use crate::track::{Change, Connection};
 
@@ -47,6 +51,29 @@ pub struct WireEvent {
     pub margin: String,
     /// What is said about it, where there is something to say.
     pub note: String,
+    /// One short clause about the packet, as this end sees it.
+    pub brief: String,
+    /// The paragraph about it; empty when it was not asked for.
+    pub full: String,
+    /// This end's state after it, where it changed.
+    pub state: Option<TcpState>,
+    /// How far the client's and the server's direction have got, as far as this end knows.
+    pub reach: [Reach; 2],
+    /// Words of the glossary that it is about.
+    pub terms: Vec<&'static Term>,
+}
+
+impl WireEvent {
+    /// What happens, in words: `packet 8 leaves the client and is lost`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let (packet, end) = (self.packet, the(self.side));
+        match self.what {
+            WireHalf::Leaves => format!("packet {packet} leaves {end}"),
+            WireHalf::Lost => format!("packet {packet} leaves {end} and is lost on its way"),
+            WireHalf::Arrives => format!("packet {packet} arrives at {end}"),
+        }
+    }
 }
 
 /// Which half of an arrow.
@@ -84,6 +111,7 @@ pub fn wire_story(
         let segments = view.segments.iter().copied();
         let told = story(view.connection, None, segments, wording);
         let mut known = Known::default();
+        let mut ruler = Ruler::default();
         for (step, (segment, change)) in told.steps.iter().zip(&view.segments) {
             // What was sent elsewhere before arrives here. Where SYNs cross each end is the client in its own eyes, so the
             // roles do not tell.
@@ -101,6 +129,9 @@ pub fn wire_story(
                 Side::Client => step.client,
                 Side::Server => step.server,
             };
+            event.reach = ruler.learn(segment, change, view.connection);
+            event.terms = related(segment, change);
+            event.state = state;
             event.margin = match state {
                 Some(state) => state.name().to_owned(),
                 None => known.margin(side),
@@ -171,6 +202,11 @@ fn event(step: &Step, change: &Change, side: Side, sends: bool, packet: u64) -> 
         } else {
             String::new()
         },
+        brief: step.brief.clone(),
+        full: step.full.clone(),
+        state: None,
+        reach: [Reach::default(); 2],
+        terms: Vec::new(),
     }
 }
 

@@ -15,6 +15,8 @@
 //! 4. then the time column goes, and the arrow has its room: 60 columns still show full labels and full state names;
 //! 5. below 56 columns, or when the arrow would be under `ARROW_MIN`, there are no lanes but a list.
 //!
+//! With `big` the times and the details go at once.
+//!
 //! Frame numbers stay everywhere, because sentences refer to them, and state names are never shortened, because they are
 //! what a reader looks up.
 
@@ -97,6 +99,10 @@ impl Layout {
         if width >= DELTA_FROM && style.time != TimeColumn::Delta {
             layout.delta = SPAN;
         }
+        if style.big {
+            layout.time = 0;
+            layout.delta = 0;
+        }
         if layout.room(width) < ARROW_GOOD {
             layout.time = 0;
         }
@@ -105,10 +111,18 @@ impl Layout {
             layout.list = true;
             layout.state = 0;
             layout.delta = 0;
-            layout.time = if width < LIST_TIME_FROM { 0 } else { SPAN };
+            layout.time = if style.big || width < LIST_TIME_FROM {
+                0
+            } else {
+                SPAN
+            };
             return layout;
         }
-        let (arrow, details) = share(width, room);
+        let (arrow, details) = if style.big {
+            (room.min(ARROW_MAX), 0)
+        } else {
+            share(width, room)
+        };
         layout.arrow = arrow;
         layout.details = details;
         // The air at the right of drawings for 80 columns belongs to the ladder; what is left beyond it does not.

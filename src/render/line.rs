@@ -20,6 +20,7 @@ pub struct Line {
     width: usize,
     glyphs: Glyphs,
     color: bool,
+    big: bool,
     painted: String,
 }
 
@@ -33,6 +34,7 @@ impl Line {
             width: 0,
             glyphs: style.glyphs,
             color: style.color,
+            big: style.big,
             painted: String::new(),
         }
     }
@@ -181,7 +183,7 @@ impl Line {
         let mut painted = std::mem::take(&mut self.painted);
         painted.clear();
         for (piece, ink) in self.pieces() {
-            let style = ink.ansi();
+            let style = ink.ansi(self.big);
             // Writing to a string cannot fail.
             let _ = write!(painted, "{style}{piece}{style:#}");
         }

@@ -26,7 +26,7 @@ pub struct Style {
     pub fold: bool,
     /// Whether payload bytes are wanted under each packet; whoever has the bytes asks this.
     pub payload: bool,
-    /// Whether rows have air between them, for a projector.
+    /// For the last row of a lecture hall: bold, the arrows wide, nothing beside them but the states.
     pub big: bool,
     /// Whether column names stand above a ladder; the second ladder in a row needs none.
     pub legend: bool,
@@ -240,7 +240,17 @@ pub enum Ink {
 impl Ink {
     /// One of the sixteen ANSI colours, so that the user's own palette decides; blue and yellow are told apart by all
     /// common kinds of colour vision, and both are readable on dark and on light ground.
-    pub(super) const fn ansi(self) -> anstyle::Style {
+    ///
+    /// `big` makes everything bold that is not meant to stand back.
+    pub(super) fn ansi(self, big: bool) -> anstyle::Style {
+        match self {
+            Self::Quiet => self.usual(),
+            _ if big => self.usual().bold(),
+            _ => self.usual(),
+        }
+    }
+
+    const fn usual(self) -> anstyle::Style {
         let style = anstyle::Style::new();
         match self {
             Self::Plain => style,

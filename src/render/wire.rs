@@ -9,7 +9,7 @@ use super::ladder::LadderWriter;
 use super::line::Line;
 use super::measure::{width, wrap};
 use super::style::{Explain, Glyphs, Ink, Run, Style};
-use crate::explain::{CallRow, Line as Stroke, WireEvent, WireHalf, WireStory};
+use crate::explain::{CallRow, Line as Stroke, Title, WireEvent, WireHalf, WireStory};
 use crate::tcp::Side;
 use crate::time::Span;
 
@@ -32,28 +32,23 @@ pub fn wire(
     style: &Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut drawing = Drawing {
-        line: Line::new(style),
-        lane: style.width.columns().max(NARROWEST) - LEFT - RIGHT - 2,
-        glyphs: Pieces::of(style.glyphs),
-        notes: matches!(style.explain, Explain::Brief | Explain::Full),
-        text: String::new(),
-    };
-    drawing.head(story, out)?;
+    let mut writer = WireWriter::new(style);
+    writer.begin(&story.title, story.margins, out)?;
     let mut calls = calls.iter().peekable();
     for event in &story.events {
         while let Some(call) = calls.next_if(|call| call.after <= event.after) {
-            drawing.call(call, out)?;
+            writer.call(call, out)?;
         }
-        drawing.event(event, out)?;
+        writer.event(event, out)?;
     }
     for call in calls {
-        drawing.call(call, out)?;
+        writer.call(call, out)?;
     }
     LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
 }
 
 /// The pieces of half arrows.
+#[derive(Debug)]
 struct Pieces {
     bar: &'static str,
     rule: Run,
@@ -85,7 +80,9 @@ impl Pieces {
     }
 }
 
-struct Drawing {
+/// A ladder of a wire that is written event by event.
+#[derive(Debug)]
+pub struct WireWriter {
     line: Line,
     lane: usize,
     glyphs: Pieces,
@@ -93,9 +90,29 @@ struct Drawing {
     text: String,
 }
 
-impl Drawing {
-    fn head(&mut self, story: &WireStory, out: &mut dyn Write) -> io::Result<()> {
-        let title = &story.title;
+impl WireWriter {
+    /// A ladder with nothing on it.
+    #[must_use]
+    pub fn new(style: &Style) -> Self {
+        Self {
+            line: Line::new(style),
+            lane: style.width.columns().max(NARROWEST) - LEFT - RIGHT - 2,
+            glyphs: Pieces::of(style.glyphs),
+            notes: matches!(style.explain, Explain::Brief | Explain::Full),
+            text: String::new(),
+        }
+    }
+
+    /// Writes the title, the names of the lanes, and of what stands in the margins.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn begin(
+        &mut self,
+        title: &Title,
+        margins: [&str; 2],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let columns = LEFT + self.lane + RIGHT + 2;
         let name = format!(
             "#{}  {} ({}) → {} ({})   {}",
@@ -112,9 +129,14 @@ impl Drawing {
             self.line.put_clean(part, Ink::Strong);
             self.line.finish(out)?;
         }
+        self.lanes(margins, out)
+    }
+
+    /// Writes the names of the lanes, and of what stands in the margins.
+    pub(super) fn lanes(&mut self, margins: [&str; 2], out: &mut dyn Write) -> io::Result<()> {
         for (time, left, right, ink) in [
             ("ms", "CLIENT", "SERVER", Ink::Strong),
-            ("", story.margins[0], story.margins[1], Ink::Quiet),
+            ("", margins[0], margins[1], Ink::Quiet),
         ] {
             self.line.put_right(time, TIME, Ink::Quiet);
             self.line.put_right(left, LEFT, ink);
@@ -132,7 +154,11 @@ impl Drawing {
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
     }
 
-    fn event(&mut self, event: &WireEvent, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes what left or arrived, and what is said about it.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn event(&mut self, event: &WireEvent, out: &mut dyn Write) -> io::Result<()> {
         self.line
             .put_right(&milliseconds(event.after), TIME, Ink::Quiet);
         if event.side == Side::Client {
@@ -161,7 +187,10 @@ impl Drawing {
     }
 
     /// `connect = 0│                    │`, with an error's name where the lane begins.
-    fn call(&mut self, call: &CallRow, out: &mut dyn Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn call(&mut self, call: &CallRow, out: &mut dyn Write) -> io::Result<()> {
         let ink = match (&call.error, call.side) {
             (Some(_), _) => Ink::Problem,
             (None, Side::Client) => Ink::ToServer,

@@ -1,6 +1,6 @@
 //! What was found once, as the smallest input that showed it.
 
-use handshake_watch::explain::{Line, WireEvent, WireHalf, WireStory};
+use handshake_watch::explain::{Line, Reach, WireEvent, WireHalf, WireStory};
 use handshake_watch::render::{self, Glyphs, Style, Width, wire};
 use handshake_watch::tcp::{Direction, Flags, Segment, SeqNumber, Side};
 use handshake_watch::time::Span;
@@ -86,6 +86,11 @@ fn a_wire_is_as_harmless_and_as_narrow_as_a_ladder() {
                     line: Line::Plain,
                     margin: HOSTILE.concat(),
                     note: HOSTILE.concat(),
+                    brief: HOSTILE.concat(),
+                    full: HOSTILE.concat(),
+                    state: None,
+                    reach: [Reach::default(); 2],
+                    terms: Vec::new(),
                 });
             }
         }

@@ -2,8 +2,8 @@
 
 use handshake_watch::capture::Frame;
 use handshake_watch::explain::{
-    Arrow, CommonServer, Conclusion, ConnectionRow, Line, Overview, SegmentFacts, Step, Story,
-    Summary, Title, Tone, TroubleGroup, TroubleRow, Weight, WireEvent, WireHalf, WireStory,
+    Arrow, CommonServer, Conclusion, ConnectionRow, Line, Overview, Reach, SegmentFacts, Step,
+    Story, Summary, Title, Tone, TroubleGroup, TroubleRow, Weight, WireEvent, WireHalf, WireStory,
 };
 use handshake_watch::reassemble::Reassembler;
 use handshake_watch::render::{self, Extras, NotKept, Style, Width, json, summary, table, wire};
@@ -216,6 +216,11 @@ fn wire_event(chance: &mut Chance<'_>) -> WireEvent {
         line: chance.of(&[Line::Plain, Line::Heavy, Line::Repeat, Line::Lost]),
         margin: text(chance),
         note: text(chance),
+        brief: text(chance),
+        full: text(chance),
+        state: None,
+        reach: [Reach::default(); 2],
+        terms: Vec::new(),
     }
 }
 

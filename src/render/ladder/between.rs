@@ -1,13 +1,12 @@
 //! What stands between the packets of a ladder: titles, column names, headings, and rows that stand for others.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::LadderWriter;
 use crate::explain::Title;
 use crate::render::fold::Fold;
 use crate::render::measure::{width, wrap};
-use crate::render::quantity::{Bytes, Plural};
+use crate::render::quantity::Plural;
 use crate::render::style::{Ink, TimeColumn};
 use crate::tcp::TcpState;
 use crate::text::put;
@@ -184,28 +183,7 @@ impl LadderWriter {
 
     /// `··· 3 812 packets, 5.2 MB server→client in 2.1 s, nothing unusual ···`
     pub(super) fn fold(&mut self, fold: &Fold, out: &mut dyn Write) -> io::Result<()> {
-        let mut words = Plural(fold.packets, "packet").to_string();
-        // Writing to a string cannot fail.
-        let _ = match fold.bytes {
-            [0, 0] => write!(words, ", no data"),
-            [client, 0] => write!(words, ", {} client→server", Bytes(client)),
-            [0, server] => write!(words, ", {} server→client", Bytes(server)),
-            // Two arrows would not fit on a line of 80 columns.
-            [client, server] => {
-                write!(
-                    words,
-                    ", {} to the server, {} back",
-                    Bytes(client),
-                    Bytes(server)
-                )
-            }
-        };
-        let _ = write!(words, " in {}", fold.lasted.in_words());
-        if let Some(pause) = fold.longest_pause {
-            let _ = write!(words, ", longest pause {}", pause.in_words());
-        }
-        words.push_str(", nothing unusual");
-        self.notice(&words, out)
+        self.notice(&fold.words(), out)
     }
 
     /// Packets that the caller did not keep.

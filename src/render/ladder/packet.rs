@@ -25,11 +25,7 @@ impl LadderWriter {
         } else {
             self.lane_row(step, out)?;
         }
-        self.explanation(step, out)?;
-        if self.style.big {
-            self.line.finish(out)?;
-        }
-        Ok(())
+        self.explanation(step, out)
     }
 
     fn lane_row(&mut self, step: &Step, out: &mut dyn Write) -> io::Result<()> {

@@ -1,0 +1,198 @@
+//! The terminal while packets are stepped through: every key at once, a screen of its own, and back to what it was.
+//!
+//! Comes in: composed screens. Goes out: bytes on standard output; keys and new sizes as events. Whatever ends the program
+//! in order (a key, a signal, an error, a panic) puts the terminal back first.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic;
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
+use std::thread;
+
+use nix::sys::termios::{self, InputFlags, LocalFlags, SetArg, SpecialCharacterIndices, Termios};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
+use signal_hook::iterator::Signals;
+
+use super::keys;
+use super::player::{Event, Surface};
+use crate::app::exit::ExitCode;
+use crate::app::failure::Failure;
+use crate::app::say;
+
+/// A screen of its own, without a cursor, whose lines are not broken.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
+const LEAVE: &[u8] = b"\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+/// Begin and end of what a terminal that knows them shows at once.
+const BEGIN: &str = "\x1b[?2026h\x1b[H";
+const END: &str = "\x1b[?2026l";
+/// Keys are pressed one at a time; a pasted page is more than anybody wants to see.
+const READ: usize = 256;
+
+/// Where keys come from when standard input is something else. Opened before the sandbox, in which nothing can be opened.
+static KEYS: OnceLock<OwnedFd> = OnceLock::new();
+/// What the terminal was before; `None` when it is that already.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// Makes sure that there is a terminal to show packets on and to read keys from, while it can still be opened.
+pub(crate) fn find() -> Result<(), Failure> {
+    let missing = |what: &str| {
+        Failure::new(
+            ExitCode::Usage,
+            format_args!("--step and --hide need a terminal: {what}"),
+        )
+        .hint("without keys, --speed 0.1x plays in slow motion, and --format plain writes a sentence for each packet")
+    };
+    if !io::stdout().is_terminal() {
+        return Err(missing("standard output is none"));
+    }
+    if std::env::var("TERM").is_ok_and(|term| term == "dumb") {
+        return Err(missing("TERM=dumb cannot show a screen"));
+    }
+    if !io::stdin().is_terminal() {
+        let tty = File::open("/dev/tty").map_err(|_| missing("there is none to read keys from"))?;
+        let _ = KEYS.set(tty.into());
+    }
+    Ok(())
+}
+
+/// The terminal while it shows packets.
+pub(super) struct Terminal<W: Write> {
+    out: W,
+}
+
+impl<W: Write> Terminal<W> {
+    /// Takes the terminal, and sends what happens there from threads of their own.
+    pub(super) fn enter(out: W, events: &Sender<Event>) -> io::Result<Self> {
+        let mut signals = Signals::new([SIGWINCH, SIGINT, SIGTERM, SIGHUP])?;
+        let before = with_keys(|keys| Ok(termios::tcgetattr(keys)?))?;
+        let raw = each_key_at_once(before.clone());
+        *lock() = Some(before);
+        // From here on, whatever goes wrong, dropping it puts the terminal back.
+        let mut terminal = Self { out };
+        restore_at_panic();
+        with_keys(|keys| Ok(termios::tcsetattr(keys, SetArg::TCSADRAIN, &raw)?))?;
+        let said = events.clone();
+        say::hold(Box::new(move |words| {
+            let _ = said.send(Event::Said(words.to_owned()));
+        }));
+        terminal.out.write_all(ENTER)?;
+        terminal.out.flush()?;
+        let (keys, signalled) = (events.clone(), events.clone());
+        let reader = thread::Builder::new().name("keys".to_owned());
+        reader.spawn(move || read_keys(&keys))?;
+        let waiter = thread::Builder::new().name("sizes".to_owned());
+        waiter.spawn(move || {
+            for signal in signals.forever() {
+                let event = if signal == SIGWINCH {
+                    Event::Resized
+                } else {
+                    Event::Ended
+                };
+                if signalled.send(event).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(terminal)
+    }
+}
+
+impl<W: Write> Surface for Terminal<W> {
+    fn size(&self) -> Option<(usize, usize)> {
+        let (width, height) = terminal_size::terminal_size()?;
+        (width.0 > 0 && height.0 > 0).then(|| (usize::from(width.0), usize::from(height.0)))
+    }
+
+    fn show(&mut self, lines: &[String]) -> io::Result<()> {
+        let mut bytes = String::from(BEGIN);
+        for (index, line) in lines.iter().enumerate() {
+            if index > 0 {
+                bytes.push_str("\r\n");
+            }
+            // A line is emptied before it is written: in its last column that would take away its last character.
+            bytes.push_str("\x1b[2K");
+            bytes.push_str(line);
+        }
+        bytes.push_str("\x1b[J");
+        bytes.push_str(END);
+        self.out.write_all(bytes.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Drop for Terminal<W> {
+    fn drop(&mut self) {
+        let _ = self.out.flush();
+        restore();
+    }
+}
+
+/// Puts the terminal back to what it was, once, and says what was held back meanwhile.
+pub(crate) fn restore() {
+    let Some(before) = lock().take() else { return };
+    // Past the lock of standard output: whoever holds it may be what ended.
+    let _ = nix::unistd::write(io::stdout().as_fd(), LEAVE);
+    // Keys that nobody has read yet were not meant for the shell.
+    let _ = with_keys(|keys| Ok(termios::tcsetattr(keys, SetArg::TCSAFLUSH, &before)?));
+    say::release();
+}
+
+fn lock() -> std::sync::MutexGuard<'static, Option<Termios>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ctrl-C is a key, too: it puts the terminal back. Output is processed as before.
+fn each_key_at_once(mut settings: Termios) -> Termios {
+    settings.local_flags &=
+        !(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG | LocalFlags::IEXTEN);
+    settings.input_flags &= !(InputFlags::IXON | InputFlags::INLCR | InputFlags::IGNCR);
+    settings.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
+    settings.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
+    settings
+}
+
+/// What a panic says can be read only on the ordinary screen.
+fn restore_at_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |what| {
+            restore();
+            usual(what);
+        }));
+    });
+}
+
+fn with_keys<T>(act: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
+    match KEYS.get() {
+        Some(tty) => act(tty.as_fd()),
+        None => act(io::stdin().as_fd()),
+    }
+}
+
+fn read_keys(events: &Sender<Event>) {
+    let mut bytes = [0; READ];
+    loop {
+        let read = with_keys(|keys| match nix::unistd::read(keys, &mut bytes) {
+            Err(nix::errno::Errno::EINTR) => Ok(None),
+            read => Ok(Some(read?)),
+        });
+        match read {
+            Ok(None) => {}
+            // The terminal is gone.
+            Ok(Some(0)) | Err(_) => {
+                let _ = events.send(Event::Ended);
+                return;
+            }
+            Ok(Some(len)) => {
+                for key in keys::parse(&bytes[..len]) {
+                    if events.send(Event::Key(key)).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Stepping through what has an end: its stories are collected first, so that they can be told with hindsight.
+
+use std::io::{self, Write};
+use std::sync::mpsc;
+
+use super::play::Play;
+use super::player::Player;
+use super::program::{Origin, Program, Supply};
+use super::terminal::Terminal;
+use crate::app::keep::{Keeper, Kept};
+use crate::app::pipeline::{Quiet, Sink, Tracked};
+use crate::app::say;
+use crate::app::show::Manner;
+use crate::app::signals;
+use crate::cli::OutputChoice;
+use crate::explain::{self, Ruler, Steps as _, Telling, Totals, WireStory};
+use crate::render::NotKept;
+use crate::render::stage::{self, Act, Sidelights};
+use crate::tcp::Side;
+use crate::time::Timestamp;
+use crate::track::Connection;
+
+/// Beats of all connections together: more keys than anybody presses, and about 40 MB.
+const MOST_BEATS: u64 = 20_000;
+/// Connections that are stepped through when nothing says which.
+const MOST_CONNECTIONS: usize = 10;
+
+/// What is said around the packets.
+#[derive(Clone, Debug)]
+pub(crate) struct Billing {
+    /// Where they come from.
+    pub(crate) origin: Origin,
+    /// Said before the first one.
+    pub(crate) intro: Vec<String>,
+    /// Asked before the last ones.
+    pub(crate) question: Option<&'static str>,
+}
+
+/// Stories that wait to be stepped through.
+pub(crate) struct Collection {
+    play: Play,
+    program: Program,
+    billing: Billing,
+    folds: bool,
+    first: Option<Timestamp>,
+    untold: u64,
+}
+
+impl Collection {
+    pub(crate) fn new(choice: &OutputChoice, manner: &Manner, billing: Billing) -> Self {
+        let program = Program::new(choice, manner);
+        Self {
+            play: Play::new(program.asks),
+            program,
+            billing,
+            folds: !choice.all_packets,
+            first: None,
+            untold: 0,
+        }
+    }
+
+    /// Whether there is room for another connection.
+    fn is_full(&self) -> bool {
+        self.play.told() >= MOST_BEATS
+    }
+
+    /// Adds a connection from its kept segments.
+    pub(crate) fn add(&mut self, connection: &Connection, kept: &Kept, manner: &Manner) {
+        if self.is_full() {
+            self.untold += 1;
+            return;
+        }
+        let title = explain::title(connection, manner.places.of(kept.segments()), true);
+        let before = [Side::Client, Side::Server].map(|side| connection.state_before(side));
+        let mut steps = Telling::new(connection, kept, manner.wording);
+        let mut ruler = Ruler::default();
+        let mut lights = Sidelights {
+            end_terms: explain::related_to_end(connection),
+            ..Sidelights::default()
+        };
+        for (segment, change) in kept.segments().zip(kept.changes()) {
+            let reach = ruler.learn(segment, &change, connection);
+            lights.reach.push(reach);
+            lights.terms.push(explain::related(segment, &change));
+        }
+        let conclusion = explain::conclusion(connection);
+        let not_kept = kept
+            .gap()
+            .map(|(before, packets)| NotKept { before, packets });
+        self.begins(connection.start());
+        let act = Act::new(title, before, steps.highest_frame());
+        let act = self.play.begin(act);
+        for beat in stage::beats(act, &mut steps, conclusion, lights, self.folds, not_kept) {
+            self.play.add(beat);
+        }
+    }
+
+    /// Adds a connection on a wire.
+    pub(crate) fn add_wire(&mut self, connection: &Connection, story: WireStory) {
+        if self.is_full() {
+            self.untold += 1;
+            return;
+        }
+        self.begins(connection.start());
+        let act = self.play.begin(Act::of_wire(&story));
+        for beat in stage::wire_beats(act, story, explain::related_to_end(connection)) {
+            self.play.add(beat);
+        }
+    }
+
+    fn begins(&mut self, start: Timestamp) {
+        self.first = Some(self.first.map_or(start, |first| first.min(start)));
+    }
+
+    /// Steps through what was collected.
+    pub(crate) fn present<W: Write>(mut self, out: W) -> io::Result<()> {
+        if signals::has_come() {
+            return Ok(());
+        }
+        if self.play.told() == 0 {
+            say::note("there is no packet to step through");
+            return Ok(());
+        }
+        self.program.origin = self.billing.origin.words(self.first);
+        self.program.intro = self.billing.intro;
+        self.program.question = self.billing.question;
+        if self.untold > 0 {
+            self.program.intro.push(format!(
+                "{} more connections are left out; --connection N takes one of them.",
+                self.untold
+            ));
+        }
+        let (sender, events) = mpsc::channel();
+        let mut terminal = Terminal::enter(out, &sender)?;
+        Player::new(self.play, self.program, Supply::Whole).run(&events, &mut terminal)
+    }
+}
+
+/// Collects connections, and steps through them at the end.
+pub(crate) struct StepSink<W: Write> {
+    /// Taken when it is presented.
+    collection: Option<(Collection, W)>,
+    manner: Manner,
+    keeper: Keeper,
+    /// How many connections there may be; `None`: any number.
+    most: Option<usize>,
+    ended: Vec<Connection>,
+    untold: u64,
+}
+
+impl<W: Write> StepSink<W> {
+    /// `chosen`: a part was selected, so all of that part is wanted.
+    pub(crate) fn new(out: W, collection: Collection, manner: Manner, chosen: bool) -> Self {
+        Self {
+            collection: Some((collection, out)),
+            keeper: Keeper::new(manner.memory, false),
+            manner,
+            most: (!chosen).then_some(MOST_CONNECTIONS),
+            ended: Vec::new(),
+            untold: 0,
+        }
+    }
+}
+
+impl<W: Write> Sink for StepSink<W> {
+    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
+        let id = tracked.change.connection;
+        let begun = self.keeper.connections();
+        if self.most.is_none_or(|most| begun < most) || self.keeper.has(id) {
+            self.keeper.keep(tracked);
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        if self.keeper.has(connection.id()) {
+            self.ended.push(connection.clone());
+        } else {
+            self.untold += 1;
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
+        let Some((mut collection, out)) = self.collection.take() else {
+            return Ok(());
+        };
+        self.ended.sort_by_key(Connection::id);
+        for connection in &self.ended {
+            if let Some(kept) = self.keeper.take(connection.id()) {
+                collection.add(connection, &kept, &self.manner);
+            }
+        }
+        collection.untold += self.untold;
+        collection.present(out)
+    }
+}
