@@ -173,7 +173,7 @@ fn a_new_size_is_another_layout() {
         ws_ypixel: 0,
     };
     // The program has no controlling terminal here, so that the kernel does not tell it.
-    resize(&stage.terminal, &size);
+    resize(&stage.terminal, size);
     stage.signal(Signal::SIGWINCH);
     let wide = stage.shows("what does this mean");
     assert!(wide.contains("to server ·"), "{wide}");
@@ -182,9 +182,10 @@ fn a_new_size_is_another_layout() {
 }
 
 #[expect(unsafe_code, reason = "ioctl has no safe wrapper")]
-fn resize(terminal: &OwnedFd, size: &Winsize) {
+fn resize(terminal: &OwnedFd, size: Winsize) {
     // SAFETY: the descriptor is open, and the kernel reads one size, which lives as long as the call.
-    let set = unsafe { nix::libc::ioctl(terminal.as_raw_fd(), nix::libc::TIOCSWINSZ, size) };
+    let set =
+        unsafe { nix::libc::ioctl(terminal.as_raw_fd(), nix::libc::TIOCSWINSZ, &raw const size) };
     assert_eq!(set, 0);
 }
 

@@ -6,18 +6,16 @@ use crate::cli::Resources;
 /// evicted connections that are remembered, and text on its way out.
 const FIXED: u64 = 24_000_000;
 
-/// Of what is left, percent for connections. The rest is what the allocator loses between pieces of different sizes:
-/// measured with connections that come and go by the hundred thousand, a third of what they take themselves.
-const CONNECTIONS: u64 = 80;
-
-/// The same where segments are kept for ladders, too.
-const CONNECTIONS_BESIDE_SEGMENTS: u64 = 45;
-
-/// Percent for the segments of ladders.
-const SEGMENTS: u64 = 35;
-
-/// Percent for the rows of a table: they stay where the connections they tell of are gone.
-const ROWS: u64 = 10;
+/// What grows beside connections, by what is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Beside {
+    /// Nothing.
+    Nothing,
+    /// The rows of a table, which stay where the connections that they tell of are gone.
+    Rows,
+    /// The segments of ladders, and their text.
+    Segments,
+}
 
 /// Memory in bytes for what grows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,18 +29,22 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Shares `resources`; `ladders` tells that segments are kept.
-    pub(crate) fn of(resources: &Resources, ladders: bool) -> Self {
+    /// Shares `resources` among connections and what grows `beside` them. Of what is left when the fixed part is taken away,
+    /// some is for nobody: it is what the allocator loses between pieces of different sizes, measured with connections
+    /// that come and go by the hundred thousand.
+    pub(crate) fn of(resources: &Resources, beside: Beside) -> Self {
         let rest = resources.memory.saturating_sub(FIXED);
         let percent = |part: u64| usize::try_from(rest / 100 * part).unwrap_or(usize::MAX);
+        let (connections, segments, rows) = match beside {
+            // A few segments are kept until it is known that they are too many for ladders.
+            Beside::Nothing => (78, 2, 0),
+            Beside::Rows => (65, 2, 10),
+            Beside::Segments => (35, 25, 5),
+        };
         Self {
-            connections: percent(if ladders {
-                CONNECTIONS_BESIDE_SEGMENTS
-            } else {
-                CONNECTIONS
-            }),
-            segments: percent(if ladders { SEGMENTS } else { 0 }),
-            rows: percent(ROWS),
+            connections: percent(connections),
+            segments: percent(segments),
+            rows: percent(rows),
         }
     }
 }
@@ -59,8 +61,8 @@ mod tests {
             4_000_000_000,
         ] {
             let resources = Resources { memory, threads: 1 };
-            for ladders in [false, true] {
-                let budget = Budget::of(&resources, ladders);
+            for beside in [Beside::Nothing, Beside::Rows, Beside::Segments] {
+                let budget = Budget::of(&resources, beside);
                 let together = budget.connections + budget.segments + budget.rows;
                 assert!(together > 0);
                 assert!(together as u64 + FIXED <= memory, "{budget:?} of {memory}");

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use super::budget::Budget;
+use super::budget::{Beside, Budget};
 use super::calls::{self, Teller, Told, WithCalls};
 use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
@@ -106,7 +106,7 @@ fn watch(
     let tracker = Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
-        memory: Budget::of(&command.resources, false).connections,
+        memory: Budget::of(&command.resources, Beside::Nothing).connections,
     });
     let (source, problem) = saving::saving(Box::new(source), saver, None);
     let mut reader = Reader::new(source);

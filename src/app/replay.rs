@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::budget::Budget;
+use super::budget::{Beside, Budget};
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
@@ -21,7 +21,7 @@ use super::step::{Billing, Origin};
 use super::twins::{Joined, Twins};
 use super::wire;
 use crate::capture::{FilterSet, Interface, Source, Unread};
-use crate::cli::{Format, ReplayCommand};
+use crate::cli::{Format, ReplayCommand, Rows};
 use crate::explain::Totals;
 use crate::privilege::Needs;
 use crate::track::{ConnectionId, Limits, Tracker};
@@ -296,8 +296,14 @@ pub(super) fn tracker(command: &ReplayCommand) -> Tracker {
 }
 
 fn budget(command: &ReplayCommand) -> Budget {
-    let ladders = matches!(command.output.format, None | Some(Format::Timeline));
-    Budget::of(&command.resources, ladders)
+    let few = matches!(command.table.rows, Rows::Screenful);
+    let beside = match command.output.format {
+        Some(Format::Timeline) => Beside::Segments,
+        None | Some(Format::Table) if !few => Beside::Rows,
+        // Without a format, ladders are only drawn of captures that are small.
+        _ => Beside::Nothing,
+    };
+    Budget::of(&command.resources, beside)
 }
 
 /// Whether results are written while the capture is read, and not at the end.

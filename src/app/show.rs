@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::budget::Budget;
+use super::budget::{Beside, Budget};
 use super::json::JsonSink;
 use super::keep::Keeper;
 use super::ladders::{LADDERS, LadderSink, write_ladder};
@@ -86,7 +86,7 @@ impl Manner {
             },
             style,
             places,
-            memory: Budget::of(&Resources::default(), true).segments,
+            memory: Budget::of(&Resources::default(), Beside::Segments).segments,
         }
     }
 }
@@ -158,7 +158,7 @@ pub(crate) fn scenario(
         },
         chosen: true,
         billing,
-        budget: Budget::of(&Resources::default(), true),
+        budget: Budget::of(&Resources::default(), Beside::Segments),
     };
     whole(choice, output, &what)
 }
