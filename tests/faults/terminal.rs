@@ -67,9 +67,10 @@ fn left_out(line: &str) -> Option<usize> {
         .then(|| count.parse().ok())?
 }
 
-/// A row begins with the packet's number and the time.
+/// A row begins with the packet's number and the time; before them stands its connection, where several are open.
 fn is_row(line: &str) -> bool {
-    let mut words = line.split_whitespace();
+    let mut words = line.split_whitespace().peekable();
+    words.next_if(|word| word.starts_with('#'));
     let number = words.next().and_then(|word| word.parse::<u64>().ok());
     let time = words.next().and_then(|word| word.parse::<f64>().ok());
     let unit = words.next();
