@@ -2,7 +2,9 @@
 //!
 //! The ring alone cannot bridge a pause of the analysis: the kernel closes a block every millisecond, full or not, so
 //! that 128 quiet packets can fill 64 MiB. Here packets lie side by side, and a slow reader costs nothing until the limit.
+//! Whole batches change hands, and their memory goes round: a packet is copied out of the ring and not again.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,8 +13,12 @@ use super::batch::Batch;
 
 /// Memory for packets that nobody has taken yet. When it is used up the ring fills, and then the kernel drops and counts.
 const LIMIT: usize = 64 * 1024 * 1024;
+/// Batches smaller than this are put together while they wait.
+const SMALL: usize = 256 * 1024;
 /// A batch that grew beyond this in a burst gives its memory back.
-const USUAL: usize = 4 * 1024 * 1024;
+const USUAL: usize = 1024 * 1024;
+/// Empty batches that are kept for the next packets.
+const SPARE: usize = 16;
 
 /// What comes out.
 pub(super) enum Taken {
@@ -34,7 +40,10 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: Batch,
+    waiting: VecDeque<Batch>,
+    /// Memory that they occupy.
+    size: usize,
+    spare: Vec<Batch>,
     ended: bool,
     error: Option<io::Error>,
     /// Nobody takes packets any more.
@@ -46,34 +55,42 @@ impl Queue {
     /// Puts all packets of a batch in, and empties it. Waits while the queue is full; false when nobody takes any more.
     pub(super) fn put(&self, batch: &mut Batch) -> bool {
         let mut state = self.lock();
-        while state.waiting.size() > LIMIT && !state.abandoned {
+        while state.size > LIMIT && !state.abandoned {
             state = self
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if state.waiting.len() == 0 {
-            std::mem::swap(&mut state.waiting, batch);
-        } else {
-            state.waiting.append(batch);
+        state.size += batch.size();
+        match state.waiting.back_mut() {
+            Some(last) if last.size() + batch.size() <= SMALL => last.append(batch),
+            _ if batch.len() == 0 => {}
+            _ => {
+                let empty = state.spare.pop().unwrap_or_default();
+                state.waiting.push_back(std::mem::replace(batch, empty));
+            }
         }
         batch.clear();
-        batch.shrink_to(USUAL);
         self.changed.notify_all();
         !state.abandoned
     }
 
-    /// Takes everything there is in exchange for a used-up batch, waiting at most `patience` for something.
+    /// Takes a batch in exchange for a used-up one, waiting at most `patience` for something.
     pub(super) fn take(&self, batch: &mut Batch, patience: Duration) -> Taken {
         batch.clear();
+        batch.shrink_to(USUAL);
         let state = self.lock();
-        let nothing = |state: &mut State| state.waiting.len() == 0 && !state.ended;
+        let nothing = |state: &mut State| state.waiting.is_empty() && !state.ended;
         let (mut state, _) = self
             .changed
             .wait_timeout_while(state, patience, nothing)
             .unwrap_or_else(PoisonError::into_inner);
-        if state.waiting.len() > 0 {
-            std::mem::swap(&mut state.waiting, batch);
+        if let Some(first) = state.waiting.pop_front() {
+            state.size -= first.size();
+            let used_up = std::mem::replace(batch, first);
+            if state.spare.len() < SPARE {
+                state.spare.push(used_up);
+            }
             self.changed.notify_all();
             return Taken::Packets;
         }
