@@ -25,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PACKETS_AT_ONCE: usize = 64;
 /// A batch ends when it holds this much, so that the first packet in it does not wait for many others.
 const BATCH_BYTES: usize = 512 * 1024;
+/// So many packets in one block, which is a millisecond's, are traffic that nobody follows by eye.
+const MANY: usize = 50;
+/// How long such traffic gathers in the ring. A row is late by no more than this, and the ring holds it by far.
+const GATHER: Duration = Duration::from_millis(3);
 /// After a stop: how long the ring must have been empty before it counts as drained. Some times [`BLOCK_TIMEOUT_MS`].
 const SETTLE: Duration = Duration::from_millis(10);
 /// After a stop: give up draining after this long, whatever still arrives.
@@ -122,9 +126,16 @@ impl Ring {
             if batch.len() == 0 {
                 queue.set_dropped(self.dropped());
                 let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-                self.wait(PATIENCE.min(left.unwrap_or(PATIENCE)), Some(pipe));
-            } else if !queue.put(&mut batch) {
+                let limit = PATIENCE.min(left.unwrap_or(PATIENCE));
+                wait(limit, &mut [self.arrival(), until(pipe)]);
+                continue;
+            }
+            let gather = batch.len() >= MANY && batch.size() < BATCH_BYTES;
+            if !queue.put(&mut batch) {
                 return;
+            }
+            if gather {
+                Self::gather(pipe);
             }
         }
         let ended = self.drain(queue, &mut batch);
@@ -143,7 +154,7 @@ impl Ring {
         while since.elapsed() < DRAIN_LIMIT {
             self.fill(batch)?;
             if batch.len() == 0 {
-                self.wait(SETTLE, None);
+                wait(SETTLE, &mut [self.arrival()]);
                 self.fill(batch)?;
             }
             if batch.len() == 0 {
@@ -174,13 +185,14 @@ impl Ring {
         }
     }
 
-    /// Waits until the ring has something or the pipe says stop, at most `limit`. A wait that fails is a short one.
-    fn wait(&self, limit: Duration, pipe: Option<&PipeReader>) {
-        // Rounded up: waking just before the deadline would mean waking twice.
-        let limit = limit.as_nanos().div_ceil(1_000_000) as u16;
-        let mut fds = vec![PollFd::new(self.capture.as_fd(), PollFlags::POLLIN)];
-        fds.extend(pipe.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
-        let _ = poll(&mut fds, PollTimeout::from(limit));
+    /// Lets packets gather where they come fast, so that fewer hand-overs cost less; the pipe may say stop meanwhile.
+    fn gather(pipe: &PipeReader) {
+        wait(GATHER, &mut [until(pipe)]);
+    }
+
+    /// The ring has something.
+    fn arrival(&self) -> PollFd<'_> {
+        PollFd::new(self.capture.as_fd(), PollFlags::POLLIN)
     }
 
     /// Packets that found no room in the ring. The kernel's other counters are of no use: what was received is counted
@@ -190,6 +202,18 @@ impl Ring {
             .stats()
             .map_or(0, |stats| u64::from(stats.dropped))
     }
+}
+
+/// Waits for any of these, at most `limit`. A wait that fails is a short one.
+fn wait(limit: Duration, fds: &mut [PollFd<'_>]) {
+    // Rounded up: waking just before the deadline would mean waking twice.
+    let limit = limit.as_nanos().div_ceil(1_000_000) as u16;
+    let _ = poll(fds, PollTimeout::from(limit));
+}
+
+/// The pipe says stop.
+fn until(pipe: &PipeReader) -> PollFd<'_> {
+    PollFd::new(pipe.as_fd(), PollFlags::POLLIN)
 }
 
 fn time_of(header: &pcap::PacketHeader) -> Timestamp {
