@@ -870,6 +870,27 @@ fn a_syn_that_may_still_be_answered_outlasts_connections_that_ended() {
 }
 
 #[test]
+fn evictions_before_the_end_are_counted_apart() {
+    let unended = |script: &str| {
+        let script = Script::parse(script).expect("a good script");
+        let mut tracker = Tracker::new(tiny());
+        for segment in script.segments() {
+            let _ = tracker.segment(segment);
+            while tracker.next_final().is_some() {}
+        }
+        (tracker.losses().evicted, tracker.losses().unended)
+    };
+    let (evicted, lost) = unended(&syns(100));
+    assert!(evicted >= 100 - 64);
+    assert_eq!(evicted, lost, "nothing answered them");
+    let refused: String = (20000..20100)
+        .map(|port| format!("client 10.0.0.1:{port}\n +1ms C > S SYN\n +1ms S > C RST-ACK\n"))
+        .collect();
+    let (evicted, lost) = unended(&refused);
+    assert!(evicted >= 100 - 64 && lost == 0, "{evicted} {lost}");
+}
+
+#[test]
 fn then_ended_ones_and_then_the_longest_idle() {
     let open = |port: u16| {
         format!(

@@ -579,6 +579,7 @@ impl Analysis<'_> {
             connections: self.connections,
             by_verdict: occurred(Verdict::ALL.map(Verdict::name), &self.verdicts),
             evicted: self.tracker.losses().evicted,
+            evicted_unended: self.tracker.losses().unended,
             capture_dropped: counts.dropped,
             bytes: counts.bytes,
             period: counts.period,

@@ -220,6 +220,7 @@ impl Digest {
             retransmissions: self.retransmissions,
             period: totals.period,
             evicted: totals.evicted,
+            evicted_unended: totals.evicted_unended,
             capture_dropped: (totals.capture_dropped > 0).then_some(totals.capture_dropped),
         }
     }
@@ -344,11 +345,18 @@ impl Digest {
     }
 }
 
-/// What is known about packets that the capture missed.
+/// What is known about packets that the capture missed, and connections that we gave up.
 fn gaps(totals: &Totals) -> String {
-    match (totals.gaps, totals.capture_dropped) {
+    let mut words = match (totals.gaps, totals.capture_dropped) {
         (0, 0) => "no gaps in the capture".to_owned(),
         (0, dropped) => format!("{} dropped by the capture", Count(dropped, "packet")),
         (gaps, _) => format!("{} in the capture", Count(gaps, "gap")),
+    };
+    if totals.evicted_unended > 0 {
+        let given_up = Count(totals.evicted_unended, "connection");
+        words = format!(
+            "{words}, {given_up} given up before the end to keep memory bounded (--memory)"
+        );
     }
+    words
 }

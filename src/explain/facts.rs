@@ -144,6 +144,8 @@ pub struct Totals {
     pub by_verdict: Vec<(&'static str, u64)>,
     /// Connections given up to keep memory bounded.
     pub evicted: u64,
+    /// Those of them that had not ended.
+    pub evicted_unended: u64,
     /// Packets that the capture itself lost, where it says.
     pub capture_dropped: u64,
     /// Bytes that the packets had on the wire.

@@ -16,7 +16,8 @@ pub struct Overview {
     pub packets: u64,
     /// How many bytes the packets had on the wire.
     pub bytes: u64,
-    /// What is known about packets that the capture missed: `no gaps in the capture`. Empty when nothing is known.
+    /// What is known about packets that the capture missed: `no gaps in the capture`, and about connections that were given
+    /// up. Empty when nothing is known.
     pub gaps: String,
     /// Times of the first and the last packet.
     pub period: Option<(Timestamp, Timestamp)>,
@@ -125,6 +126,8 @@ pub struct Summary {
     pub period: Option<(Timestamp, Timestamp)>,
     /// Connections given up to keep memory bounded.
     pub evicted: u64,
+    /// Those of them that had not ended.
+    pub evicted_unended: u64,
     /// Packets that the capture dropped, where it says so.
     pub capture_dropped: Option<u64>,
 }

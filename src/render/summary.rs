@@ -73,7 +73,14 @@ fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
     }
     if summary.evicted > 0 {
         let evicted = Plural(summary.evicted, "connection");
-        lines.push(("given up", format!("{evicted}, to keep memory bounded")));
+        let words = match summary.evicted_unended {
+            0 => format!("{evicted} soon after the end, to keep memory bounded"),
+            unended => format!(
+                "{evicted}, to keep memory bounded: {} before the end, the others soon after it",
+                Count(unended)
+            ),
+        };
+        lines.push(("given up", words));
     }
     lines
 }

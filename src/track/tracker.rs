@@ -111,6 +111,8 @@ impl Default for Limits {
 pub struct Losses {
     /// Connections that were evicted before they were final.
     pub evicted: u64,
+    /// Those of them that had not ended. The others only waited for late segments.
+    pub unended: u64,
     /// Segments of evicted connections that came later. They are counted and tracked no further.
     pub late_segments: u64,
 }
@@ -523,6 +525,7 @@ impl Tracker {
         let hash = self.hash(&self.slab[slot as usize].tuple());
         self.graves.bury(hash, &self.slab[slot as usize]);
         self.losses.evicted += 1;
+        self.losses.unended += u64::from(!self.slab[slot as usize].lingers);
         self.remove(hash, slot);
     }
 

@@ -412,6 +412,7 @@ impl<'m> Watch<'m> {
             connections: self.outputs.connections,
             by_verdict: occurred(Verdict::ALL.map(Verdict::name), &self.verdicts),
             evicted: self.tracker.losses().evicted,
+            evicted_unended: self.tracker.losses().unended,
             capture_dropped: 0,
             bytes: self.bytes,
             period: self.period,

@@ -291,6 +291,7 @@ fn counts(chance: &mut Chance<'_>) -> Summary {
         retransmissions: count(chance),
         period: period(chance),
         evicted: count(chance),
+        evicted_unended: count(chance),
         capture_dropped: (!chance.once_in(2)).then(|| count(chance)),
     }
 }
