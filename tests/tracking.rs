@@ -883,9 +883,13 @@ fn evictions_before_the_end_are_counted_apart() {
     let (evicted, lost) = unended(&syns(100));
     assert!(evicted >= 100 - 64);
     assert_eq!(evicted, lost, "nothing answered them");
-    let refused: String = (20000..20100)
-        .map(|port| format!("client 10.0.0.1:{port}\n +1ms C > S SYN\n +1ms S > C RST-ACK\n"))
-        .collect();
+    let mut refused = String::new();
+    for port in 20000..20100 {
+        let _ = writeln!(
+            refused,
+            "client 10.0.0.1:{port}\n +1ms C > S SYN\n +1ms S > C RST-ACK"
+        );
+    }
     let (evicted, lost) = unended(&refused);
     assert!(evicted >= 100 - 64 && lost == 0, "{evicted} {lost}");
 }
