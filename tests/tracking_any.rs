@@ -89,9 +89,14 @@ fn segments(recipes: Vec<Recipe>) -> Vec<Segment> {
     segments
 }
 
-fn track(segments: &[Segment], rules: LabelRules) -> (Vec<Change>, Vec<Connection>) {
+fn track(
+    segments: &[Segment],
+    rules: LabelRules,
+    thorough: bool,
+) -> (Vec<Change>, Vec<Connection>) {
     let mut tracker = Tracker::new(Limits {
         labels: rules,
+        thorough,
         ..Limits::default()
     });
     let mut changes = Vec::new();
@@ -148,7 +153,9 @@ proptest! {
     fn invariants_hold(recipes in prop::collection::vec(recipe(), 0..60)) {
         let segments = segments(recipes);
         for rules in [LabelRules::Own, LabelRules::Wireshark] {
-            let (changes, finals) = track(&segments, rules);
+            let (changes, finals) = track(&segments, rules, false);
+            let (thorough, _) = track(&segments, rules, true);
+            prop_assert_eq!(format!("{changes:?}"), format!("{thorough:?}"), "both ways");
             let mut states: HashMap<u32, [Option<TcpState>; 2]> = HashMap::new();
             let mut counted: HashMap<u32, u64> = HashMap::new();
             let mut newest = 0;

@@ -107,6 +107,7 @@ fn watch(
         labels: command.labels,
         server_ports: command.ports.clone(),
         memory: Budget::of(&command.resources, Beside::Nothing).connections,
+        ..Limits::default()
     });
     let (source, problem) = saving::saving(Box::new(source), saver, None);
     let mut reader = Reader::new(source);

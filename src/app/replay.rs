@@ -292,6 +292,7 @@ pub(super) fn tracker(command: &ReplayCommand) -> Tracker {
         labels: command.labels,
         server_ports: command.ports.clone(),
         memory: budget(command).connections,
+        ..Limits::default()
     })
 }
 

@@ -164,6 +164,19 @@ impl Connection {
         self.settle_down();
     }
 
+    /// The same without the short way.
+    pub(super) fn take_thoroughly(
+        &mut self,
+        segment: &Segment,
+        rules: LabelRules,
+        change: &mut Change,
+    ) {
+        let way = self.way(self.direction(segment));
+        change.direction = way.direction;
+        change.events.clear();
+        self.take_any(segment, rules, way, change);
+    }
+
     /// Takes any segment: each analyst judges it by its own rules.
     fn take_any(&mut self, segment: &Segment, rules: LabelRules, way: Way, change: &mut Change) {
         let before = self.states();

@@ -89,6 +89,9 @@ pub struct Limits {
     pub server_ports: Vec<u16>,
     /// Bytes that live connections may take together; when they are used up, connections are evicted.
     pub memory: usize,
+    /// Let every analyst judge every segment, also those that go by the book. The results are the same, which tests hold
+    /// it to, and it takes longer.
+    pub thorough: bool,
 }
 
 impl Limits {
@@ -102,6 +105,7 @@ impl Default for Limits {
             labels: LabelRules::default(),
             server_ports: Vec::new(),
             memory: Self::DEFAULT_MEMORY,
+            thorough: false,
         }
     }
 }
@@ -249,7 +253,11 @@ impl Tracker {
         change.connection = connection.id;
         change.slot = Slot(slot);
         change.begins = begins;
-        connection.take(segment, self.limits.labels, change);
+        if self.limits.thorough {
+            connection.take_thoroughly(segment, self.limits.labels, change);
+        } else {
+            connection.take(segment, self.limits.labels, change);
+        }
         self.weigh(slot);
         if self.slab[slot as usize].machine.over.is_some() != self.slab[slot as usize].lingers {
             self.linger(slot);
