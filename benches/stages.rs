@@ -183,8 +183,8 @@ impl Segments for Kept {
         &self.0[index].0
     }
 
-    fn change(&self, index: usize) -> Change {
-        self.0[index].1.clone()
+    fn change(&self, index: usize, place: &mut Change) {
+        place.clone_from(&self.0[index].1);
     }
 }
 
