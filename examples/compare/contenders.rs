@@ -9,7 +9,7 @@ use super::once::{self, Taken};
 use super::traffic::{Kind, Made, Recipe};
 
 /// What has taken this long in all rounds together is known well enough.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One of the commands. Everything it writes is thrown away.
 pub(crate) struct Contender {

@@ -13,7 +13,7 @@ use nix::sys::time::TimeVal;
 pub(crate) const WORD: &str = "--once";
 
 /// Seconds of processor time, and bytes of memory, after which a command is stopped.
-pub(crate) const LONGEST: u64 = 120;
+pub(crate) const LONGEST: u64 = 60;
 pub(crate) const LARGEST: u64 = 8 << 30;
 
 /// What one run took.
