@@ -21,9 +21,9 @@ pub(crate) fn page(results: &[Results], rounds: u64, before: &str) -> String {
     table(&mut page, results, |taken, bare| {
         ratio(taken.wall, bare.wall)
     });
-    page.push_str("\nProcessor time of all threads, as a multiple of the bare loop's time:\n\n");
+    page.push_str("\nProcessor time of all threads, as a multiple of the bare loop's:\n\n");
     table(&mut page, results, |taken, bare| {
-        ratio(taken.processor, bare.wall)
+        ratio(taken.processor, bare.processor)
     });
     page.push_str("\nMemory at the peak, in MB:\n\n");
     table(&mut page, results, |taken, _| {
