@@ -3,6 +3,9 @@
 PREFIX ?= /usr/local
 # How long each part of `make fuzz` takes.
 FUZZ_SECONDS ?= 300
+# How many packets the large captures of `make bench` have, and how often each command is timed.
+BENCH_PACKETS ?= 2000000
+BENCH_ROUNDS ?= 5
 PROGRAM := target/release/handshake-watch
 
 # Under sudo the build still belongs to the person who called it: a root-owned target/ would stop their next build.
@@ -10,11 +13,12 @@ AS_CALLER := $(if $(SUDO_USER),sudo -u $(SUDO_USER) -H)
 # A fresh Rust is often not in PATH yet, and never in sudo's.
 CARGO := $(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec cargo "$$@"' cargo
 
-.PHONY: help demo build test fuzz miri audit install record
+.PHONY: help demo build test bench fuzz miri audit install record
 
 help:
 	@echo 'make demo      build, then show a narrated TCP handshake'
 	@echo 'make test      run the tests'
+	@echo 'make bench     time it beside libpcap and other tools, on captures that it makes (BENCH_PACKETS=2000000)'
 	@echo 'make fuzz      feed it hostile input for a long time (FUZZ_SECONDS=300 for each part)'
 	@echo 'make miri      run what only computes under Miri, which sees undefined behaviour'
 	@echo 'make audit     look for known vulnerabilities in what it is built from'
@@ -42,6 +46,12 @@ record:
 	@echo
 	@echo 'Renew what shows these packets, then look at the differences before you commit them:'
 	@echo '  UPDATE_README=1 cargo test --test readme; INSTA_UPDATE=always cargo test --test captures'
+
+# Needs no other tool; those that are installed take part. One stage at a time: `cargo bench`.
+bench:
+	@./.ci/setup
+	$(CARGO) build --release --locked --bins --example bare_loop --example compare
+	@$(AS_CALLER) env BENCH_PACKETS=$(BENCH_PACKETS) BENCH_ROUNDS=$(BENCH_ROUNDS) target/release/examples/compare
 
 # Needs nothing beside the tests' needs for its first part; the second part says what it misses.
 fuzz:
