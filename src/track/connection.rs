@@ -8,6 +8,7 @@ use super::labels::Ring;
 use super::machine::{End, Known, Machine, Over};
 use super::opening::Opening;
 use super::sequence::Sent;
+use super::tracker::fetch;
 use super::waits::Waits;
 use super::{ConnectionId, Ended, Opened, Trouble, Verdict, trouble, verdict};
 use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, Side, TcpState};
@@ -193,6 +194,16 @@ impl Connection {
     /// Whether it is the one with this number, and still in the table: places are given to others.
     pub(super) fn is_kept_as(&self, id: ConnectionId) -> bool {
         self.id == id && !self.is_final
+    }
+
+    /// Fetches what the next segment needs beside the connection itself.
+    #[inline]
+    pub(super) fn fetch_rings(&self) {
+        for page in &self.book.pages {
+            if let Some(sent) = page.sent.last() {
+                fetch(sent);
+            }
+        }
     }
 
     /// Remembers only the latest few of the segments that it sends, from now on.

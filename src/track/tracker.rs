@@ -215,15 +215,21 @@ impl Tracker {
         if self.index.len() < FEW {
             return;
         }
+        let mut slots = ArrayVec::<u32, AHEAD>::new_const();
         for segment in segments.iter().take(AHEAD) {
             let hash = self.hash(&segment.tuple);
             self.ahead.push((segment.frame, hash));
             // Whether it really is this connection is not asked: the answer lies in the memory that is being fetched.
             if let Some(slot) = self.index.find(hash, |_| true) {
                 fetch(&self.slab[*slot as usize]);
+                slots.push(*slot);
             } else {
                 self.graves.fetch(hash);
             }
+        }
+        // By now the first are there, and say where the rest of them lies.
+        for slot in slots {
+            self.slab[slot as usize].fetch_rings();
         }
     }
 

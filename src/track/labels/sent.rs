@@ -66,7 +66,7 @@ impl Ring {
     }
 
     /// The latest segment of all.
-    pub(super) fn last(&self) -> Option<&Sent> {
+    pub(in crate::track) fn last(&self) -> Option<&Sent> {
         self.latest().next()
     }
 
