@@ -263,7 +263,6 @@ Examples:
 )]
 pub(super) struct DemoArgs {
     /// The scenario's name
-    #[arg(required_unless_present_any = ["list", "all", "course"])]
     pub(super) scenario: Option<String>,
 
     /// List the scenarios
