@@ -264,9 +264,9 @@ fn output_goes_into_the_file_that_was_named() {
 
 #[test]
 fn a_connection_that_does_not_exist_is_wrong_usage() {
-    run(&["replay", &sample("handshake"), "--connection", "9"])
-        .ends_with(2)
-        .says("connection 9");
+    let outcome = run(&["replay", &sample("handshake"), "--connection", "9"]);
+    outcome.ends_with(2).says("connection 9");
+    assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
 }
 
 #[test]

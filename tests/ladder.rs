@@ -256,6 +256,20 @@ fn what_finds_no_room_on_the_arrow_stands_below() {
 }
 
 #[test]
+fn of_numbers_that_find_no_room_the_first_stay() {
+    let duplicate = story(vec![step(
+        7,
+        Direction::ServerToClient,
+        Flags::ACK,
+        "ACK",
+        "ack 1449, SACK 2897–4344",
+    )]);
+    let text = drawn(&duplicate, &at(60));
+    assert!(text.contains("◀────── ACK  ack 1449, … ──────"), "{text}");
+    assert!(text.contains("\n    SACK 2897–4344: a clause\n"), "{text}");
+}
+
+#[test]
 fn payload_is_quoted_escaped_and_cut() {
     let draw = |payload: &[u8], len: u32, columns: usize| {
         let mut hello = step(4, Direction::ClientToServer, Flags::ACK, "PSH-ACK", "1–99");

@@ -219,6 +219,32 @@ fn addresses_stay_whole() {
     );
 }
 
+/// Beside the other columns an IPv6 address would be broken, an IPv4 one finds room.
+#[test]
+fn only_addresses_that_find_room_are_in_a_table() {
+    let mut long = rows();
+    long[1].client = endpoint("2001:db8:ffff:0:1:2:c633:30", 32909);
+    assert_eq!(
+        text(|out| table::connections(&long, &at(70), out)),
+        "\
+#1 closed: 127.0.0.1:52126 → 127.0.0.1:1712, sent 13 bytes, received 0
+  bytes, lasted 187 µs, repeated 0
+#2 no_answer: [2001:db8:ffff:0:1:2:c633:30]:32909 →
+  [2001:db8::17]:443, sent 13 bytes, received 5.2 MB, lasted 187 µs,
+  repeated 0
+"
+    );
+    let mut short = rows();
+    short[1].server = endpoint("198.151.100.248", 44300);
+    short[0].trouble = vec!["reset_after_idle"];
+    let table = text(|out| table::connections(&short, &at(70), out));
+    assert!(table.contains("→ 198.151.100.248:44300 "), "{table}");
+    assert!(
+        table.lines().all(|line| line.chars().count() <= 70),
+        "{table}"
+    );
+}
+
 #[test]
 fn narrow_connections_are_sentences() {
     let expected = "\

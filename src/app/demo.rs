@@ -61,15 +61,21 @@ pub(crate) fn demo(command: &DemoCommand) -> Result<ExitCode, Failure> {
                 choice: &command.output,
                 telling: Telling::Alone,
             };
-            let shown = performance.play(None)?;
-            let wrong = shown.judgement.map(|judgement| judgement.wrong);
-            if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
-                say::note(format_args!(
-                    "not everything went as it should: {wrong}. Timers run late on a busy machine; try again"
-                ));
-            }
-            Ok(shown.code)
+            judged(performance.play(None)?)
         }
+    }
+}
+
+/// A scenario that did not show what it is meant to show did not do its job, alone as among all.
+fn judged(shown: Shown) -> Result<ExitCode, Failure> {
+    let wrong = shown.judgement.map(|judgement| judgement.wrong);
+    match wrong.filter(|wrong| !wrong.is_empty()) {
+        Some(wrong) => Err(Failure::new(
+            ExitCode::Lab,
+            format_args!("not everything went as it should: {wrong}"),
+        )
+        .hint("timers run late on a busy machine; try again")),
+        None => Ok(shown.code),
     }
 }
 
@@ -310,7 +316,7 @@ impl Performance<'_> {
             origin: place.origin(),
             intro: vec![
                 format!("{}: {}", scenario.name, scenario.title),
-                format!("Watch for {}.", scenario.watch_for),
+                format!("Watch for: {}.", scenario.watch_for),
                 sentence,
             ],
             question: Some(scenario.question),
@@ -471,7 +477,7 @@ impl<'a> Words<'a> {
             }
             (None, Telling::Alone) => {
                 say::note(format_args!(
-                    "{}: {} ({place})\nwatch for {}\n",
+                    "{}: {} ({place})\nwatch for: {}\n",
                     scenario.name, scenario.title, scenario.watch_for
                 ));
                 Ok(())
@@ -487,5 +493,31 @@ impl<'a> Words<'a> {
         lesson::outcome(judgement.verdict, &judgement.wrong, style, out)
             .and_then(|()| out.flush())
             .or_else(|error| Failure::output(&error).map_or(Ok(()), Err))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_that_shows_something_else_did_not_do_its_job() {
+        let code = |judgement| {
+            let shown = Shown {
+                code: ExitCode::Fine,
+                played: "live",
+                judgement,
+            };
+            judged(shown).unwrap_or_else(|failure| failure.code)
+        };
+        let wrong = |wrong: &str| {
+            Some(Judgement {
+                verdict: Some("reset"),
+                wrong: wrong.to_owned(),
+            })
+        };
+        assert_eq!(code(wrong("reset instead of closed")), ExitCode::Lab);
+        assert_eq!(code(wrong("")), ExitCode::Fine);
+        assert_eq!(code(None), ExitCode::Fine, "ended by a signal");
     }
 }

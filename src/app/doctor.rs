@@ -89,15 +89,17 @@ pub(crate) fn doctor(command: &DoctorCommand) -> Result<ExitCode, Failure> {
 }
 
 fn look(output: &Output, color: bool) -> Findings {
-    // First, while this process has a single thread: it forks.
+    // First, while this process has a single thread: they fork.
     let private = packets::private_network();
+    #[cfg(target_os = "linux")]
+    let other_wire = private.works && kernel::other_wire();
     let capture = packets::capture();
     let live = capture.works();
     let demo = live || private.works;
     let mut checks = capture.checks();
     checks.push(private);
     #[cfg(target_os = "linux")]
-    checks.extend(kernel::checks());
+    checks.extend(kernel::checks(other_wire));
     checks.extend(screen::checks(output, color));
     Findings { checks, live, demo }
 }

@@ -91,7 +91,8 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     ) {
         Ok(outcome) => {
             let nothing = selected.inner.inner.second.second.frames.is_empty();
-            if partly && nothing {
+            // Of a connection that does not exist more is said below.
+            if partly && nothing && unknown(command, &outcome.totals).next().is_none() {
                 say_what_there_is(&outcome.totals);
             }
             code = code.or(judge(command, outcome));
@@ -316,6 +317,13 @@ fn writes_meanwhile(command: &ReplayCommand) -> bool {
     !page && command.output.file.is_none()
 }
 
+/// Connections that are asked for and do not exist.
+fn unknown<'a>(command: &'a ReplayCommand, totals: &Totals) -> impl Iterator<Item = u32> + 'a {
+    let connections = totals.connections;
+    let wanted = command.selection.connections.iter().copied();
+    wanted.filter(move |&wanted| u64::from(wanted) > connections)
+}
+
 /// Nothing was selected, and an empty screen would not say why.
 fn say_what_there_is(totals: &Totals) {
     match totals.period {
@@ -333,13 +341,11 @@ fn say_what_there_is(totals: &Totals) {
 pub(super) fn judge(command: &ReplayCommand, outcome: Outcome) -> ExitCode {
     let mut code = ExitCode::Fine;
     let connections = outcome.totals.connections;
-    for wanted in &command.selection.connections {
-        if u64::from(*wanted) > connections {
-            say::problem(format_args!(
-                "there is no connection {wanted}: the capture has {connections}"
-            ));
-            code = code.or(ExitCode::Usage);
-        }
+    for wanted in unknown(command, &outcome.totals) {
+        say::problem(format_args!(
+            "there is no connection {wanted}: the capture has {connections}"
+        ));
+        code = code.or(ExitCode::Usage);
     }
     if outcome.hidden > 0 {
         say::note(format_args!(

@@ -32,7 +32,7 @@ Exit codes:
   0  fine                              4  not permitted to capture
   1  an --expect was not met           5  no such interface, or a bad filter
   2  wrong usage                       6  the output cannot be written
-  3  input unreadable or cut short     7  the built-in server or client failed"
+  3  input unreadable or cut short     7  built-in ends or a scenario failed"
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -263,7 +263,6 @@ Examples:
 )]
 pub(super) struct DemoArgs {
     /// The scenario's name
-    #[arg(required_unless_present_any = ["list", "all", "course"])]
     pub(super) scenario: Option<String>,
 
     /// List the scenarios

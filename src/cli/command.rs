@@ -460,7 +460,9 @@ fn resources(args: &LimitArgs) -> Checked<Resources> {
 }
 
 fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
-    let output = output(args.output, &args.present)?;
+    let mut output = output(args.output, &args.present)?;
+    // A fold could hide the very frame that is asked for, and there is only about a screen around it.
+    output.all_packets |= args.around.is_some();
     if args.syscalls {
         return Err("a recording has no system calls: --syscalls is for live and demo, which show those of the built-in server and client".to_owned());
     }
@@ -543,7 +545,13 @@ fn demo(args: DemoArgs) -> Checked<DemoCommand> {
             port: args.port,
             write: args.write,
         },
-        None => DemoTask::List,
+        None if args.list => DemoTask::List,
+        None => {
+            return Err(
+                "name a scenario: `demo handshake` is the first, `demo --list` names all, `demo --all` plays them"
+                    .to_owned(),
+            );
+        }
     };
     Ok(DemoCommand {
         task,
@@ -768,6 +776,12 @@ mod tests {
     }
 
     #[test]
+    fn around_a_frame_nothing_is_folded() {
+        assert!(replay("replay a.pcap --around 5120").output.all_packets);
+        assert!(!replay("replay a.pcap --connection 1").output.all_packets);
+    }
+
+    #[test]
     fn the_declaration_is_consistent() {
         Cli::command().debug_assert();
     }
@@ -866,7 +880,8 @@ mod tests {
             ("replay a.pcap -o a.pcap", "same file"),
             ("replay a.pcap -w a.pcap", "same file"),
             ("replay a.pcap -w b.pcap -o b.pcap", "same file"),
-            ("demo", "<SCENARIO>"),
+            ("demo", "demo handshake"),
+            ("demo --step", "--list"),
             ("demo --list handshake", "--list"),
             ("demo --all handshake", "--all"),
             ("demo --all --write x.pcap", "--write"),

@@ -96,7 +96,7 @@ impl FromStr for FlagsPattern {
         for name in text.split('-') {
             let flag = Flags::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
                 format!(
-                    "{name:?} is no TCP flag; write SYN, SYN-ACK, ACK, PSH-ACK, FIN-ACK, RST, ..."
+                    "{name:?} is no TCP flag; flags are SYN, SYN-ACK, ACK, PSH-ACK, FIN-ACK, RST and the like"
                 )
             })?;
             flags |= flag;

@@ -46,17 +46,17 @@ impl fmt::Display for Shown {
     }
 }
 
-/// A line about a connection in trouble; `None` when it is in none.
+/// A line about a connection in trouble; `None` when it is in none. Its cause comes first: the end of the line may be cut.
 #[must_use]
 pub fn first_trouble(connection: &Connection) -> Option<String> {
     let troubles = connection.troubles();
     let worst = troubles.iter().min_by_key(|trouble| trouble.kind)?;
     Some(format!(
-        "connection {}, {} to {}: {}: {}",
+        "connection {}, {}: {}; {} to {}",
         connection.id(),
-        connection.endpoint(crate::tcp::Side::Client),
-        connection.endpoint(crate::tcp::Side::Server),
         heading(worst.kind).to_lowercase(),
-        what_happened(connection, worst)
+        what_happened(connection, worst),
+        connection.endpoint(crate::tcp::Side::Client),
+        connection.endpoint(crate::tcp::Side::Server)
     ))
 }

@@ -36,9 +36,7 @@ pub const fn meaning(kind: TroubleKind) -> &'static str {
         TroubleKind::PathDead => "data repeated, never acknowledged",
         TroubleKind::SlowOpen => "the handshake took far longer than it should",
         TroubleKind::HeavyLoss => "many segments had to be sent again",
-        TroubleKind::Refused => {
-            "the SYN was answered by RST or ICMP: nobody listens, or a firewall"
-        }
+        TroubleKind::Refused => "answered by RST or ICMP: nobody listens, or a firewall",
         TroubleKind::Unfinished => "SYN-ACK seen, but the handshake was never completed",
         TroubleKind::Aborted => "reset before the handshake was complete",
     }

@@ -144,6 +144,13 @@ fn open_wire() -> Result<Cable, LabError> {
     Ok(Cable { file: tun?, header })
 }
 
+/// Whether a wire can be made without `/dev/net/tun`. Must be called in a private network, in which its device stays for as
+/// long as there is one of the processes inside.
+#[must_use]
+pub fn has_other_wire() -> bool {
+    open_veth().is_ok()
+}
+
 /// A network device whose packets we read and write. The kernel keeps it as long as the file is open.
 fn open_tun() -> io::Result<File> {
     let tun = OpenOptions::new()

@@ -2,7 +2,7 @@
 //!
 //! Comes in: a step and a number of columns. Goes out: that many columns on a line, and what found no room on it, which
 //! must stand under the row. When room is short the payload goes first, then the tags move below, then the name is cut,
-//! last the numbers move below; the head is never pushed.
+//! last the numbers move below, from their end; the head is never pushed.
 
 use std::fmt::Write as _;
 
@@ -101,8 +101,24 @@ impl Label {
             }
             self.core.push_str(&numbers);
             columns += numbers_width;
-        } else {
-            self.move_below(&numbers);
+            return columns;
+        }
+        // The acknowledgment number says more than the ranges after it, which alone move below.
+        let more = format!(", {}", line.glyphs().ellipsis);
+        let parts = numbers.rmatch_indices(", ").map(|(at, _)| at);
+        let room = room.saturating_sub(columns + 2 + width(&more));
+        let mut fitting =
+            parts.filter(|&at| name_width <= columns && width(&numbers[..at]) <= room);
+        match fitting.next() {
+            Some(at) => {
+                let first = self.core.len();
+                self.core.push_str("  ");
+                self.core.push_str(&numbers[..at]);
+                self.core.push_str(&more);
+                columns += width(&self.core[first..]);
+                self.move_below(&numbers[at + 2..]);
+            }
+            None => self.move_below(&numbers),
         }
         columns
     }

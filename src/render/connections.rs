@@ -5,7 +5,9 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, presets};
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, Width, presets,
+};
 
 use super::measure::{width, wrap};
 use super::quantity::{Bytes, Count};
@@ -15,6 +17,8 @@ use crate::explain::ConnectionRow;
 
 /// Below this many columns a table would be mostly rules and gaps.
 const TABLE_MIN: usize = 70;
+/// The longest server whose address is IPv4, below its client. The narrowest table has room for it.
+const STACKED_MAX: usize = "> 255.255.255.255:65535".len();
 /// Columns between two columns of the table.
 const GAP: usize = 2;
 
@@ -39,6 +43,17 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
             line.splice(1..3, [stacked]);
         }
     }
+    let addresses = lines
+        .iter()
+        .flat_map(|line| line[1].lines())
+        .map(width)
+        .max()
+        .unwrap_or(0);
+    let is_tight = natural_width(&names, &lines) > page.total;
+    // Beside the other columns a long address would be broken in the middle.
+    if is_tight && addresses > STACKED_MAX {
+        return sentences(rows, &mut page);
+    }
     // Everything right of the verdict is a number, and so is the first column.
     let numbers_from = names.len() - 4;
     let mut table = Table::new();
@@ -62,6 +77,12 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, GAP as u16 - 1));
+    }
+    if is_tight && let Some(column) = table.column_mut(1) {
+        // What may be broken is a number's unit or two words of an outcome.
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
+            (addresses + GAP - 1) as u16,
+        )));
     }
     for text in table.trim_fmt().lines() {
         page.line.put_cut(text, page.total, Ink::Plain);

@@ -11,6 +11,8 @@ use super::style::{Ink, Style};
 
 /// Columns before a paragraph that belongs to the line above it.
 const INDENT: usize = 2;
+/// Columns that a title in the catalogue needs beside its name.
+const TITLE_MIN: usize = 30;
 /// The longest name of a scenario.
 const NAME: usize = 18;
 /// `constructed`
@@ -82,6 +84,36 @@ pub fn head(lesson: &Lesson<'_>, style: &Style, out: &mut dyn Write) -> io::Resu
 /// When `out` cannot be written.
 pub fn point(word: &str, text: &str, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     paragraph(&format!("{word}: "), text, Ink::Plain, style, out)
+}
+
+/// Writes an entry of the catalogue: `  lost-ack   an ACK is lost, and nobody minds`, the names in `names` columns. A title
+/// that is too long goes on below its beginning, or below its name where there is no room for both.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn entry(
+    name: &str,
+    title: &str,
+    names: usize,
+    style: &Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let columns = style.width.columns();
+    let mut line = Line::new(style);
+    line.pad_to(INDENT);
+    line.put_clean(name, Ink::Strong);
+    let mut title_at = INDENT + names + 2;
+    if columns < title_at + TITLE_MIN {
+        line.finish(out)?;
+        title_at = 2 * INDENT;
+    }
+    let room = columns - title_at;
+    for part in wrap(title, room, room) {
+        line.pad_to(title_at);
+        line.put_clean(part, Ink::Plain);
+        line.finish(out)?;
+    }
+    Ok(())
 }
 
 /// Writes whether a scenario went as it should.
@@ -205,4 +237,36 @@ fn block(
         line.finish(out)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::Width;
+
+    #[test]
+    fn a_title_goes_on_below_its_beginning() {
+        let at = |columns| {
+            let style = Style {
+                width: Width::new(columns),
+                ..Style::default()
+            };
+            let mut out = Vec::new();
+            let title = "one segment of five is lost: duplicate ACKs";
+            entry("lost-data", title, 10, &style, &mut out).expect("memory is written");
+            String::from_utf8(out).expect("UTF-8")
+        };
+        assert_eq!(
+            at(60),
+            "  lost-data   one segment of five is lost: duplicate ACKs\n"
+        );
+        assert_eq!(
+            at(50),
+            "  lost-data   one segment of five is lost:\n              duplicate ACKs\n"
+        );
+        assert_eq!(
+            at(40),
+            "  lost-data\n    one segment of five is lost:\n    duplicate ACKs\n"
+        );
+    }
 }

@@ -329,12 +329,17 @@ impl Columns {
             .unwrap_or(0);
         let lasted_end = client + widest.max("client".len()) + 2 + lasted.max(7);
         let what = lasted_end + 2;
+        // A server's address must not be broken in the middle.
+        let common = overview.common_server.map(|common| common.server);
+        let servers = rows().filter(|row| Some(row.server) != common);
+        let address = servers.map(|row| row.server.to_string().len()).max();
+        let what_min = WHAT_MIN.max(address.unwrap_or(0));
         Self {
             id_end,
             began,
             client,
             lasted_end,
-            what: (what + WHAT_MIN <= total).then_some(what),
+            what: (what + what_min <= total).then_some(what),
             dates,
             total,
         }

@@ -4,10 +4,10 @@ use std::io::{self, Write as _};
 
 use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
-use crate::app::output::Output;
+use crate::app::output::{self, Output};
 use crate::cli::{Format, OutputChoice};
 use crate::lab::scenario::{Group, SCENARIOS};
-use crate::render::escape;
+use crate::render::{Explain, Style, escape, lesson};
 
 /// All scenarios, by group.
 pub(super) fn list(choice: &OutputChoice) -> Result<ExitCode, Failure> {
@@ -15,7 +15,8 @@ pub(super) fn list(choice: &OutputChoice) -> Result<ExitCode, Failure> {
     let written = if choice.format == Some(Format::Json) {
         list_json(&mut output)
     } else {
-        list_text(&mut output)
+        let style = output::style(choice, &output, Explain::Brief);
+        list_text(&style, &mut output)
     };
     match written.and_then(|()| output.flush()) {
         Ok(()) => Ok(ExitCode::Fine),
@@ -23,8 +24,8 @@ pub(super) fn list(choice: &OutputChoice) -> Result<ExitCode, Failure> {
     }
 }
 
-fn list_text(out: &mut Output) -> io::Result<()> {
-    let width = SCENARIOS.iter().map(|s| s.name.len()).max().unwrap_or(0);
+fn list_text(style: &Style, out: &mut Output) -> io::Result<()> {
+    let names = SCENARIOS.iter().map(|s| s.name.len()).max().unwrap_or(0);
     for group in Group::ALL {
         let mut members = SCENARIOS.iter().filter(|s| s.group == group).peekable();
         if members.peek().is_none() {
@@ -32,7 +33,7 @@ fn list_text(out: &mut Output) -> io::Result<()> {
         }
         writeln!(out, "{}", group.name())?;
         for scenario in members {
-            writeln!(out, "  {:width$}  {}", scenario.name, scenario.title)?;
+            lesson::entry(scenario.name, scenario.title, names, style, out)?;
         }
     }
     Ok(())

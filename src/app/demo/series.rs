@@ -24,7 +24,7 @@ use crate::render::lesson::{self, Lesson, LessonResult};
 use crate::render::{Explain, Style, json};
 
 /// What a class is asked to press.
-const KEYS: &str = "Enter shows it, s and Enter goes on to the next, q and Enter ends: ";
+const KEYS: &str = "Enter shows it; s Enter: the next one; q Enter: the end ";
 
 /// Plays all scenarios.
 pub(super) fn all(command: &DemoCommand, port: u16) -> Result<ExitCode, Failure> {

@@ -1,11 +1,14 @@
 //! What this Linux kernel offers: virtual devices, walls for a sandbox, and what it does to checksums.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 
 use super::Check;
+use crate::lab::apart::apart;
+use crate::lab::namespace;
+use crate::lab::network::has_other_wire;
 use crate::privilege::{self, Successor};
 
 const WIRE: &str = "a wire between two real ends, on which packets can be lost on purpose";
@@ -15,10 +18,10 @@ const ROOT: &str = "parsing packets without root's rights";
 const CHECKSUMS: &str = "not taking an unfinished checksum for a damaged packet";
 
 /// Everything that only Linux has.
-pub(super) fn checks() -> Vec<Check> {
+pub(super) fn checks(other_wire: bool) -> Vec<Check> {
     let status = privilege::status();
     vec![
-        tun(),
+        tun(other_wire),
         landlock(status.landlock),
         seccomp(status.seccomp),
         unprivileged(status.successor),
@@ -26,18 +29,40 @@ pub(super) fn checks() -> Vec<Check> {
 }
 
 /// Opening the device makes no interface yet.
-fn tun() -> Check {
+fn tun(other_wire: bool) -> Check {
     const PATH: &str = "/dev/net/tun";
-    match File::options().read(true).write(true).open(PATH) {
-        Ok(_) => Check::works("tun_device", WIRE, format!("{PATH} may be opened")),
+    let opened = File::options().read(true).write(true).open(PATH);
+    tun_check(PATH, opened.map(drop), other_wire)
+}
+
+/// Without the device a wire is made of others where the kernel has them: then nothing is amiss.
+fn tun_check(path: &str, opened: io::Result<()>, other_wire: bool) -> Check {
+    match opened {
+        Ok(()) => Check::works("tun_device", WIRE, format!("{path} may be opened")),
+        Err(error) if other_wire => Check::works(
+            "tun_device",
+            WIRE,
+            format!("{path}: {error}; a wire is made of two veth devices instead"),
+        ),
         Err(error) => {
-            let check = Check::absent("tun_device", WIRE, format!("{PATH}: {error}"));
+            let check = Check::absent("tun_device", WIRE, format!("{path}: {error}"));
             match error.kind() {
-                ErrorKind::PermissionDenied => check.mend(format!("sudo chmod 666 {PATH}")),
+                ErrorKind::PermissionDenied => check.mend(format!("sudo chmod 666 {path}")),
                 _ => check.mend("sudo modprobe tun"),
             }
         }
     }
+}
+
+/// Whether a wire can be made of other devices. Must be called before any thread is started: it forks.
+pub(super) fn other_wire() -> bool {
+    const YES: u8 = 0;
+    const NO: u8 = 1;
+    let ended = apart(|_| match namespace::enter() {
+        Ok(()) if has_other_wire() => YES,
+        _ => NO,
+    });
+    ended.is_ok_and(|ended| ended.code == Some(YES.into()))
 }
 
 fn landlock(version: Option<u32>) -> Check {
@@ -157,4 +182,22 @@ fn status_line(key: &str) -> Option<String> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(line.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_another_kind_stands_in_for_is_not_missed() {
+        let check = |other| tun_check("/tun", Err(ErrorKind::PermissionDenied.into()), other);
+        let replaced = check(true);
+        assert!(replaced.works && replaced.mend.is_none());
+        assert!(replaced.found.ends_with("veth devices instead"));
+        let missing = check(false);
+        assert_eq!(
+            (missing.works, missing.mend.as_deref()),
+            (false, Some("sudo chmod 666 /tun"))
+        );
+    }
 }
