@@ -207,7 +207,7 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
             match other {
                 Some(other) => write!(
                     out,
-                    " {other}'s program gets an error, usually ECONNRESET; bytes not yet read may be lost."
+                    " {other}'s program gets an error, usually ECONNRESET; bytes not yet acknowledged or read may be lost."
                 ),
                 None => Ok(()),
             }
@@ -229,19 +229,19 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
 }
 
 fn closed(out: &mut String, connection: &Connection, carried: &str) -> fmt::Result {
+    let waits = |side| connection.peer(side).state == Some(TcpState::TimeWait);
+    if waits(Side::Client) && waits(Side::Server) && !connection.is_self() {
+        return write!(
+            out,
+            "{carried}; both ends closed at the same time. They stay in TIME-WAIT (60 s on Linux), because each had sent its FIN before it had the other's."
+        );
+    }
     write!(
         out,
         "{carried}; {} closed first{}.",
         closer(connection),
         how_closed(connection)
     )?;
-    let waits = |side| connection.peer(side).state == Some(TcpState::TimeWait);
-    if waits(Side::Client) && waits(Side::Server) && !connection.is_self() {
-        return write!(
-            out,
-            " Both ends stay in TIME-WAIT (60 s on Linux), because both closed before they had the other's FIN."
-        );
-    }
     for side in [Side::Client, Side::Server] {
         if connection.peer(side).state == Some(TcpState::TimeWait) {
             return if connection.closed_by() == Some(side) {
