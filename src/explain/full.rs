@@ -100,18 +100,16 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
             Range::of(change.seq, segment.len)
         );
     }
+    let (name, each, them) = match segment.len {
+        1 => ("number", "", "it"),
+        _ => ("numbers", ", one for each byte", "them"),
+    };
     write!(
         out,
-        "{} sends {}: {} {}, so an ACK of {next} will cover {} (RFC 9293 section 3.4). ",
+        "{} sends {}: {name} {}{each}, so an ACK of {next} will cover {them} (RFC 9293 section 3.4). ",
         the_capital(sender),
         Bytes(u64::from(segment.len)),
-        if segment.len == 1 {
-            "number"
-        } else {
-            "one number for each,"
-        },
-        Range::of(change.seq, segment.len),
-        if segment.len == 1 { "it" } else { "them" }
+        Range::of(change.seq, segment.len)
     )?;
     if segment.flags.contains(Flags::PSH) {
         write!(
