@@ -279,7 +279,7 @@ pub(in crate::lab) const DUPLICATE: Scenario = Scenario {
 
 pub(in crate::lab) const SPURIOUS: Scenario = Scenario {
     name: "spurious",
-    title: "the ACKs are late, and a timer repeats what was never lost",
+    title: "the ACKs are late, and the timer repeats what was never lost",
     teaches: "a sender's timer can be wrong: when a path becomes slower all at once, it runs out before the ACK arrives",
     watch_for: "a repeated segment (a tail loss probe), then the ACK of the first copy, and a D-SACK that tells the sender of its mistake",
     question: "The timer ran out. Was anything lost?",
