@@ -657,7 +657,7 @@ fn verdicts_say_what_the_capture_proves() {
     let (_, text) = said(&opened(
         "+1ms C > S FIN-ACK\n+1ms S > C FIN-ACK ack 1\n+1ms C > S ACK\n+1ms S > C ACK",
     ));
-    assert!(text.contains("Both ends stay in TIME-WAIT"), "{text}");
+    assert!(text.contains("both ends closed at the same time"), "{text}");
 }
 
 /// Any control bits, with and without data, in any state, get a clause that fits its row.

@@ -94,15 +94,19 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     if again.is_some() {
         return write!(
             out,
-            "{} sends {} again, numbers {}. ",
+            "{} sends {} again: {}. ",
             the_capital(sender),
             Bytes(u64::from(segment.len)),
             Range::of(change.seq, segment.len)
         );
     }
+    let (name, each, them) = match segment.len {
+        1 => ("number", "", "it"),
+        _ => ("numbers", ", one for each byte", "them"),
+    };
     write!(
         out,
-        "{} sends {}: numbers {}, one for each byte, so an ACK of {next} will cover them (RFC 9293 section 3.4). ",
+        "{} sends {}: {name} {}{each}, so an ACK of {next} will cover {them} (RFC 9293 section 3.4). ",
         the_capital(sender),
         Bytes(u64::from(segment.len)),
         Range::of(change.seq, segment.len)
@@ -116,7 +120,7 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     if segment.flags.contains(Flags::URG) {
         write!(
             out,
-            "URG: what lies before number {} is urgent (section 3.8.5; new programs should not use it, RFC 6093 section 5). ",
+            "URG: what lies before number {} is urgent (section 3.8.5, which advises new programs against it). ",
             change.seq.wrapping_add(u32::from(segment.urgent))
         )?;
     }
@@ -168,7 +172,7 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::
         )?,
         (Some(frame), None) => write!(
             out,
-            ". It covers packet {frame}, which repeats or was repeated, so it measures no round trip (RFC 6298 section 3)"
+            ". It covers packet {frame}, which repeats or was repeated; which copy it answers is not known, so it measures no round trip (RFC 6298 section 3)"
         )?,
         _ => {}
     }
@@ -302,7 +306,10 @@ fn states(out: &mut String, change: &Change, alone: bool) -> fmt::Result {
         let (arrives, note) = if side == change.direction.sender() {
             ("", state_note(after))
         } else if transition.before != Some(TcpState::SynSent) && after == TcpState::SynReceived {
-            (" once this arrives (inferred)", ", if it listens at all")
+            (
+                " once this arrives (inferred)",
+                ", if a socket listens there and has room",
+            )
         } else {
             (" once this arrives (inferred)", state_note(after))
         };

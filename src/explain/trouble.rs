@@ -29,7 +29,7 @@ pub const fn heading(kind: TroubleKind) -> &'static str {
 pub const fn meaning(kind: TroubleKind) -> &'static str {
     match kind {
         TroubleKind::ServerSilent => "request acknowledged, no reply",
-        TroubleKind::ClientSilent => "the client owed the next byte and sent nothing",
+        TroubleKind::ClientSilent => "it was the client's turn, and it sent nothing",
         TroubleKind::NoAnswer => "SYN repeated, nothing came back",
         TroubleKind::ResetAfterIdle => "RST after a long silence",
         TroubleKind::ReceiverFull => "window 0: no room, the receiving program reads too slowly",
@@ -97,11 +97,11 @@ pub(super) fn sentence(out: &mut String, trouble: &Trouble) {
     let _ = match trouble.kind {
         TroubleKind::ServerSilent => write!(
             out,
-            "The server owed a reply for {lasted} (packets {first} to {last})."
+            "The server sent no reply for {lasted} (packets {first} to {last}), if one was due."
         ),
         TroubleKind::ClientSilent => write!(
             out,
-            "The client owed the next byte for {lasted} (packets {first} to {last})."
+            "The client sent nothing for {lasted} (packets {first} to {last}), though it was its turn (inferred)."
         ),
         TroubleKind::ResetAfterIdle => write!(
             out,
@@ -118,12 +118,12 @@ pub(super) fn sentence(out: &mut String, trouble: &Trouble) {
         ),
         TroubleKind::SlowOpen => write!(
             out,
-            "The handshake took {lasted} (packets {first} to {last})."
+            "From the first SYN the handshake took {lasted} (packets {first} to {last})."
         ),
         TroubleKind::HeavyLoss => write!(
             out,
-            "{} had to be repeated (packets {first} to {last}).",
-            Count(u64::from(trouble.count), "segment")
+            "{} had to be sent (packets {first} to {last}).",
+            Count(u64::from(trouble.count), "repeat")
         ),
         TroubleKind::Refused
         | TroubleKind::NoAnswer
@@ -169,10 +169,7 @@ pub fn what_happened(connection: &Connection, trouble: &Trouble) -> String {
             "handshake {lasted}, {}",
             Count(u64::from(connection.handshake().syns.max(1)), "SYN")
         ),
-        TroubleKind::HeavyLoss => format!(
-            "{} repeated; {end}",
-            Count(u64::from(trouble.count), "segment")
-        ),
+        TroubleKind::HeavyLoss => format!("{}; {end}", Count(u64::from(trouble.count), "repeat")),
         TroubleKind::Refused | TroubleKind::Aborted => format!("RST after {lasted}"),
         TroubleKind::Unfinished => "no ACK after the SYN-ACK".to_owned(),
     }

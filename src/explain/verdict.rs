@@ -197,6 +197,11 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
             out,
             "the server answered, but no ACK completed the handshake: the client is gone, it was a scan, or the ACK was lost or not captured."
         ),
+        Verdict::Reset if nothing_but_reset(connection) => write!(
+            out,
+            "{carried}; {} sent RST: it knows no such connection, or it aborted one that began before the capture.",
+            closer(connection)
+        ),
         Verdict::Reset => {
             let other = connection.closed_by().map(|side| the_capital(!side));
             write!(
@@ -207,7 +212,7 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
             match other {
                 Some(other) => write!(
                     out,
-                    " {other}'s program gets an error, usually ECONNRESET; bytes not yet read may be lost."
+                    " {other}'s program gets an error, usually ECONNRESET; bytes not yet acknowledged or read may be lost."
                 ),
                 None => Ok(()),
             }
@@ -228,20 +233,29 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
     }
 }
 
+/// Whether a reset is all that is known: without SYN and data nothing shows that there was a connection to abort.
+fn nothing_but_reset(connection: &Connection) -> bool {
+    let bytes = |side| connection.peer(side).counts.bytes;
+    connection.handshake().syns == 0
+        && connection.handshake().syn_ack.is_none()
+        && bytes(Side::Client) == 0
+        && bytes(Side::Server) == 0
+}
+
 fn closed(out: &mut String, connection: &Connection, carried: &str) -> fmt::Result {
+    let waits = |side| connection.peer(side).state == Some(TcpState::TimeWait);
+    if waits(Side::Client) && waits(Side::Server) && !connection.is_self() {
+        return write!(
+            out,
+            "{carried}; both ends closed at the same time. They stay in TIME-WAIT (60 s on Linux), because each had sent its FIN before it had the other's."
+        );
+    }
     write!(
         out,
         "{carried}; {} closed first{}.",
         closer(connection),
         how_closed(connection)
     )?;
-    let waits = |side| connection.peer(side).state == Some(TcpState::TimeWait);
-    if waits(Side::Client) && waits(Side::Server) && !connection.is_self() {
-        return write!(
-            out,
-            " Both ends stay in TIME-WAIT (60 s on Linux), because both closed before they had the other's FIN."
-        );
-    }
     for side in [Side::Client, Side::Server] {
         if connection.peer(side).state == Some(TcpState::TimeWait) {
             return if connection.closed_by() == Some(side) {
@@ -298,6 +312,7 @@ fn advice(verdict: Verdict, connection: &Connection) -> Option<String> {
         Verdict::Unfinished => {
             "Many of these from many addresses are a SYN flood or a scan; a single one is a lost ACK or a client that went away.".to_owned()
         }
+        Verdict::Reset if nothing_but_reset(connection) => return None,
         Verdict::Reset => {
             "Did the program crash, or close its socket with unread data in it, or set SO_LINGER to 0?".to_owned()
         }

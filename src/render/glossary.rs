@@ -28,7 +28,7 @@ pub fn term(term: &Term, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     meaning.push('.');
     paragraph(&meaning, Ink::Plain)?;
     paragraph(term.text, Ink::Plain)?;
-    for (title, words) in [("also called: ", term.also), ("see also: ", term.see)] {
+    for (title, words) in [("also found as: ", term.also), ("see also: ", term.see)] {
         if !words.is_empty() {
             paragraph(&format!("{title}{}", words.join(", ")), Ink::Quiet)?;
         }

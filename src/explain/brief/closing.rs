@@ -2,7 +2,7 @@
 
 use super::{acknowledged, find};
 use crate::explain::words::{Bytes, ends};
-use crate::tcp::{Segment, TcpState};
+use crate::tcp::{Flags, Segment, TcpState};
 use crate::text::put;
 use crate::track::{Change, Event, ResetEffect};
 
@@ -71,7 +71,7 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) {
             out,
             "in the window, but not the expected number: a challenge ACK is due"
         ),
-        Some(ResetEffect::Ends) | None => aborts(out, change),
+        Some(ResetEffect::Ends) | None => aborts(out, segment, change),
     }
 }
 
@@ -112,7 +112,7 @@ fn ignored(out: &mut String, change: &Change) {
 }
 
 /// An abort. What the other end's program hears depends on the state that end was in.
-fn aborts(out: &mut String, change: &Change) {
+fn aborts(out: &mut String, segment: &Segment, change: &Change) {
     let (sender, receiver) = ends(change.direction);
     if change.of(change.direction.sender()).before == Some(TcpState::SynSent) {
         return put!(
@@ -120,6 +120,12 @@ fn aborts(out: &mut String, change: &Change) {
             "clears ",
             receiver,
             "'s older connection; the SYN still waits (inferred)"
+        );
+    }
+    if segment.flags.contains(Flags::ACK) && segment.seq.0 == 0 {
+        return put!(
+            out,
+            "no connection here: a closed port answers so (inferred)"
         );
     }
     match change.of(change.direction.receiver()).before {

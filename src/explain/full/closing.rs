@@ -20,6 +20,12 @@ pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fm
         number.wrapping_add(1)
     )?;
     match first {
+        Some(true) if change.of(change.direction.sender()).after == Some(TcpState::Closing) => {
+            write!(
+                out,
+                "The same socket receives it, so that both directions close at once (figure 13). "
+            )
+        }
         Some(true) => write!(
             out,
             "Only this direction closes: {receiver} may go on sending (section 3.6.1). "
@@ -110,6 +116,12 @@ fn aborts(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
             "{other}'s ACK did not fit {sender}'s SYN, so {sender} concludes that {receiver} still holds an older connection and clears it (RFC 9293 section 3.5.1, figure 9). "
         );
     }
+    if segment.flags.contains(Flags::ACK) && segment.seq.0 == 0 {
+        return write!(
+            out,
+            "With the real number 0 and with ACK it answers a segment without ACK that found no connection here: no socket has that port, or a firewall says so (RFC 9293 section 3.10.7.1; inferred). "
+        );
+    }
     write!(
         out,
         "Number {} is one that {receiver} accepts, so the connection ends at once in both directions, whatever was still under way or unread (RFC 9293 section 3.5.3). ",
@@ -128,12 +140,12 @@ fn aborts(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     if segment.flags.contains(Flags::ACK) {
         write!(
             out,
-            "Usual causes: the socket was closed with unread data in it (section 3.6.1), or with SO_LINGER 0. "
+            "Usual causes: the socket was closed with unread data in it (section 3.6.1), or with SO_LINGER 0, or before accept() had fetched the connection. "
         )
     } else {
         write!(
             out,
-            "Without ACK it answers a segment that found no connection here: the program had closed or was gone (section 3.5.2; inferred). "
+            "Without ACK it mostly answers a segment that found no connection here: the program had closed, or its host forgot the connection (section 3.5.2; inferred). "
         )
     }
 }

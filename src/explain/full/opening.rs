@@ -82,7 +82,7 @@ fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span)
     if change.of(sender).before == Some(TcpState::SynSent) {
         write!(
             out,
-            "Without an answer a TCP repeats its SYN after 1 s, then after ever longer times (RFC 6298 sections 2 and 5.5); Linux from 6.5 on repeats it four times at equal distance first. "
+            "Without an answer a TCP repeats its SYN after 1 s, then after ever longer times (RFC 6298 sections 2 and 5.5); Linux from 6.5 on repeats it five times at intervals of a second first. "
         )
     } else if change.of(!sender).before == Some(TcpState::SynReceived) {
         write!(
@@ -216,7 +216,7 @@ fn fast_open(out: &mut String, segment: &Segment, change: &Change) -> fmt::Resul
     if segment.len > 0 && !told {
         write!(
             out,
-            "It carries {} of data, which count once the handshake is complete (RFC 9293 section 3.4). ",
+            "It carries {} of data, which the program gets once the handshake is complete (RFC 9293 section 3.5). ",
             Bytes(u64::from(segment.len))
         )?;
     }

@@ -60,7 +60,7 @@ pub(super) fn remark(
         ),
         Event::AnswersKeepAlive => write!(
             out,
-            "The keep-alive's number is an old one, and such a segment is answered with the numbers as they stand (RFC 9293 section 3.8.4). "
+            "The keep-alive's number is an old one, and such a segment is answered with the numbers as they stand (RFC 9293 section 3.10.7.4). "
         ),
         Event::ChallengeAck { of } => write!(
             out,
@@ -84,7 +84,7 @@ pub(super) fn remark(
 fn completes(out: &mut String, change: &Change, answer: Span, ack: Span) -> fmt::Result {
     write!(
         out,
-        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). The handshake took {}: {answer} to the SYN-ACK and {ack} to this packet, where the capture was made. ",
+        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). From the last SYN it took {}: {answer} to the SYN-ACK and {ack} to this packet, where the capture was made. ",
         answer + ack
     )?;
     if change.of(Side::Server).before == Some(TcpState::SynReceived) {
@@ -137,7 +137,7 @@ fn repeats(
         ),
         RepeatCause::TailLossProbe => write!(
             out,
-            "Inferred: a tail loss probe, about two round trips after the last packet. Its ACK tells what is missing at the end, where no later packet can show it (RFC 8985 section 7). "
+            "Inferred: a tail loss probe, two round trips after the last packet, or more while a single one is under way, whose ACK may be delayed. Its ACK tells what is missing at the end, where no later packet can show it (RFC 8985 section 7). "
         ),
         RepeatCause::Spurious => write!(
             out,
@@ -159,7 +159,7 @@ fn duplicate_ack(out: &mut String, change: &Change, number: u32, of: u64) -> fmt
         0..3 => Ok(()),
         3 => write!(
             out,
-            "On the third duplicate {receiver} repeats it without waiting for the timer (section 3.2). "
+            "On the third duplicate {receiver} should repeat it without waiting for the timer (section 3.2). "
         ),
         _ => write!(
             out,
@@ -214,7 +214,7 @@ fn congestion(
     if in_ip {
         write!(
             out,
-            "A full queue on the way marked the packet instead of dropping one: congestion experienced (CE, RFC 3168 section 5). "
+            "A congested router on the way marked the packet instead of dropping it: congestion experienced (CE, RFC 3168 section 5). "
         )?;
     }
     if !super::ecn_agreed(connection) || segment.flags.contains(Flags::AE) {

@@ -54,7 +54,7 @@ fn syn_scan(stage: &Stage) -> Result<(), LabError> {
 pub(in crate::lab) const NULL_PROBE: Scenario = Scenario {
     name: "null-probe",
     title: "segments without any flag, to a closed and to an open port",
-    teaches: "a closed port resets whatever it gets, an open one ignores what has no flag: silence means open, or filtered",
+    teaches: "a closed port answers whatever it gets with a reset, an open one ignores what has no flag: silence means open, or filtered",
     watch_for: "no flags at all; the RST-ACK of the closed port, and nothing from the open one",
     question: "Which of the two ports is open: the one that answers or the one that does not?",
     signs: &[Sign {
@@ -110,7 +110,7 @@ fn probe(stage: &Stage, flags: &str) -> Result<(), LabError> {
 pub(in crate::lab) const SYN_FLOOD: Scenario = Scenario {
     name: "syn-flood",
     title: "a SYN flood, and SYN cookies that let a real client in",
-    teaches: "half-open connections fill the server's queue; with cookies it keeps no memory of a SYN until the ACK returns its number",
+    teaches: "unfinished handshakes fill the server's queue; with cookies it keeps no memory of a SYN until the ACK returns its number",
     watch_for: "many SYN-ACKs that nobody acknowledges, and the real client that is served in spite of them",
     question: "The queue is full of SYNs that will never be completed. How can the server still accept somebody?",
     verdict: "unfinished",

@@ -280,8 +280,8 @@ pub(in crate::lab) const DUPLICATE: Scenario = Scenario {
 pub(in crate::lab) const SPURIOUS: Scenario = Scenario {
     name: "spurious",
     title: "the ACKs are late, and the timer repeats what was never lost",
-    teaches: "a retransmission timer can be wrong: when a path becomes slower all at once, it runs out before the ACK arrives",
-    watch_for: "a repeated segment, then the ACK of the first copy, and a D-SACK that tells the sender of its mistake",
+    teaches: "a sender's timer can be wrong: when a path becomes slower all at once, it runs out before the ACK arrives",
+    watch_for: "a repeated segment (a tail loss probe), then the ACK of the first copy, and a D-SACK that tells the sender of its mistake",
     question: "The timer ran out. Was anything lost?",
     signs: &[REPORTED_TWICE],
     required: Labels::RETRANSMISSION,
@@ -389,7 +389,7 @@ pub(in crate::lab) const ECN_MARKED: Scenario = Scenario {
     title: "a router marks a packet instead of dropping it",
     teaches: "with ECN agreed, congestion is reported without loss: CE in the IP header, ECE in the ACKs, CWR from the sender",
     watch_for: "ECE on the server's ACKs until the client's CWR says that it has slowed down",
-    question: "The router was too full. What was lost?",
+    question: "The router's queue was too long. What was lost?",
     signs: &[
         Sign {
             name: "ACK with ECE",
@@ -431,7 +431,7 @@ pub(in crate::lab) const PATH_DEAD: Scenario = Scenario {
     name: "path-dead",
     title: "the cable is cut: data is repeated and never acknowledged",
     teaches: "no packet tells of a dead path; the sender repeats with doubling waits until it gives up",
-    watch_for: "the waits between the repetitions, each twice the one before, and that nothing ever comes back",
+    watch_for: "the waits between the repetitions: after a tail loss probe and the first timer each is twice the one before; nothing ever comes back",
     question: "The server's machine is gone, or the cable, or only the ACKs are lost. Can the client tell?",
     verdict: "open",
     required: Labels::RETRANSMISSION,

@@ -347,9 +347,9 @@ fn small_mss(stage: &Stage) -> Result<(), LabError> {
 pub(in crate::lab) const ONLY_MSS: Scenario = Scenario {
     name: "only-mss",
     title: "no window scaling, no SACK, no timestamps: TCP as it was in 1981",
-    teaches: "every newer feature is an option that both SYNs have to offer; without them TCP still works, with less speed",
+    teaches: "window scaling, SACK and timestamps are options that both SYNs have to offer; without them TCP still works, with less speed",
     watch_for: "the options of the SYN: mss alone; the windows never exceed 65535",
-    question: "The server could do more. Why does its SYN-ACK offer only mss?",
+    question: "Would the SYN-ACK of a server that can do more look different?",
     signs: &[
         Sign {
             name: "SYN with mss alone",
@@ -398,7 +398,7 @@ pub(in crate::lab) const MPTCP: Scenario = Scenario {
     name: "mptcp",
     title: "Multipath TCP asks to use several paths",
     teaches: "MPTCP is an option of ordinary TCP segments; whoever does not know it sees an ordinary connection",
-    watch_for: "the handshake is the same; an option of kind 30 in it carries the keys of both ends",
+    watch_for: "the handshake is the same; an option of kind 30 in its SYN-ACK and its ACK carries the keys of the ends",
     question: "A middle box that has never heard of MPTCP looks at this. What does it see?",
     signs: &[
         Sign {
