@@ -205,7 +205,8 @@ fn calls_are_drawn_beside_the_lane_of_their_end() {
     };
     assert!(row("connect()│") < row("LOST on the wire"), "{drawn}");
     assert!(row("SYN-RECEIVED") < row("connect = 0│"), "{drawn}");
-    assert!(row("│accept()") < row("│accept = "), "{drawn}");
+    // When the server's program gets to call it is up to the machine; that it returns before is impossible.
+    assert!(row("SYN-RECEIVED") < row("│accept = "), "{drawn}");
     assert!(
         drawn.lines().all(|line| line.chars().count() <= 80),
         "{drawn}"
