@@ -120,7 +120,15 @@ fn what_is_no_capture_ends_with_3_and_prints_no_result() {
         (folder.file("empty.pcap", b""), "0 bytes"),
         (
             folder.file("notes.txt", b"Not a capture at all, just text.\n"),
-            "neither pcap nor pcapng",
+            "it begins with \"Not a ca\", which is neither pcap nor pcapng",
+        ),
+        (
+            folder.file("zip.pcap", b"PK\x03\x04\x14\0\x08\0"),
+            "the bytes 50 4b 03 04 14 00 08 00",
+        ),
+        (
+            folder.file("old.snoop", b"snoop\0\0\0\0\0\0\x02"),
+            "the mark of a snoop file",
         ),
         (folder.file("four.pcap", &[0xd4, 0xc3, 0xb2, 0xa1]), ""),
         (

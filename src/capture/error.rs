@@ -24,7 +24,10 @@ pub enum ReadError {
     #[error("the input is empty (0 bytes), not a capture")]
     Empty,
     /// The first bytes are of no capture format.
-    #[error("not a capture file: it begins with {start:02x?}, which is neither pcap nor pcapng")]
+    #[error(
+        "not a capture file: it begins with {}, which is neither pcap nor pcapng",
+        first(start)
+    )]
     NotACapture {
         /// The first bytes.
         start: Vec<u8>,
@@ -59,4 +62,15 @@ pub enum ReadError {
         /// What the system said.
         error: io::Error,
     },
+}
+/// The first bytes of a file as a person recognises them: as text where they are, else in hex.
+fn first(start: &[u8]) -> String {
+    match std::str::from_utf8(start) {
+        Ok(text) if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => format!("\"{text}\""),
+        _ if start.starts_with(b"snoop\0") => "the mark of a snoop file".to_owned(),
+        _ => {
+            let hex: Vec<_> = start.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("the bytes {}", hex.join(" "))
+        }
+    }
 }
