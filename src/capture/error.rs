@@ -63,6 +63,7 @@ pub enum ReadError {
         error: io::Error,
     },
 }
+
 /// The first bytes of a file as a person recognises them: as text where they are, else in hex.
 fn first(start: &[u8]) -> String {
     match std::str::from_utf8(start) {
