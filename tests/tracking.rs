@@ -820,6 +820,22 @@ fn what_was_negotiated() {
     );
 }
 
+/// RFC 9293 section 3.10.7.4: a segment without ACK is dropped.
+#[test]
+fn what_has_neither_syn_nor_rst_nor_ack_moves_nothing() {
+    for flags in ["FIN-PSH-URG", "FIN", "PSH"] {
+        let probe = only(&format!("0 C > S {flags} win 1024"));
+        assert_eq!(probe.verdict().name(), "open", "{flags}");
+        for side in [Side::Client, Side::Server] {
+            let peer = probe.peer(side);
+            assert_eq!((peer.state, peer.fin_frame), (None, None), "{flags}");
+        }
+    }
+    let (changes, _) = run(&after_open("+1ms C > S FIN"));
+    let change = changes.last().and_then(Option::as_ref).expect("a change");
+    assert!(!change.client.changed() && !change.server.changed());
+}
+
 // Bounds.
 
 /// `count` SYNs from as many ports, a second apart.

@@ -89,9 +89,11 @@ impl Machine {
             self.syn_ack(segment, s, r, &mut moves);
         } else if segment.flags.contains(Flags::SYN) {
             self.syn(segment, s, r, &mut moves);
-        } else {
+        } else if segment.flags.contains(Flags::ACK) {
             self.plain(segment, s, r, &mut moves);
         }
+        // What has neither SYN nor RST nor ACK is dropped, whatever else it carries (RFC 9293 sections 3.10.7.2 and
+        // 3.10.7.4): probes are made so, connections are not.
         self.conclude(&mut moves);
         moves
     }
