@@ -153,13 +153,13 @@ impl Judge {
         let half = &self.halves[from];
         let same =
             segment.seq == half.next && half.has(Marks::ACKS) && segment.ack == half.last_ack;
-        if asker.has(Marks::PROBE) && segment.window == 0 && same {
-            ruling.labels |= Labels::ZERO_WINDOW_PROBE_ACK;
-            ruling.facts.answers_probe = true;
-            return true;
-        }
         if asker.has(Marks::PROBE) {
+            if segment.window == 0 && same {
+                ruling.labels |= Labels::ZERO_WINDOW_PROBE_ACK;
+            }
             ruling.facts.answers_probe = true;
+            // One answer each: what comes after it, such as a window update, speaks for itself.
+            self.halves[to].marks -= Marks::PROBE;
             return true;
         }
         if asker.has(Marks::KEEP_ALIVE) && segment.window != 0 && same {

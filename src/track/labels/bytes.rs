@@ -201,7 +201,12 @@ impl Judge {
         let earlier = half.sent.carrying(segment.seq, segment.seq_end()).copied();
         let after = earlier.map(|sent| segment.time - sent.time);
         let timeouts = earlier.map_or(0, |sent| sent.timeouts);
-        let timer = after.is_some_and(|after| after >= round_trip + LEAST_TIMER - TIMER_SLACK);
+        // Each new acknowledgment starts the timer anew (RFC 6298 section 5.3): what follows one at once was not
+        // waited for.
+        let restarted =
+            self.last_from == to && segment.time - self.last_time < LEAST_TIMER - TIMER_SLACK;
+        let timer = !restarted
+            && after.is_some_and(|after| after >= round_trip + LEAST_TIMER - TIMER_SLACK);
         let is_tail = segment.seq_end() == half.next
             && half
                 .sent

@@ -104,6 +104,17 @@ fn the_timer_backs_off() {
 }
 
 #[test]
+fn what_follows_an_acknowledgment_at_once_is_not_the_timer_s() {
+    let lost = "30 > PA 1+10 1 100\n31 > PA 11+10 1 100\n300 > PA 1+10 1 100\n330 < A 1+0 11 100";
+    let cause = |time: &str| {
+        let (_, facts) = last(&format!("{lost}\n{time} > PA 11+10 1 100"));
+        facts.repeats.expect("a repeat").cause
+    };
+    assert_eq!(cause("331"), RepeatCause::Unknown);
+    assert_eq!(cause("640"), RepeatCause::Timer { attempt: 1 });
+}
+
+#[test]
 fn a_syn_repeated_into_silence() {
     let rulings = rulings("0 > S 0+0 - 100\n1000 > S 0+0 - 100\n3000 > S 0+0 - 100");
     assert_eq!(rulings[0].labels, Labels::empty());
@@ -277,6 +288,8 @@ fn closed_windows_are_probed() {
     let (label, facts) = last(&format!("{probed}\n240 < A 1+0 1 0"));
     assert!(facts.answers_probe);
     assert_eq!(label, "zero_window zero_window_probe_ack");
+    let (label, facts) = last(&format!("{probed}\n240 < A 1+0 1 0\n500 < A 1+0 1 90"));
+    assert!(label == "window_update" && !facts.answers_probe, "{label}");
     let again = format!("{probed}\n240 < A 1+0 1 0\n640 > A 0+0 1 100");
     assert_eq!(last(&again).1.probe, Some(2));
     let (label, facts) = last(&format!("{again}\n650 < A 1+0 1 90"));
