@@ -226,9 +226,13 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
                 closer(connection)
             )
         }
+        Verdict::Open if connection.opened().is_none() => write!(
+            out,
+            "{carried}; nothing in it shows that there was a connection."
+        ),
         Verdict::Open => write!(
             out,
-            "{carried}; nobody has closed, the connection goes on or the capture ends here."
+            "{carried}; it is not closed: the connection goes on, or the capture ends here."
         ),
     }
 }

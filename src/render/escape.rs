@@ -133,7 +133,7 @@ pub fn csv(text: &str) -> Cow<'_, str> {
 }
 
 /// Appends the body of a JSON string, without its quotation marks. Each invalid byte sequence becomes U+FFFD. Control
-/// and direction characters are written `\uXXXX`: the string's value is the same, and a terminal that shows the line
+/// and direction characters are written as `\u` and four digits: the string's value is the same, and a terminal that shows the line
 /// is not steered by it.
 pub fn json(out: &mut Vec<u8>, bytes: &[u8]) {
     let rest = push_harmless(out, bytes);
