@@ -32,8 +32,12 @@ impl Budget {
     /// Shares `resources` among connections and what grows `beside` them. Of what is left when the fixed part is taken away,
     /// some is for nobody: it is what the allocator loses between pieces of different sizes, measured with connections
     /// that come and go by the hundred thousand.
-    pub(crate) fn of(resources: &Resources, beside: Beside) -> Self {
-        let rest = resources.memory.saturating_sub(FIXED);
+    ///
+    /// `held` is what the source needs. Where it leaves next to nothing, connections get a little all the same: the source
+    /// cannot do with less, and without connections nothing would be shown.
+    pub(crate) fn of(resources: &Resources, beside: Beside, held: u64) -> Self {
+        let least = Resources::LEAST_MEMORY - FIXED;
+        let rest = resources.memory.saturating_sub(FIXED + held).max(least);
         let percent = |part: u64| usize::try_from(rest / 100 * part).unwrap_or(usize::MAX);
         let (connections, segments, rows) = match beside {
             // A few segments are kept until it is known that they are too many for ladders.
@@ -62,11 +66,23 @@ mod tests {
         ] {
             let resources = Resources { memory, threads: 1 };
             for beside in [Beside::Nothing, Beside::Rows, Beside::Segments] {
-                let budget = Budget::of(&resources, beside);
+                let budget = Budget::of(&resources, beside, 0);
                 let together = budget.connections + budget.segments + budget.rows;
                 assert!(together > 0);
                 assert!(together as u64 + FIXED <= memory, "{budget:?} of {memory}");
             }
         }
+    }
+
+    #[test]
+    fn what_the_source_holds_is_not_for_connections() {
+        let resources = Resources {
+            memory: Resources::DEFAULT_MEMORY,
+            threads: 1,
+        };
+        let held = 128 << 20;
+        let of = |held| Budget::of(&resources, Beside::Nothing, held).connections as u64;
+        assert!(of(held) + held + FIXED < resources.memory);
+        assert!(of(4 << 30) > 0, "something is shown");
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn header(
         latest: HashMap::new(),
         found: Found::Nothing,
     };
-    let outcome = pipeline::run(reader, replay::tracker(command), &mut finder, 1, None)
+    let budget = replay::budget(command, &*reader.source);
+    let tracker = replay::tracker(command, budget);
+    let outcome = pipeline::run(reader, tracker, &mut finder, 1, None)
         .map_err(|error| Failure::new(ExitCode::Input, error))?;
     let view = match finder.found {
         Found::View(view) => view,

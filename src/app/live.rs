@@ -19,8 +19,8 @@ use super::show::{self, Manner, Places};
 use super::signals;
 use super::step::{self, Full, Pace};
 use super::watch::Watch;
-use crate::capture::Saver;
 use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
+use crate::capture::{Saver, Source as _};
 use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Listening;
@@ -106,7 +106,7 @@ fn watch(
     let tracker = Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
-        memory: Budget::of(&command.resources, Beside::Nothing).connections,
+        memory: Budget::of(&command.resources, Beside::Nothing, source.held()).connections,
         ..Limits::default()
     });
     let (source, problem) = saving::saving(Box::new(source), saver, None);

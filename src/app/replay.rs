@@ -41,6 +41,7 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     sandbox::enter(command.sandboxed, &Needs::default())?;
     let Pass { input, filter } = passes.take()?;
     let source = input.read()?;
+    let budget = budget(command, &*source);
     // It begins like a capture: only now a file that was there may lose what it holds.
     let (output, saver) = results?.begin()?;
     if let Some(frame) = command.header {
@@ -54,7 +55,7 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let (now, later) = if partly { (None, saver) } else { (saver, None) };
     let (source, problem) = saving::saving(source, now, passes.saved.take());
     let (source, twins) = begin(command, source);
-    let what = what(command, source.interfaces());
+    let what = what(command, source.interfaces(), budget);
     let shown = match &twins {
         Some(twins) => wire::sink(
             &command.output,
@@ -84,7 +85,7 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::Fine;
     match pipeline::run(
         reader,
-        tracker(command),
+        tracker(command, budget),
         &mut selected,
         command.resources.threads,
         Progress::watched(writes_meanwhile(command)),
@@ -128,7 +129,7 @@ fn begin(command: &ReplayCommand, source: Joinable) -> (Joinable, Option<Arc<Twi
     (Box::new(memory), twins)
 }
 
-fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface]) -> What<'a> {
+fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface], budget: Budget) -> What<'a> {
     let names = interfaces.iter().map(|interface| interface.name.clone());
     What {
         source: command.file.to_str().unwrap_or("the capture"),
@@ -136,7 +137,7 @@ fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface]) -> What<'a> {
         growing: command.file == Path::new("-"),
         rows: command.table,
         chosen: !command.selection.is_everything(),
-        budget: budget(command),
+        budget,
         billing: billing(command),
     }
 }
@@ -272,10 +273,11 @@ fn resolve(command: &ReplayCommand, passes: &mut Passes) -> Result<Chosen, Failu
 /// A pass whose result is not shown. How the input ends is reported by the pass that shows it.
 fn first_pass(command: &ReplayCommand, pass: Pass, sink: &mut dyn Sink) -> Result<(), Failure> {
     let mut reader = Reader::new(pass.input.read()?);
+    let budget = budget(command, &*reader.source);
     reader.filter = pass.filter;
     match pipeline::run(
         reader,
-        tracker(command),
+        tracker(command, budget),
         sink,
         command.resources.threads,
         Progress::watched(false),
@@ -288,16 +290,16 @@ fn first_pass(command: &ReplayCommand, pass: Pass, sink: &mut dyn Sink) -> Resul
     }
 }
 
-pub(super) fn tracker(command: &ReplayCommand) -> Tracker {
+pub(super) fn tracker(command: &ReplayCommand, budget: Budget) -> Tracker {
     Tracker::new(Limits {
         labels: command.labels,
         server_ports: command.ports.clone(),
-        memory: budget(command).connections,
+        memory: budget.connections,
         ..Limits::default()
     })
 }
 
-fn budget(command: &ReplayCommand) -> Budget {
+pub(super) fn budget(command: &ReplayCommand, source: &dyn Source) -> Budget {
     let few = matches!(command.table.rows, Rows::Screenful);
     let beside = match command.output.format {
         Some(Format::Timeline) => Beside::Segments,
@@ -305,7 +307,7 @@ fn budget(command: &ReplayCommand) -> Budget {
         // Without a format, ladders are only drawn of captures that are small.
         _ => Beside::Nothing,
     };
-    Budget::of(&command.resources, beside)
+    Budget::of(&command.resources, beside, source.held())
 }
 
 /// Whether results are written while the capture is read, and not at the end.

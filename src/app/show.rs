@@ -86,7 +86,7 @@ impl Manner {
             },
             style,
             places,
-            memory: Budget::of(&Resources::default(), Beside::Segments).segments,
+            memory: Budget::of(&Resources::default(), Beside::Segments, 0).segments,
         }
     }
 }
@@ -158,7 +158,7 @@ pub(crate) fn scenario(
         },
         chosen: true,
         billing,
-        budget: Budget::of(&Resources::default(), Beside::Segments),
+        budget: Budget::of(&Resources::default(), Beside::Segments, 0),
     };
     whole(choice, output, &what)
 }

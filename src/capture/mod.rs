@@ -71,6 +71,12 @@ pub trait Source {
         None
     }
 
+    /// Bytes of memory that it may take beside its read buffer: to look back at what was compressed, or for packets that
+    /// wait.
+    fn held(&self) -> u64 {
+        0
+    }
+
     /// Packets that the capture itself lost so far because nobody took them in time. Files do not know.
     fn dropped(&self) -> u64 {
         0

@@ -14,6 +14,9 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 /// The most a zstd frame may ask us to keep in memory: what the `zstd` tool itself refuses to exceed unasked.
 const ZSTD_WINDOW: u64 = 128 * 1024 * 1024;
 
+/// Bytes that are enough to tell how much has to be kept to look back at.
+pub(super) const BEGINNING: usize = 18;
+
 /// Compressed bytes read at a time.
 const CHUNK: usize = 64 * 1024;
 
@@ -34,6 +37,16 @@ impl Compression {
         }
     }
 
+    /// Bytes of plain text that are kept to look back at, as the first bytes of the file tell, [`BEGINNING`] of them where
+    /// there are so many.
+    pub(super) fn window(self, start: &[u8]) -> u64 {
+        match self {
+            // RFC 1951 section 2.
+            Self::Gzip => 32 * 1024,
+            Self::Zstd => zstd_window(start).unwrap_or(ZSTD_WINDOW),
+        }
+    }
+
     pub(super) fn reader(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         let reader = BufReader::with_capacity(CHUNK, reader);
         match self {
@@ -41,6 +54,27 @@ impl Compression {
             Self::Zstd => Box::new(ZstdReader::new(reader)),
         }
     }
+}
+
+/// The window of a zstd frame (RFC 8878 section 3.1.1.1): it has a field of its own, or is as large as the content. `None`
+/// where another frame comes first.
+fn zstd_window(start: &[u8]) -> Option<u64> {
+    let [0x28, 0xb5, 0x2f, 0xfd, descriptor, rest @ ..] = start else {
+        return None;
+    };
+    let single = descriptor & 0x20 != 0;
+    let window = if single {
+        let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+        let (len, least) = [(1, 0), (2, 256), (4, 0), (8, 0)][usize::from(descriptor >> 6)];
+        let mut size = [0; 8];
+        size[..len].copy_from_slice(rest.get(dictionary..dictionary + len)?);
+        u64::from_le_bytes(size).saturating_add(least)
+    } else {
+        let field = rest.first()?;
+        let base = 1_u64 << (10 + (field >> 3));
+        base + base / 8 * u64::from(field & 7)
+    };
+    Some(window.min(ZSTD_WINDOW))
 }
 
 /// All frames of a zstd file, one after the other.
@@ -169,4 +203,28 @@ fn plain_error(error: &FrameDecoderError) -> io::Error {
 
 fn damaged(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beginnings of frames as the `zstd` tool writes them.
+    #[test]
+    fn a_frame_tells_its_window() {
+        let window = |rest: &[u8]| {
+            let start = [&[0x28, 0xb5, 0x2f, 0xfd], rest].concat();
+            Compression::Zstd.window(&start)
+        };
+        assert_eq!(window(&[0x04, 0x58, 0]), 2 << 20, "level 3, from a pipe");
+        assert_eq!(window(&[0x84, 0x88, 0]), 128 << 20, "--long=27");
+        assert_eq!(window(&[0x04, 0xff, 0]), ZSTD_WINDOW, "no more is allowed");
+        assert_eq!(window(&[0x24, 0x10, 0]), 16, "as large as its content");
+        assert_eq!(window(&[0x64, 0x10, 0x01]), 0x110 + 256);
+        assert_eq!(window(&[0x64]), ZSTD_WINDOW, "cut short");
+        assert_eq!(
+            Compression::Zstd.window(&[0x50, 0x2a, 0x4d, 0x18]),
+            ZSTD_WINDOW
+        );
+    }
 }

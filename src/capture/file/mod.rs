@@ -79,6 +79,7 @@ impl Unread {
         let progress = Progress {
             read: Arc::clone(&read),
             total: facts.is_file().then_some(facts.len()),
+            window: 0,
         };
         from_reader(Counted::new(file, read), !facts.is_file(), progress)
     }
@@ -102,6 +103,7 @@ pub fn recorded(
     let progress = Progress {
         read: Arc::default(),
         total: None,
+        window: 0,
     };
     from_reader(bytes, false, progress)
 }
@@ -114,7 +116,11 @@ fn from_reader(
 ) -> Result<Box<dyn Source + Send>, ReadError> {
     let mut input = Input::new(Box::new(reader), may_block);
     let start = begin(&mut input)?;
+    let mut progress = progress;
     if let Some(compression) = Compression::of(start) {
+        // What is shorter than that is no capture, which is said further on.
+        fill_blocking(&mut input, compressed::BEGINNING)?;
+        progress.window = compression.window(input.bytes());
         input = input.decompressed(compression);
     }
     let start = begin(&mut input)?;
@@ -189,6 +195,8 @@ fn longest_packet(snaplen: u32) -> u32 {
 struct Progress {
     read: Arc<AtomicU64>,
     total: Option<u64>,
+    /// Memory that decompression takes.
+    window: u64,
 }
 
 #[cfg(test)]

@@ -174,6 +174,10 @@ impl<F: Format> Source for Reader<F> {
         let total = self.progress.total?;
         Some((self.progress.read.load(Ordering::Relaxed), total))
     }
+
+    fn held(&self) -> u64 {
+        self.progress.window
+    }
 }
 
 /// Reading failed: what it means for a capture of which `number` packets were returned. `offset` is where the record

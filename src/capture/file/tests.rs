@@ -61,6 +61,7 @@ fn no_progress() -> Progress {
     Progress {
         read: Arc::default(),
         total: None,
+        window: 0,
     }
 }
 

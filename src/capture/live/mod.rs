@@ -312,6 +312,10 @@ impl Source for LiveSource {
         &self.interfaces
     }
 
+    fn held(&self) -> u64 {
+        queue::LIMIT as u64
+    }
+
     fn dropped(&self) -> u64 {
         self.queue.dropped()
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::batch::Batch;
 
 /// Memory for packets that nobody has taken yet. When it is used up the ring fills, and then the kernel drops and counts.
-const LIMIT: usize = 64 * 1024 * 1024;
+pub(super) const LIMIT: usize = 64 * 1024 * 1024;
 /// Batches smaller than this are put together while they wait.
 const SMALL: usize = 256 * 1024;
 /// A batch that grew beyond this in a burst gives its memory back.
