@@ -1,6 +1,7 @@
 //! The program from outside: what it prints where, and the exit codes that scripts rely on.
 
-#![expect(clippy::print_stdout, reason = "a test that cannot run here says why")]
+#[macro_use]
+mod skipped;
 
 use std::fs;
 use std::io::Write;
@@ -246,7 +247,7 @@ fn output_that_cannot_be_written_ends_with_6() {
             .ends_with(6)
             .says("cannot be written");
     } else {
-        println!("partly skipped: this system has no /dev/full");
+        skipped!("in part: this system has no /dev/full");
     }
 }
 
@@ -566,7 +567,7 @@ fn program_without_privileges(folder: &Folder) -> Option<impl FnMut(&[&str]) -> 
         command
     };
     if let Err(error) = command().arg("--version").output() {
-        println!("skipped: cannot become another user ({error}); run this test as root");
+        skipped!("cannot become another user ({error}); run this test as root");
         return None;
     }
     Some(move |words: &[&str]| {

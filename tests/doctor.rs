@@ -2,7 +2,9 @@
 //! one that forbids everything.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::print_stderr, reason = "says what was skipped, and why")]
+
+#[macro_use]
+mod skipped;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -129,19 +131,13 @@ fn what_mends_it_does() {
         .arg(&file)
         .status();
     if !set.is_ok_and(|status| status.success()) {
-        eprintln!(
-            "skipped: setcap is missing, or does not work in {}",
-            file.display()
-        );
+        skipped!("setcap is missing, or does not work in {}", file.display());
         return;
     }
     let output = run(&mut machine.as_nobody());
     let checks = checks(&output);
     if !works(&checks, "capture") {
-        eprintln!(
-            "skipped: capabilities of files are ignored in {}",
-            file.display()
-        );
+        skipped!("capabilities of files are ignored in {}", file.display());
         return;
     }
     assert_eq!(output.status.code(), Some(0));
@@ -171,8 +167,8 @@ fn where_everything_is_forbidden_each_thing_has_its_remedy() {
         PROGRAM,
     ]));
     if output.stdout.is_empty() {
-        eprintln!(
-            "skipped: no user namespace can be made here: {}",
+        skipped!(
+            "no user namespace can be made here: {}",
             text(&output.stderr)
         );
         return;
@@ -201,7 +197,7 @@ impl Copied {
     fn new() -> Option<Self> {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         if !status.lines().any(|line| line.starts_with("Uid:\t0\t0\t")) {
-            eprintln!("skipped: only root can become another user; run this test as root");
+            skipped!("only root can become another user; run this test as root");
             return None;
         }
         let folder = tempfile::tempdir().expect("a temporary folder");

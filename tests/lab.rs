@@ -1,5 +1,7 @@
 //! The built-in server and client against each other and against peers of other makes, without capturing.
-#![expect(clippy::print_stderr, reason = "a skipped test says why")]
+
+#[macro_use]
+mod skipped;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -211,7 +213,7 @@ fn nobody_listening_is_a_refusal_of_the_first_address() {
 #[test]
 fn the_second_address_is_tried_when_the_first_refuses() {
     let Ok(only_v6) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
-        eprintln!("skipped: this machine has no ::1");
+        skipped!("this machine has no ::1");
         return;
     };
     let port = only_v6.local_addr().expect("bound").port();
@@ -225,7 +227,7 @@ fn the_second_address_is_tried_when_the_first_refuses() {
         .collect();
     // Some other program could listen on 127.0.0.1 at this number, and then the second address is not needed.
     if connects == [true] {
-        eprintln!("skipped: another program has port {port} on 127.0.0.1");
+        skipped!("another program has port {port} on 127.0.0.1");
         return;
     }
     assert_eq!(connects, [false, true]);
@@ -298,7 +300,7 @@ fn python(script: &str, argument: &str) -> Option<Child> {
     match child {
         Ok(child) => Some(child),
         Err(error) => {
-            eprintln!("skipped: python3 cannot be started ({error}); install it to run this test");
+            skipped!("python3 cannot be started ({error}); install it to run this test");
             None
         }
     }

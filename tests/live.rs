@@ -1,7 +1,9 @@
 //! The program captures its own traffic in a private network and shows the whole exchange. Needs no root; skipped, with
 //! the reason printed, where the system forbids private networks.
-#![expect(clippy::print_stderr, reason = "a skipped test says why")]
 #![cfg(target_os = "linux")]
+
+#[macro_use]
+mod skipped;
 
 use std::process::{Command, Output};
 
@@ -13,9 +15,7 @@ fn possible() -> bool {
     match namespace::probe() {
         Ok(()) => true,
         Err(refused) => {
-            eprintln!(
-                "skipped: {refused}; run as root, or allow user namespaces, to run this test"
-            );
+            skipped!("{refused}; run as root, or allow user namespaces, to run this test");
             false
         }
     }

@@ -5,6 +5,9 @@
 #![cfg(unix)]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says why")]
 
+#[macro_use]
+mod skipped;
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,10 +57,7 @@ fn every_scenario_comes_to_its_end() {
                     let words = String::from_utf8_lossy(&output.stderr);
                     if let Some((_, why)) = words.split_once("recorded earlier and played back: ") {
                         let why = why.lines().next().unwrap_or_default();
-                        println!(
-                            "skipped: {} plays from its recording here: {why}",
-                            scenario.name
-                        );
+                        skipped!("{} plays from its recording here: {why}", scenario.name);
                     }
                 }
             });
@@ -120,9 +120,7 @@ fn calls_stand_where_they_returned_between_the_packets() {
     let records = records(&output);
     let calls: Vec<&Value> = records.iter().filter(|r| r["type"] == "call").collect();
     if calls.is_empty() {
-        println!(
-            "skipped: this system lets no traffic be captured here, and a recording has no calls"
-        );
+        skipped!("this system lets no traffic be captured here, and a recording has no calls");
         return;
     }
     let seconds = |value: &Value| -> f64 {
@@ -196,7 +194,7 @@ fn calls_are_drawn_beside_the_lane_of_their_end() {
     let drawn = String::from_utf8_lossy(&output.stdout);
     let words = String::from_utf8_lossy(&output.stderr);
     if words.contains("no system calls are shown") {
-        println!("skipped: this system lets no wire be made, and a recording has no calls");
+        skipped!("this system lets no wire be made, and a recording has no calls");
         return;
     }
     let row = |text: &str| {
@@ -253,7 +251,7 @@ fn a_series_that_is_ended_leaves_no_scenario_behind() {
         syns += usize::from(record["type"] == "segment");
     }
     if recorded {
-        println!("skipped: scenarios play from their recordings here, and these take no time");
+        skipped!("scenarios play from their recordings here, and these take no time");
         return;
     }
     assert!(syns < 5, "{syns} SYNs were shown");

@@ -1,5 +1,8 @@
 //! Decoding: the same TCP facts under every link type and tunnel, the exact reason for every truncation, no panic.
 
+#[path = "../skipped/mod.rs"]
+#[macro_use]
+mod skipped;
 mod frames;
 
 mod any;

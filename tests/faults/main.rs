@@ -4,9 +4,11 @@
 //! Live captures are made in a private network of this test's own thread, which takes root. Where that is not possible a test
 //! is skipped and says why. Nothing here waits for time to pass: every wait is for something that must happen, and fails after
 //! [`PATIENCE`].
-#![expect(clippy::print_stderr, reason = "a skipped test says why")]
 #![cfg(target_os = "linux")]
 
+#[path = "../skipped/mod.rs"]
+#[macro_use]
+mod skipped;
 mod limits;
 mod network;
 mod saved;
@@ -65,5 +67,5 @@ fn tool(words: &[&str]) -> bool {
 }
 
 fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
+    skipped!("{why}");
 }

@@ -12,6 +12,9 @@
     reason = "says what was skipped, how much was tried, and what was found"
 )]
 
+#[path = "../skipped/mod.rs"]
+#[macro_use]
+mod skipped;
 mod bombs;
 mod chance;
 mod drive;
@@ -394,7 +397,7 @@ fn captures() -> Captures {
     }
     assert!(!captures.is_empty(), "captures/ has captures");
     let Some(corpus) = std::env::var_os("HANDSHAKE_WATCH_CORPUS").map(PathBuf::from) else {
-        eprintln!("skipped the corpus: set HANDSHAKE_WATCH_CORPUS to a folder of captures");
+        skipped!("the corpus: set HANDSHAKE_WATCH_CORPUS to a folder of captures");
         return captures;
     };
     let all = number("HANDSHAKE_WATCH_HOSTILE_SECONDS").is_some();

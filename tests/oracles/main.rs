@@ -10,6 +10,9 @@
     reason = "the figures, and why a test cannot run here"
 )]
 
+#[path = "../skipped/mod.rs"]
+#[macro_use]
+mod skipped;
 mod judge;
 mod program;
 mod table;
@@ -54,9 +57,7 @@ const LEAST: [(&str, &str, f64); 18] = [
 #[test]
 fn the_program_agrees_with_tshark_and_zeek() {
     let Some(folder) = env::var_os(FOLDER).map(PathBuf::from) else {
-        println!(
-            "skipped: {FOLDER} names no folder with captures and what other tools say of them"
-        );
+        skipped!("{FOLDER} names no folder with captures and what other tools say of them");
         return;
     };
     let captures = captures(&folder);

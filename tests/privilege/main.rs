@@ -1,8 +1,10 @@
 //! What the program gives up before it looks at packets, seen from outside in /proc while it captures, and from inside by
 //! trying what has to fail. What cannot be tested here is skipped, and says why.
-#![expect(clippy::print_stderr, reason = "a skipped test says why")]
 #![cfg(target_os = "linux")]
 
+#[path = "../skipped/mod.rs"]
+#[macro_use]
+mod skipped;
 mod from_inside;
 mod from_outside;
 
@@ -32,7 +34,7 @@ fn is_private_possible() -> bool {
 }
 
 fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
+    skipped!("{why}");
 }
 
 /// The error number; 0 for success.
