@@ -189,7 +189,8 @@ impl Kept {
 
     fn push(&mut self, segment: &Segment, change: &Change, whole: usize) {
         let row = Row::of(segment, change);
-        if self.dropped == 0 && self.head.count < whole {
+        // Once there is a tail, nothing goes before it any more.
+        if self.dropped == 0 && self.tail.is_empty() && self.head.count < whole {
             self.head.push(row);
             return;
         }
@@ -285,5 +286,28 @@ impl Keeper {
     /// How many segments are kept.
     pub(crate) fn len(&self) -> usize {
         self.kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stay_in_order_when_room_comes_back() {
+        let mut kept = Kept::default();
+        let mut push = |frame: u64, whole: usize| {
+            let segment = Segment {
+                frame,
+                ..Segment::default()
+            };
+            kept.push(&segment, &Change::default(), whole);
+        };
+        for frame in 1..=EDGE as u64 + 10 {
+            push(frame, EDGE);
+        }
+        push(1000, WHOLE);
+        let frames: Vec<u64> = kept.segments().map(|segment| segment.frame).collect();
+        assert!(frames.is_sorted(), "{frames:?}");
     }
 }
