@@ -24,6 +24,10 @@ pub(crate) struct Memory {
     rest: Option<Box<dyn Source + Send>>,
     /// How the source ended, where it was read to its end.
     error: Option<ReadError>,
+    /// Bytes that the held frames take.
+    size: usize,
+    /// Packets that the source lost, where it was read to its end.
+    dropped: u64,
 }
 
 impl Memory {
@@ -47,6 +51,8 @@ impl Memory {
             given: 0,
             rest: None,
             error: None,
+            size: 0,
+            dropped: 0,
         }
     }
 
@@ -58,22 +64,28 @@ impl Memory {
             given: 0,
             rest: Some(source),
             error: None,
+            size: 0,
+            dropped: 0,
         }
     }
 
-    /// Holds frames until there are `count`, or until the source ends.
-    pub(crate) fn hold(&mut self, count: usize) {
+    /// Holds frames until there are `count`, or so many bytes of them, or until the source ends.
+    pub(crate) fn hold(&mut self, count: usize, bytes: usize) {
         while let Some(source) = &mut self.rest
             && self.frames.len() < count
+            && self.size < bytes
         {
             match source.next() {
-                Ok(Next::Frame(frame)) => self.frames.push(Held {
-                    time: frame.time,
-                    link: frame.link,
-                    interface: frame.interface,
-                    original_len: frame.original_len,
-                    bytes: frame.data.to_vec(),
-                }),
+                Ok(Next::Frame(frame)) => {
+                    self.size += frame.data.len() + size_of::<Held>();
+                    self.frames.push(Held {
+                        time: frame.time,
+                        link: frame.link,
+                        interface: frame.interface,
+                        original_len: frame.original_len,
+                        bytes: frame.data.to_vec(),
+                    });
+                }
                 Ok(Next::Pause) => {}
                 Ok(Next::End) => self.end(None),
                 Err(error) => self.end(Some(error)),
@@ -84,6 +96,7 @@ impl Memory {
     fn end(&mut self, error: Option<ReadError>) {
         if let Some(source) = self.rest.take() {
             self.interfaces = source.interfaces().to_vec();
+            self.dropped = source.dropped();
         }
         self.error = error;
     }
@@ -142,6 +155,8 @@ impl Source for Memory {
     }
 
     fn dropped(&self) -> u64 {
-        self.rest.as_ref().map_or(0, |rest| rest.dropped())
+        self.rest
+            .as_ref()
+            .map_or(self.dropped, |rest| rest.dropped())
     }
 }

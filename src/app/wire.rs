@@ -26,16 +26,19 @@ use crate::track::Connection;
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
 const MOST_FRAMES: usize = 100_000;
 
+/// Bytes of them, however few they are: a name in a file must not make it take a quarter of the memory that there is.
+const MOST_BYTES: usize = 64 << 20;
+
 /// Looks whether a capture begins on a wire's client side, and if so, reads it whole and joins its two sides.
 pub(crate) fn begin(source: Box<dyn Source + Send>) -> (Memory, Option<Arc<Twins>>) {
     let mut memory = Memory::of(source);
-    memory.hold(1);
+    memory.hold(1, MOST_BYTES);
     let name = memory.interfaces().first();
     let name = name.and_then(|interface| interface.name.as_deref());
     if name != Some(SIDES[0]) {
         return (memory, None);
     }
-    memory.hold(MOST_FRAMES);
+    memory.hold(MOST_FRAMES, MOST_BYTES);
     let twins = memory.is_whole().then(|| Arc::new(Twins::of(&memory)));
     (memory, twins)
 }
