@@ -31,6 +31,9 @@ const BATCHES: usize = 4;
 /// How long the input must be silent before it counts as growing rather than merely slower than we are.
 const QUIET: Duration = Duration::from_millis(150);
 
+/// How often a sink is asked whether it has enough while nothing comes.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// One tracked segment as sinks see it.
 pub(crate) struct Tracked<'a> {
     /// The segment as decoded.
@@ -476,17 +479,18 @@ impl Analysis<'_> {
         empty: &SyncSender<Batch>,
     ) -> io::Result<Outcome> {
         let mut paused = false;
+        let mut latest = Counts::default();
         loop {
-            let received = if paused {
-                full.recv_timeout(QUIET)
-            } else {
-                full.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            let (batch, status) = match received {
+            let (batch, status) = match full.recv_timeout(if paused { QUIET } else { IDLE }) {
                 Ok(received) => received,
+                // Somebody at a terminal may have enough while nothing comes.
+                Err(RecvTimeoutError::Timeout) if self.sink.satisfied() => {
+                    return self.end(&latest, None);
+                }
                 Err(RecvTimeoutError::Timeout) => {
-                    paused = false;
-                    self.sink.pause(Quiet::While)?;
+                    if std::mem::take(&mut paused) {
+                        self.sink.pause(Quiet::While)?;
+                    }
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -494,6 +498,8 @@ impl Analysis<'_> {
                 }
             };
             paused = matches!(status, Status::Pause(_));
+            let (Status::Full(counts) | Status::Pause(counts) | Status::End(counts, _)) = &status;
+            latest = *counts;
             if let Some(outcome) = self.batch(&batch, status)? {
                 return Ok(outcome);
             }

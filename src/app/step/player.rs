@@ -172,10 +172,13 @@ impl<'a> Player<'a> {
             Key::Last => {
                 self.hold();
                 self.play.last();
-                self.supply.reached(self.play.at());
-                self.turned();
+                self.reached();
             }
-            Key::Help => self.help = Some(0),
+            Key::Help => {
+                // What is read must not change under the reader.
+                self.hold();
+                self.help = Some(0);
+            }
             Key::More => self.scroll = self.more.unwrap_or(self.scroll),
             Key::Less => self.scroll = self.scroll.saturating_sub(3),
             Key::Play if self.program.speed.is_some() => {
@@ -203,13 +206,18 @@ impl<'a> Player<'a> {
 
     fn forward(&mut self) {
         if self.play.next() {
-            self.supply.reached(self.play.at());
-            self.turned();
-            if !matches!(self.supply, Supply::Whole) {
-                self.play.forget();
-            }
+            self.reached();
         }
         self.look_ahead();
+    }
+
+    /// A later packet is on the screen; what still comes must not pile up behind it.
+    fn reached(&mut self) {
+        self.supply.reached(self.play.at());
+        self.turned();
+        if !matches!(self.supply, Supply::Whole) {
+            self.play.forget();
+        }
     }
 
     /// Another screen: nothing of its explanation was read.
