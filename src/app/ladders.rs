@@ -121,7 +121,8 @@ impl<W: Write> LadderSink<W> {
             return Ok(());
         };
         let calls = self.calls.as_ref();
-        self.rows += kept.count();
+        // One of which nothing was kept takes room, too.
+        self.rows += kept.count().max(1);
         self.ready.push(Ready {
             connection: connection.clone(),
             kept,
@@ -151,8 +152,8 @@ impl<W: Write> LadderSink<W> {
             self.written = 1;
         }
         self.written += ready.len() as u64;
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let share = (rows / threads.min(WRITERS)).max(TOGETHER / WRITERS);
+        let threads = self.manner.threads;
+        let share = (rows / threads.clamp(1, WRITERS)).max(TOGETHER / WRITERS);
         let shares = shares(&ready, share);
         let Some((first, others)) = shares.split_first() else {
             return Ok(());

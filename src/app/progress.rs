@@ -94,6 +94,13 @@ impl Progress {
     }
 }
 
+impl Drop for Progress {
+    /// Also where the run fails.
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 /// One less than the terminal has, so that a line never wraps.
 fn columns() -> usize {
     let size = terminal_size::terminal_size_of(io::stderr());

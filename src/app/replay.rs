@@ -21,7 +21,7 @@ use super::step::{Billing, Origin};
 use super::twins::{Joined, Twins};
 use super::wire;
 use crate::capture::{FilterSet, Interface, Source, Unread};
-use crate::cli::{Format, ReplayCommand, Rows};
+use crate::cli::{Format, Present, ReplayCommand, Rows};
 use crate::explain::Totals;
 use crate::privilege::Needs;
 use crate::track::{ConnectionId, Limits, Tracker};
@@ -138,6 +138,7 @@ fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface], budget: Budget
         rows: command.table,
         chosen: !command.selection.is_everything(),
         budget,
+        threads: command.resources.threads,
         billing: billing(command),
     }
 }
@@ -301,10 +302,13 @@ pub(super) fn tracker(command: &ReplayCommand, budget: Budget) -> Tracker {
 
 pub(super) fn budget(command: &ReplayCommand, source: &dyn Source) -> Budget {
     let few = matches!(command.table.rows, Rows::Screenful);
+    let presented = command.output.present != Present::default();
     let beside = match command.output.format {
         Some(Format::Timeline) => Beside::Segments,
+        // What is chosen or presented is shown as ladders, however long.
+        None if presented || !command.selection.is_everything() => Beside::Segments,
         None | Some(Format::Table) if !few => Beside::Rows,
-        // Without a format, ladders are only drawn of captures that are small.
+        // Else ladders are only drawn of captures that are small.
         _ => Beside::Nothing,
     };
     Budget::of(&command.resources, beside, source.held())
@@ -312,10 +316,12 @@ pub(super) fn budget(command: &ReplayCommand, source: &dyn Source) -> Budget {
 
 /// Whether results are written while the capture is read, and not at the end.
 fn writes_meanwhile(command: &ReplayCommand) -> bool {
-    let page = matches!(
-        command.output.format,
-        None | Some(Format::Table | Format::Summary)
-    );
+    let page = match command.output.format {
+        Some(Format::Table | Format::Summary) => true,
+        // A pipe that pauses is shown by rows, and what is presented has the whole screen.
+        None => command.file != Path::new("-") && command.output.present == Present::default(),
+        _ => false,
+    };
     !page && command.output.file.is_none()
 }
 

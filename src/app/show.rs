@@ -30,6 +30,8 @@ pub(crate) struct Manner {
     pub(crate) places: Places,
     /// Bytes that the segments of ladders may take.
     pub(crate) memory: usize,
+    /// Threads that may draw.
+    pub(crate) threads: usize,
 }
 
 /// Where packets were captured, as far as that is known.
@@ -87,6 +89,7 @@ impl Manner {
             style,
             places,
             memory: Budget::of(&Resources::default(), Beside::Segments, 0).segments,
+            threads: Resources::default().threads,
         }
     }
 }
@@ -107,6 +110,8 @@ pub(crate) struct What<'a> {
     pub(crate) billing: Billing,
     /// Memory that may be used.
     pub(crate) budget: Budget,
+    /// Threads that may be used.
+    pub(crate) threads: usize,
 }
 
 /// For packets as they happen.
@@ -159,6 +164,7 @@ pub(crate) fn scenario(
         chosen: true,
         billing,
         budget: Budget::of(&Resources::default(), Beside::Segments, 0),
+        threads: Resources::default().threads,
     };
     whole(choice, output, &what)
 }
@@ -167,6 +173,7 @@ pub(crate) fn scenario(
 pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> Box<dyn Sink> {
     let manner = Manner {
         memory: what.budget.segments,
+        threads: what.threads,
         ..Manner::new(choice, &output, what.places.clone())
     };
     if choice.present.step && what.growing {

@@ -377,6 +377,7 @@ mod tests {
             wording: Wording::default(),
             places: Places::One(None),
             memory: 0,
+            threads: 1,
         };
         let mut largest = 0;
         for format in [Format::Timeline, Format::Plain] {

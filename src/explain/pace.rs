@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::trouble::{heading, what_happened};
 use super::words::Bytes;
-use crate::text::display;
 use crate::track::Connection;
 
 /// How far a run is.
@@ -22,7 +21,7 @@ impl fmt::Display for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((read, total)) = self.read.filter(|(_, total)| *total > 0) {
             let percent = (read.min(total) * 100) / total;
-            write!(f, "{percent} % of {}, ", Shown(total))?;
+            write!(f, "{percent} % of {}, ", Bytes(total))?;
         }
         let million = self.packets as f64 / 1e6;
         write!(f, "{million:.1} million packets")?;
@@ -34,15 +33,6 @@ impl fmt::Display for Pace {
             write!(f, ", about {left:.0} s left")?;
         }
         Ok(())
-    }
-}
-
-/// A number of bytes as people read it.
-struct Shown(u64);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        display(&Bytes(self.0), f)
     }
 }
 

@@ -4,7 +4,7 @@
 //! bytes: SYN and FIN are not counted, though each takes a number. These are the pointers of RFC 9293 figure 3
 //! (SND.UNA, SND.NXT and SND.UNA + SND.WND) as they can be seen at the capture point.
 
-use crate::tcp::{Flags, Segment};
+use crate::tcp::{Flags, Segment, SeqNumber};
 use crate::track::{Change, Connection};
 
 /// How far one direction has got.
@@ -127,9 +127,8 @@ impl Way {
 
     fn reach(self) -> Reach {
         let allowed = self.edge.map(|edge| {
-            let left = edge.wrapping_sub(self.nxt);
             // A window that was taken back leaves less than what is in flight already.
-            if (left as i32) < 0 { 0 } else { left }
+            later(self.nxt, edge).wrapping_sub(self.nxt)
         });
         Reach {
             acknowledged: self.acknowledged,
@@ -144,7 +143,7 @@ impl Way {
 
 /// The later one of two sequence numbers.
 fn later(one: u32, other: u32) -> u32 {
-    if (other.wrapping_sub(one) as i32) > 0 {
+    if SeqNumber(other).after(SeqNumber(one)) {
         other
     } else {
         one
