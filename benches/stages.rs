@@ -16,7 +16,7 @@ use handshake_watch::explain::{self, Segments, Steps, Telling, Wording};
 use handshake_watch::render::{Extras, LadderWriter, Style, json};
 use handshake_watch::tcp::{Segment, Side};
 use handshake_watch::time::Timestamp;
-use handshake_watch::track::{AHEAD, Change, Connection, ConnectionId, Limits, Tracker};
+use handshake_watch::track::{AHEAD, Change, Connection, ConnectionId, FlowHash, Limits, Tracker};
 use traffic::{Kind, Recipe};
 
 /// Packets of each kind of traffic: enough that connections do not fit into the processor's cache.
@@ -212,11 +212,16 @@ fn track(
     mut on_final: impl FnMut(&Connection),
 ) -> Tracker {
     let mut change = Change::default();
+    let hasher = tracker.hasher();
+    let known: Vec<FlowHash> = segments
+        .iter()
+        .map(|segment| hasher.hash(&segment.tuple))
+        .collect();
     for (index, segment) in segments.iter().enumerate() {
         if index % AHEAD == 0 {
-            tracker.look_ahead(&segments[index..]);
+            tracker.look_ahead(&known[index..], index == 0);
         }
-        tracker.segment_into(segment, &mut change);
+        tracker.segment_into(segment, known[index], &mut change);
         on_change(segment, &change);
         while let Some(connection) = tracker.next_final() {
             on_final(connection);

@@ -39,6 +39,11 @@ fn the_short_way_changes_nothing() {
                 assert_eq!(short, thorough, "{} {labels:?}", capture.display());
             }
             assert_eq!(short.len(), thorough.len(), "{}", capture.display());
+            let [noted, tracked] = [note(&input, labels, true), note(&input, labels, false)];
+            for (noted, tracked) in noted.iter().zip(&tracked) {
+                assert_eq!(noted, tracked, "{} {labels:?}", capture.display());
+            }
+            assert_eq!(noted.len(), tracked.len(), "{}", capture.display());
         }
         compared += input.len();
     }
@@ -120,6 +125,38 @@ fn track(input: &[Taken], labels: LabelRules, thorough: bool) -> Vec<String> {
     while let Some(connection) = tracker.next_final() {
         lines.push(known(connection));
     }
+    lines
+}
+
+/// What is told of each connection, a line each: noted, or tracked segment by segment.
+fn note(input: &[Taken], labels: LabelRules, noted: bool) -> Vec<String> {
+    let mut tracker = Tracker::new(Limits {
+        labels,
+        ..Limits::default()
+    });
+    let mut room = Change::default();
+    let mut lines = Vec::new();
+    for taken in input {
+        match taken {
+            Taken::Segment(segment) if noted => {
+                let hash = tracker.hasher().hash(&segment.tuple);
+                tracker.note(segment, hash, &mut room);
+            }
+            Taken::Segment(segment) => room = tracker.segment(segment),
+            Taken::Error(error) => {
+                let slot = tracker.icmp_error(error);
+                lines.extend(slot.map(|slot| known(tracker.connection(slot))));
+            }
+        }
+        while let Some(connection) = tracker.next_final() {
+            lines.push(known(connection));
+        }
+    }
+    tracker.finish();
+    while let Some(connection) = tracker.next_final() {
+        lines.push(known(connection));
+    }
+    lines.push(format!("{} gaps", tracker.gaps()));
     lines
 }
 

@@ -87,6 +87,10 @@ impl Sink for ExpectSink {
         Ok(())
     }
 
+    fn wants_segments(&self) -> bool {
+        !self.expectations.is_empty()
+    }
+
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         if self.expectations.is_empty() {
             return Ok(());

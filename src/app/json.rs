@@ -96,6 +96,10 @@ impl<W: Write> Sink for JsonSink<W> {
         self.write_if_full()
     }
 
+    fn wants_segments(&self) -> bool {
+        self.segments || self.wire.is_some()
+    }
+
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         if !self.connections {
             return Ok(());

@@ -18,9 +18,11 @@ use crate::capture::{FilterSet, Frame, Interface, LinkType, Next, ReadError, Sou
 use crate::decode::{self, Decoded, Fragment, Skip};
 use crate::explain::{Moment, Totals, occurred};
 use crate::reassemble::Reassembler;
-use crate::tcp::{IcmpError, Labels, Segment};
+use crate::tcp::{IcmpError, Segment};
 use crate::time::Timestamp;
-use crate::track::{AHEAD, Change, Connection, ConnectionId, Tracker, Verdict};
+use crate::track::{
+    AHEAD, Change, Connection, ConnectionId, FlowHash, FlowHasher, Tracker, Verdict,
+};
 
 /// Segments in a batch: large enough that a hand-over costs little a segment, small enough to stay in the second-level cache.
 const BATCH: usize = 1024;
@@ -62,6 +64,12 @@ pub(crate) trait Sink {
     /// A segment, in capture order.
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()>;
 
+    /// Whether segments are to be given at all. Where nobody looks at them, connections are only noted until they are final,
+    /// which takes a fraction of the time. It may turn to false in the course of a run, and not back.
+    fn wants_segments(&self) -> bool {
+        true
+    }
+
     /// An ICMP error about a connection.
     fn icmp_error(&mut self, _error: &IcmpError, _connection: &Connection) -> io::Result<()> {
         Ok(())
@@ -92,6 +100,10 @@ pub(crate) trait Sink {
 impl<S: Sink + ?Sized> Sink for Box<S> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         (**self).segment(tracked)
+    }
+
+    fn wants_segments(&self) -> bool {
+        (**self).wants_segments()
     }
 
     fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
@@ -129,6 +141,10 @@ impl<A: Sink, B: Sink> Sink for Both<A, B> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         self.first.segment(tracked)?;
         self.second.segment(tracked)
+    }
+
+    fn wants_segments(&self) -> bool {
+        self.first.wants_segments() || self.second.wants_segments()
     }
 
     fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
@@ -206,6 +222,8 @@ struct Batch {
     /// Places for segments; the first `filled` are taken.
     places: Vec<Segment>,
     filled: usize,
+    /// The hashes of their tuples.
+    hashes: Vec<FlowHash>,
     /// ICMP errors, and before which of the segments they came.
     errors: Vec<(usize, IcmpError)>,
     /// The frames' bytes, one after the other, when they are kept.
@@ -254,7 +272,7 @@ impl Reader {
     }
 
     /// Fills `batch` until it is full, the source pauses, or it ends.
-    fn fill(&mut self, batch: &mut Batch) -> Status {
+    fn fill(&mut self, batch: &mut Batch, hasher: &FlowHasher) -> Status {
         batch.clear();
         while !batch.is_full() {
             if self.limit == Some(self.counts.segments) {
@@ -287,6 +305,8 @@ impl Reader {
             match decoded {
                 Decoded::Segment(()) => {
                     self.counts.segments += 1;
+                    let hash = hasher.hash(&place.tuple);
+                    batch.hashes.push(hash);
                     batch.filled += 1;
                     if self.keep_frames {
                         batch.keep(&frame);
@@ -345,6 +365,7 @@ fn whole<'a>(
 impl Batch {
     fn clear(&mut self) {
         self.filled = 0;
+        self.hashes.clear();
         self.errors.clear();
         self.bytes.clear();
         self.frames.clear();
@@ -411,19 +432,19 @@ pub(crate) fn run(
     threads: usize,
     progress: Option<Progress>,
 ) -> io::Result<Outcome> {
+    let hasher = tracker.hasher();
     let mut analysis = Analysis {
         tracker,
         change: Change::default(),
         sink,
         verdicts: [0; Verdict::ALL.len()],
         connections: 0,
-        gaps: 0,
         progress,
     };
     if threads < 2 {
         let mut batch = Batch::default();
         loop {
-            let status = reader.fill(&mut batch);
+            let status = reader.fill(&mut batch, &hasher);
             if let Some(outcome) = analysis.batch(&batch, status)? {
                 return Ok(outcome);
             }
@@ -437,7 +458,7 @@ pub(crate) fn run(
     }
     let worker = thread::Builder::new()
         .name("reader".to_owned())
-        .spawn(move || read(reader, &empty_receiver, &full_sender))?;
+        .spawn(move || read(reader, &hasher, &empty_receiver, &full_sender))?;
     let outcome = analysis.receive(&full, &empty);
     drop(full);
     drop(empty);
@@ -449,9 +470,14 @@ pub(crate) fn run(
 }
 
 /// The reading thread: fills empty batches until the source ends or nobody takes them any more.
-fn read(mut reader: Reader, empty: &Receiver<Batch>, full: &SyncSender<(Batch, Status)>) {
+fn read(
+    mut reader: Reader,
+    hasher: &FlowHasher,
+    empty: &Receiver<Batch>,
+    full: &SyncSender<(Batch, Status)>,
+) {
     while let Ok(mut batch) = empty.recv() {
-        let status = reader.fill(&mut batch);
+        let status = reader.fill(&mut batch, hasher);
         let last = matches!(status, Status::End(..));
         if full.send((batch, status)).is_err() || last {
             return;
@@ -467,7 +493,6 @@ struct Analysis<'a> {
     sink: &'a mut dyn Sink,
     verdicts: [u64; Verdict::ALL.len()],
     connections: u64,
-    gaps: u64,
     /// Shown to a person who waits.
     progress: Option<Progress>,
 }
@@ -511,14 +536,21 @@ impl Analysis<'_> {
     /// Tracks a batch; the outcome when it was the last.
     fn batch(&mut self, batch: &Batch, status: Status) -> io::Result<Option<Outcome>> {
         let mut errors = batch.errors.iter().peekable();
+        let noted = !self.sink.wants_segments();
         for (index, segment) in batch.segments().iter().enumerate() {
             if index % AHEAD == 0 {
-                self.tracker.look_ahead(&batch.segments()[index..]);
+                self.tracker.look_ahead(&batch.hashes[index..], index == 0);
             }
             while let Some((_, error)) = errors.next_if(|(before, _)| *before == index) {
                 self.icmp_error(error)?;
             }
-            self.segment(segment, batch.frame(index, segment))?;
+            if noted {
+                self.tracker
+                    .note(segment, batch.hashes[index], &mut self.change);
+                self.finals()?;
+            } else {
+                self.segment(segment, batch.hashes[index], batch.frame(index, segment))?;
+            }
         }
         for (_, error) in errors {
             self.icmp_error(error)?;
@@ -547,9 +579,13 @@ impl Analysis<'_> {
         }
     }
 
-    fn segment(&mut self, segment: &Segment, frame: Option<Frame<'_>>) -> io::Result<()> {
-        self.tracker.segment_into(segment, &mut self.change);
-        self.gaps += u64::from(self.change.labels.contains(Labels::CAPTURE_GAP));
+    fn segment(
+        &mut self,
+        segment: &Segment,
+        hash: FlowHash,
+        frame: Option<Frame<'_>>,
+    ) -> io::Result<()> {
+        self.tracker.segment_into(segment, hash, &mut self.change);
         self.finals()?;
         self.sink.segment(&Tracked {
             segment,
@@ -589,7 +625,7 @@ impl Analysis<'_> {
             capture_dropped: counts.dropped,
             bytes: counts.bytes,
             period: counts.period,
-            gaps: self.gaps,
+            gaps: self.tracker.gaps(),
         };
         self.sink.finish(&totals)?;
         Ok(Outcome {

@@ -72,7 +72,10 @@ pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
             first: shown,
             second: Both {
                 first: ExpectSink::new(command.expect.clone()),
-                second: Noting::default(),
+                second: Noting {
+                    wanted: partly,
+                    ..Noting::default()
+                },
             },
         },
         chosen.connections,

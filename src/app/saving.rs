@@ -40,12 +40,20 @@ impl FrameSet {
 #[derive(Debug, Default)]
 pub(crate) struct Noting {
     pub(crate) frames: FrameSet,
+    /// Somebody will ask for them.
+    pub(crate) wanted: bool,
 }
 
 impl Sink for Noting {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
-        self.frames.insert(tracked.segment.frame);
+        if self.wanted {
+            self.frames.insert(tracked.segment.frame);
+        }
         Ok(())
+    }
+
+    fn wants_segments(&self) -> bool {
+        self.wanted
     }
 
     fn connection(&mut self, _connection: &Connection) -> io::Result<()> {

@@ -108,6 +108,10 @@ impl<S: Sink> Sink for Selected<S> {
         self.inner.segment(tracked)
     }
 
+    fn wants_segments(&self) -> bool {
+        self.is_narrowed() || self.inner.wants_segments()
+    }
+
     fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
         if !self.wants(connection.id()) {
             return Ok(());
@@ -151,6 +155,10 @@ impl Sink for Scout {
             self.connections.insert(tracked.change.connection);
         }
         Ok(())
+    }
+
+    fn wants_segments(&self) -> bool {
+        self.around.is_some()
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {

@@ -330,6 +330,10 @@ impl Sink for AutoSink {
         }
     }
 
+    fn wants_segments(&self) -> bool {
+        !matches!(self.state, State::Table(_))
+    }
+
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         match &mut self.state {
             State::Undecided { table, rows } => {

@@ -74,6 +74,10 @@ impl<W: Write> Sink for TableSink<W> {
         Ok(())
     }
 
+    fn wants_segments(&self) -> bool {
+        false
+    }
+
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         if let Some(digest) = &mut self.digest {
             digest.add(connection);
@@ -120,6 +124,10 @@ impl<W: Write> SummarySink<W> {
 impl<W: Write> Sink for SummarySink<W> {
     fn segment(&mut self, _tracked: &Tracked<'_>) -> io::Result<()> {
         Ok(())
+    }
+
+    fn wants_segments(&self) -> bool {
+        false
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {

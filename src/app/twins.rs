@@ -190,6 +190,10 @@ impl<S: Sink> Sink for Joined<S> {
         })
     }
 
+    fn wants_segments(&self) -> bool {
+        self.inner.wants_segments()
+    }
+
     fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
         self.inner.icmp_error(error, connection)
     }

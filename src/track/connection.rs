@@ -2,16 +2,16 @@
 
 use arrayvec::ArrayVec;
 
+use super::ahead::fetch;
 use super::book::{Analysts, Book};
 use super::hardship::Hardships;
 use super::labels::Ring;
 use super::machine::{End, Known, Machine, Over};
 use super::opening::Opening;
 use super::sequence::Sent;
-use super::tracker::fetch;
 use super::waits::Waits;
 use super::{ConnectionId, Ended, Opened, Trouble, Verdict, trouble, verdict};
-use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, Side, TcpState};
+use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, SeqNumber, Side, TcpState};
 use crate::time::{Span, Timestamp};
 
 /// How it is known which end is the client.
@@ -186,6 +186,12 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// What the numbers of one end are relative to.
+    pub(super) fn base(&self, side: Side) -> Option<SeqNumber> {
+        let end = &self.machine.ends[side as usize];
+        end.known.contains(Known::BASE).then_some(end.base)
+    }
+
     /// Whether it is in the table.
     pub(super) fn is_kept(&self) -> bool {
         self.id != 0 && !self.is_final

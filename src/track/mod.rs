@@ -6,16 +6,23 @@
 //! We observe from outside. A segment moves its sender, and its receiver on the assumption that it was delivered;
 //! acknowledgment numbers decide, not flags alone (RFC 9293 section 3.10.7).
 
+mod ahead;
+mod announced;
 mod book;
 mod connection;
 mod event;
 mod hardship;
+mod index;
 mod labels;
+mod leaving;
+mod limits;
 mod machine;
-
+mod notes;
 mod observe;
 mod opening;
+mod places;
 mod pressure;
+mod room;
 #[cfg(test)]
 mod script;
 mod sequence;
@@ -27,10 +34,12 @@ mod waits;
 mod wireshark;
 mod zeek;
 
+pub use ahead::AHEAD;
 pub use connection::{
     Connection, Counts, Handshake, IcmpRemark, LongestWait, Negotiated, Offer, Peer, Roles,
     RoundTrips,
 };
 pub use event::{Change, Event, RepeatCause, ResetEffect, Transition};
-pub use tracker::{AHEAD, ConnectionId, LabelRules, Limits, Losses, Slot, Tracker};
+pub use limits::{LabelRules, Limits, Losses};
+pub use tracker::{ConnectionId, FlowHash, FlowHasher, Slot, Tracker};
 pub use verdict::{Ended, Opened, Trouble, TroubleKind, Verdict};

@@ -7,9 +7,10 @@ use super::connection::{Connection, IcmpRemark, Offer, Party, Roles};
 use super::event::{Change, Event, Transition};
 use super::hardship::Hardships;
 use super::labels::Judge;
+use super::limits::LabelRules;
 use super::machine::{Crossing, Did, Machine, Moves};
 use super::opening::Opening;
-use super::tracker::{ConnectionId, LabelRules};
+use super::tracker::ConnectionId;
 use super::waits::Waits;
 use crate::tcp::{
     Direction, Endpoint, FastOpen, Flags, IcmpError, IcmpKind, Labels, OptionsSeen, Segment, Side,
@@ -52,6 +53,20 @@ impl Connection {
             last: segment.time,
             ..Self::husk([client, server])
         }
+    }
+
+    /// The same in the place of another connection, whose room on the heap is used again.
+    pub(super) fn begin_again(
+        &mut self,
+        id: ConnectionId,
+        segment: &Segment,
+        client: Endpoint,
+        roles: Roles,
+    ) {
+        let [first, second] = &mut self.book.pages;
+        let rings = [first.sent.emptied(), second.sent.emptied()];
+        *self = Self::begin(id, segment, client, roles);
+        [self.book.pages[0].sent, self.book.pages[1].sent] = rings;
     }
 
     /// Nothing yet: what fills the place of a connection that has left the table.
@@ -128,6 +143,23 @@ impl Connection {
         usize::from(from != self.first_sender && !self.is_self())
     }
 
+    /// Which way a segment travels in a connection whose client sent the first one, and is not connected to itself.
+    #[inline]
+    pub(super) fn way_from(from: Side) -> Way {
+        let to = !from;
+        Way {
+            from,
+            to,
+            s: from as usize,
+            r: to as usize,
+            teller: from as usize,
+            direction: match from {
+                Side::Client => Direction::ClientToServer,
+                Side::Server => Direction::ServerToClient,
+            },
+        }
+    }
+
     fn way(&self, direction: Direction) -> Way {
         let (from, to) = (direction.sender(), direction.receiver());
         let (s, r) = if self.is_self() {
@@ -148,7 +180,18 @@ impl Connection {
     /// Takes a segment of this connection, and tells what it did.
     #[inline]
     pub(super) fn take(&mut self, segment: &Segment, rules: LabelRules, change: &mut Change) {
-        let way = self.way(self.direction(segment));
+        self.take_on(self.way(self.direction(segment)), segment, rules, change);
+    }
+
+    /// The same when it is known which way it travels.
+    #[inline]
+    pub(super) fn take_on(
+        &mut self,
+        way: Way,
+        segment: &Segment,
+        rules: LabelRules,
+        change: &mut Change,
+    ) {
         change.direction = way.direction;
         change.events.clear();
         if self.book.open {

@@ -5,9 +5,11 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::ahead::fetch;
 use super::connection::Connection;
 use super::machine::Known;
-use super::tracker::{ConnectionId, fetch};
+use super::places::{Place, Places};
+use super::tracker::{ConnectionId, FlowHash};
 use crate::tcp::{Endpoint, FourTuple, Segment, SeqNumber, Side};
 use crate::time::{Span, Timestamp};
 
@@ -19,12 +21,8 @@ const SETS: usize = 1 << 14;
 /// one may be forgotten a little before older ones are.
 const SET: usize = 7;
 
-/// In a flood one goes with each that comes, and none was touched for long. So this many turns ahead it is fetched from
-/// memory.
-const NEXT: usize = 6;
-
-/// A connection in a queue: its slot, and its number, which tells whether the slot is still its own.
-type Queued = (u32, ConnectionId);
+/// A connection in a queue: its place, and its number, which tells whether the place is still its own.
+type Queued = (Place, ConnectionId);
 
 /// The order of eviction.
 #[derive(Debug, Default)]
@@ -33,105 +31,102 @@ pub(super) struct Pressure {
     /// Connections that began with a SYN, the oldest first. Some have been answered since.
     syns: VecDeque<Queued>,
     /// Connections by the time of a segment of theirs; a later one may have come since. Empty until it is asked for.
-    idle: BinaryHeap<Reverse<(Timestamp, ConnectionId, u32)>>,
+    idle: BinaryHeap<Reverse<(Timestamp, ConnectionId, Place)>>,
     ordered: bool,
 }
 
 impl Pressure {
     /// Room has run out for the first time: orders what there is.
-    pub(super) fn begin(&mut self, slab: &[Connection]) {
+    pub(super) fn begin(&mut self, places: &Places) {
         if self.begun {
             return;
         }
         self.begun = true;
-        let mut kept: Vec<Queued> = (0u32..)
-            .zip(slab)
-            .filter(|(_, connection)| connection.is_kept())
-            .map(|(slot, connection)| (slot, connection.id))
-            .collect();
+        let mut kept: Vec<Queued> = places.kept().collect();
         kept.sort_unstable_by_key(|(_, id)| *id);
-        for (slot, _) in kept {
-            self.opened(slot, &slab[slot as usize]);
+        for (place, _) in kept {
+            self.opened(places, place);
         }
     }
 
-    /// A connection was opened.
+    /// A connection was opened, or has got another place.
     #[inline]
-    pub(super) fn opened(&mut self, slot: u32, connection: &Connection) {
+    pub(super) fn opened(&mut self, places: &Places, place: Place) {
         if !self.begun {
             return;
         }
-        self.syns.push_back((slot, connection.id));
+        let id = places.id(place);
+        self.syns.push_back((place, id));
         if self.ordered {
-            self.idle
-                .push(Reverse((connection.last, connection.id, slot)));
+            self.idle.push(Reverse((places.last(place), id, place)));
         }
+    }
+
+    /// The connection that is so many turns from the front of those that began with a SYN. It may be gone.
+    pub(super) fn syn(&self, turns: usize) -> Option<Place> {
+        self.syns.get(turns).map(|(place, _)| *place)
     }
 
     /// The oldest connection that has nothing but unanswered SYNs. With a time and a patience: only if its first one is
     /// older than that.
     pub(super) fn unanswered(
         &mut self,
-        slab: &[Connection],
+        places: &Places,
         patience: Option<(Timestamp, Span)>,
-    ) -> Option<u32> {
-        self.forget_stale(slab);
+    ) -> Option<Place> {
+        self.forget_stale(places);
         // Answered ones at the front are done with; an answer is never taken back.
-        while let Some(&(slot, id)) = self.syns.front() {
-            let connection = &slab[slot as usize];
-            let waits = connection.is_kept_as(id) && connection.is_unanswered();
-            if waits && patience.is_some_and(|(now, long)| now - connection.start < long) {
+        while let Some(&(place, id)) = self.syns.front() {
+            let waits = places.is_kept_as(place, id) && places.is_unanswered(place);
+            if waits && patience.is_some_and(|(now, long)| now - places.start(place) < long) {
                 return None;
             }
             self.syns.pop_front();
-            if let Some((later, _)) = self.syns.get(NEXT) {
-                fetch(&slab[*later as usize]);
-            }
             if waits {
-                return Some(slot);
+                return Some(place);
             }
         }
         None
     }
 
     /// The connection whose last segment is the oldest. Each look refreshes what is out of date.
-    pub(super) fn longest_idle(&mut self, slab: &[Connection]) -> Option<u32> {
+    pub(super) fn longest_idle(&mut self, places: &Places) -> Option<Place> {
         if !std::mem::replace(&mut self.ordered, true) {
-            let kept = (0u32..).zip(slab).filter(|(_, place)| place.is_kept());
+            let kept = places.kept();
             self.idle = kept
-                .map(|(slot, connection)| Reverse((connection.last, connection.id, slot)))
+                .map(|(place, id)| Reverse((places.last(place), id, place)))
                 .collect();
         }
-        while let Some(Reverse((time, id, slot))) = self.idle.pop() {
-            let connection = &slab[slot as usize];
-            if !connection.is_kept_as(id) {
+        while let Some(Reverse((time, id, place))) = self.idle.pop() {
+            if !places.is_kept_as(place, id) {
                 continue;
             }
-            if connection.last <= time {
-                return Some(slot);
+            let last = places.last(place);
+            if last <= time {
+                return Some(place);
             }
-            self.idle.push(Reverse((connection.last, id, slot)));
+            self.idle.push(Reverse((last, id, place)));
         }
         None
     }
 
-    /// Both queues hold what is gone until it is looked at; they must not outgrow the slab by much.
-    fn forget_stale(&mut self, slab: &[Connection]) {
-        let room = slab.len() * 2 + 64;
+    /// Both queues hold what is gone until it is looked at; they must not outgrow the connections by much.
+    fn forget_stale(&mut self, places: &Places) {
+        let room = places.len() * 2 + 64;
         if self.syns.len() > room {
             self.syns
-                .retain(|(slot, id)| slab[*slot as usize].is_kept_as(*id));
+                .retain(|(place, id)| places.is_kept_as(*place, *id));
         }
         if self.idle.len() > room {
             self.idle
-                .retain(|Reverse((_, id, slot))| slab[*slot as usize].is_kept_as(*id));
+                .retain(|Reverse((_, id, place))| places.is_kept_as(*place, *id));
         }
     }
 }
 
 impl Connection {
     /// Nothing but SYNs of one end.
-    fn is_unanswered(&self) -> bool {
+    pub(super) fn is_unanswered(&self) -> bool {
         let [client, server] = &self.machine.ends;
         let active = |end: &super::machine::End| end.known.contains(Known::ACTIVE);
         let silent = |side: Side| self.parties[side as usize].packets == 0;
@@ -191,44 +186,53 @@ struct GraveSet {
 }
 
 impl Graves {
-    pub(super) fn bury(&mut self, hash: u64, connection: &Connection) {
+    /// Remembers an evicted connection. `bases` are the client's and the server's.
+    pub(super) fn bury(
+        &mut self,
+        hash: FlowHash,
+        id: ConnectionId,
+        tuple: &FourTuple,
+        bases: [Option<SeqNumber>; 2],
+    ) {
         if self.sets.is_empty() {
             self.sets = vec![GraveSet::default(); SETS];
         }
-        let base = |side: Side| {
-            let end = &connection.machine.ends[side as usize];
-            end.known.contains(Known::BASE).then_some(end.base)
-        };
-        let client = connection.endpoint(Side::Client);
         let grave = Grave {
-            id: connection.id,
-            bases: [base(Side::Client), base(Side::Server)],
-            client_is_low: client <= connection.endpoint(Side::Server),
+            id,
+            bases,
+            client_is_low: tuple.source <= tuple.destination,
         };
         let set = &mut self.sets[place(hash)];
         let oldest = set.next as usize % SET;
         set.next = (set.next + 1) % SET as u64;
-        set.hashes[oldest] = hash;
+        set.hashes[oldest] = hash.0;
         set.graves[oldest] = grave;
     }
 
     /// Fetches what a look for this hash needs.
     #[inline]
-    pub(super) fn fetch(&self, hash: u64) {
+    pub(super) fn fetch(&self, hash: FlowHash) {
         if let Some(set) = self.sets.get(place(hash)) {
             fetch(&set.hashes);
         }
     }
 
+    /// Whether there is a grave with this hash.
+    pub(super) fn knows(&self, hash: FlowHash) -> bool {
+        self.sets
+            .get(place(hash))
+            .is_some_and(|set| set.hashes.contains(&hash.0))
+    }
+
     /// The evicted connection that a segment is late for. A SYN with another number begins a new one instead.
-    pub(super) fn find(&mut self, hash: u64, segment: &Segment) -> Option<Grave> {
+    pub(super) fn find(&mut self, hash: FlowHash, segment: &Segment) -> Option<Grave> {
         if self.sets.is_empty() {
             return None;
         }
         let set = &mut self.sets[place(hash)];
         // A tuple that was buried twice is known by its latest connection.
         let index = (0..SET)
-            .filter(|index| set.hashes[*index] == hash && set.graves[*index].id != 0)
+            .filter(|index| set.hashes[*index] == hash.0 && set.graves[*index].id != 0)
             .max_by_key(|index| set.graves[*index].id)?;
         let grave = set.graves[index];
         if segment.flags.is_syn_only() {
@@ -236,7 +240,7 @@ impl Graves {
             let base = grave.bases[usize::from(!client)];
             if base != Some(segment.seq) {
                 for (known, grave) in set.hashes.iter().zip(&mut set.graves) {
-                    if *known == hash {
+                    if *known == hash.0 {
                         grave.id = 0;
                     }
                 }
@@ -247,7 +251,7 @@ impl Graves {
     }
 }
 
-fn place(hash: u64) -> usize {
+fn place(hash: FlowHash) -> usize {
     // The table of connections uses the lower bits.
-    (hash >> 32) as usize % SETS
+    (hash.0 >> 32) as usize % SETS
 }

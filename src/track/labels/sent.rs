@@ -88,6 +88,16 @@ impl Ring {
         };
     }
 
+    /// Takes it away, emptied: only its room is left.
+    pub(in crate::track) fn emptied(&mut self) -> Self {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.clear();
+        Self {
+            entries,
+            ..Self::default()
+        }
+    }
+
     /// Bytes it takes up on the heap.
     pub(in crate::track) fn heap(&self) -> usize {
         self.entries.capacity() * size_of::<Sent>()

@@ -1,0 +1,349 @@
+//! Connections that are only noted: while nobody looks at single segments, they are told of when they are final.
+//!
+//! A connection that is tracked takes more than a thousand bytes, all over memory, and every segment waits for them. Where
+//! only its end result is wanted, its segments are noted instead, in 32 bytes each, and tracked one after the other when it
+//! is final: by the same code, in a place that never leaves the processor's cache. So the results are the same, which tests
+//! compare.
+//!
+//! What must be known meanwhile is only whether the connection has ended. That is easily told of a connection that opens
+//! with SYN and SYN-ACK, or is refused, and closes with FINs, whatever is lost, repeated or late in between. What is not of
+//! this kind, or means more than a note can hold, has the connection tracked from then on; so it is when it goes on for
+//! long.
+
+mod note;
+mod noted;
+
+use std::mem;
+
+use self::note::{Facts, Marks, Note, is_plain};
+use self::noted::{Front, Noted, Stage};
+use super::ahead::fetch;
+use super::connection::{Connection, Roles};
+use super::event::Change;
+use super::limits::LabelRules;
+use super::tracker::ConnectionId;
+use crate::tcp::{Endpoint, Flags, FourTuple, Labels, Segment, SeqNumber, Side};
+use crate::time::Timestamp;
+
+/// Notes that are given room at once.
+const CHUNK: usize = 8;
+
+/// Chunks of a connection. With more segments than these hold it is worth a place of its own.
+const CHUNKS: usize = 4;
+
+/// Notes of one connection that follow each other.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
+struct Chunk([Note; CHUNK]);
+
+/// All connections that are only noted.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    places: Vec<Noted>,
+    free: Vec<u32>,
+    chunks: Vec<Chunk>,
+    free_chunks: Vec<u32>,
+}
+
+/// Where a noted connection is tracked when it is told of. Its room is used again and again.
+#[derive(Debug)]
+pub(super) struct Teller {
+    pub(super) connection: Connection,
+    segment: Segment,
+    change: Change,
+    /// Segments that showed a gap of the capture.
+    pub(super) gaps: u64,
+}
+
+/// What became of a segment that was to be noted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Taken {
+    /// It is noted.
+    Noted,
+    /// It is noted, and the connection has ended with it.
+    Ended,
+    /// It cannot be noted: the connection has to be tracked.
+    No,
+}
+
+impl Notes {
+    /// Whether a connection that begins with `segment` can be noted.
+    #[inline]
+    pub(super) fn can_begin(segment: &Segment) -> bool {
+        let asks = Flags::ECE | Flags::CWR | Flags::AE;
+        segment.flags - asks == Flags::SYN
+            && segment.len == 0
+            && segment.ack == SeqNumber(0)
+            && segment.tuple.source != segment.tuple.destination
+            && segment.announces.is_none()
+            && is_plain(segment)
+    }
+
+    /// Notes a connection that begins with `segment`, which must be one that [can begin](Self::can_begin) it.
+    pub(super) fn open(&mut self, id: ConnectionId, segment: &Segment) -> u32 {
+        let iss = segment.seq;
+        let client = Front {
+            iss,
+            next: iss + 1,
+            una: iss,
+        };
+        let noted = Noted {
+            endpoints: [segment.tuple.source, segment.tuple.destination],
+            id,
+            count: 1,
+            stage: Stage::empty(),
+            first_frame: segment.frame,
+            fronts: [client, Front::default()],
+            start: segment.time,
+            syn: Facts::of_syn(segment, Side::Client),
+            chunks: [0; CHUNKS],
+        };
+        if let Some(place) = self.free.pop() {
+            self.places[place as usize] = noted;
+            return place;
+        }
+        self.places.push(noted);
+        (self.places.len() - 1) as u32
+    }
+
+    /// Notes a segment of a connection.
+    #[inline]
+    pub(super) fn take(&mut self, place: u32, segment: &Segment) -> Taken {
+        let noted = &mut self.places[place as usize];
+        let index = usize::from(noted.count) - 1;
+        if index >= CHUNK * CHUNKS {
+            return Taken::No;
+        }
+        let Some(note) = noted.note(segment) else {
+            return Taken::No;
+        };
+        let (chunk, within) = (index / CHUNK, index % CHUNK);
+        if within == 0 {
+            noted.chunks[chunk] = if let Some(free) = self.free_chunks.pop() {
+                free
+            } else {
+                self.chunks.push(Chunk::default());
+                (self.chunks.len() - 1) as u32
+            };
+        }
+        self.chunks[noted.chunks[chunk] as usize].0[within] = note;
+        noted.count += 1;
+        if noted.stage.contains(Stage::OVER) {
+            Taken::Ended
+        } else {
+            Taken::Noted
+        }
+    }
+
+    /// Tracks what is noted of a connection.
+    pub(super) fn tell(&self, place: u32, rules: LabelRules, teller: &mut Teller) {
+        let noted = &self.places[place as usize];
+        let [client, server] = noted.endpoints;
+        let tuples = [
+            FourTuple {
+                source: client,
+                destination: server,
+            },
+            FourTuple {
+                source: server,
+                destination: client,
+            },
+        ];
+        let mut next = noted.fronts.map(|front| front.iss);
+        let Teller {
+            connection,
+            segment,
+            change,
+            gaps,
+        } = teller;
+        segment.frame = noted.first_frame;
+        segment.time = noted.start;
+        segment.tuple = tuples[0];
+        segment.seq = next[0];
+        noted.syn.write(segment, SeqNumber(0));
+        next[0] = next[0] + 1;
+        connection.begin_again(noted.id, segment, client, Roles::Seen);
+        let [ask, answer] = [Side::Client, Side::Server].map(Connection::way_from);
+        connection.take_on(ask, segment, rules, change);
+        for index in 0..usize::from(noted.count) - 1 {
+            let chunk = noted.chunks[index / CHUNK];
+            let note = &self.chunks[chunk as usize].0[index % CHUNK];
+            let from = usize::from(note.facts.marks.contains(Marks::SERVER));
+            segment.frame = noted.first_frame + u64::from(note.frame);
+            segment.time = noted.start + note.since();
+            segment.tuple = tuples[from];
+            segment.seq = next[from] + i32::from(note.ahead) as u32;
+            note.facts.write(segment, next[1 - from]);
+            let end = segment.seq_end();
+            if end.after(next[from]) {
+                next[from] = end;
+            }
+            let way = if from == 0 { ask } else { answer };
+            connection.take_on(way, segment, rules, change);
+            *gaps += u64::from(change.labels.contains(Labels::CAPTURE_GAP));
+        }
+        connection.evicted = noted.stage.contains(Stage::EVICTED);
+        connection.lingers = noted.stage.contains(Stage::OVER);
+    }
+
+    /// Gives up what is noted of a connection.
+    pub(super) fn remove(&mut self, place: u32) {
+        let noted = &mut self.places[place as usize];
+        let used = (usize::from(noted.count) - 1).div_ceil(CHUNK);
+        self.free_chunks.extend(&noted.chunks[..used]);
+        noted.id = 0;
+        noted.count = 1;
+        self.free.push(place);
+    }
+
+    /// Bytes that all of them take up.
+    pub(super) fn size(&self) -> usize {
+        (self.places.len() - self.free.len()) * size_of::<Noted>()
+            + (self.chunks.len() - self.free_chunks.len()) * size_of::<Chunk>()
+    }
+
+    /// Places that there are, taken or not.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The number of the connection, or 0.
+    #[inline]
+    pub(super) fn id(&self, place: u32) -> ConnectionId {
+        self.places[place as usize].id
+    }
+
+    /// Whether the connection with this number is still there, and in the table.
+    pub(super) fn is_kept_as(&self, place: u32, id: ConnectionId) -> bool {
+        let noted = &self.places[place as usize];
+        noted.id == id && !noted.stage.contains(Stage::FINAL)
+    }
+
+    /// Whether a tuple is the connection's, in either direction.
+    #[inline]
+    pub(super) fn is_of(&self, place: u32, tuple: &FourTuple) -> bool {
+        let [client, server] = &self.places[place as usize].endpoints;
+        (tuple.source == *client && tuple.destination == *server)
+            || (tuple.source == *server && tuple.destination == *client)
+    }
+
+    /// Source is the client.
+    pub(super) fn tuple(&self, place: u32) -> FourTuple {
+        let [source, destination] = self.places[place as usize].endpoints;
+        FourTuple {
+            source,
+            destination,
+        }
+    }
+
+    /// Where the numbers of both ends start, as far as it is known.
+    pub(super) fn bases(&self, place: u32) -> [Option<SeqNumber>; 2] {
+        let noted = &self.places[place as usize];
+        let [client, server] = noted.fronts.map(|front| front.iss);
+        let answered = noted.stage.contains(Stage::ANSWERED);
+        [Some(client), answered.then_some(server)]
+    }
+
+    /// Nothing but SYNs of the client.
+    pub(super) fn is_unanswered(&self, place: u32) -> bool {
+        let stage = self.places[place as usize].stage;
+        !stage.intersects(Stage::ANSWERED | Stage::OVER)
+    }
+
+    /// Whether it has ended and only waits for late segments.
+    pub(super) fn lingers(&self, place: u32) -> bool {
+        self.places[place as usize].stage.contains(Stage::OVER)
+    }
+
+    /// Time of the first segment.
+    pub(super) fn start(&self, place: u32) -> Timestamp {
+        self.places[place as usize].start
+    }
+
+    /// Time of the last segment.
+    pub(super) fn last(&self, place: u32) -> Timestamp {
+        let noted = &self.places[place as usize];
+        let last = usize::from(noted.count).checked_sub(2);
+        last.map_or(noted.start, |last| {
+            let chunk = noted.chunks[last / CHUNK];
+            noted.start + self.chunks[chunk as usize].0[last % CHUNK].since()
+        })
+    }
+
+    /// It leaves the table.
+    pub(super) fn finalize(&mut self, place: u32) {
+        self.places[place as usize].stage |= Stage::FINAL;
+    }
+
+    /// It is given up to keep memory bounded.
+    pub(super) fn evict(&mut self, place: u32) {
+        self.places[place as usize].stage |= Stage::EVICTED;
+    }
+
+    /// All that are in the table.
+    pub(super) fn kept(&self) -> impl Iterator<Item = u32> {
+        (0u32..)
+            .zip(&self.places)
+            .filter(|(_, noted)| noted.id != 0 && !noted.stage.contains(Stage::FINAL))
+            .map(|(place, _)| place)
+    }
+
+    /// Fetches a connection from memory.
+    #[inline]
+    pub(super) fn fetch(&self, place: u32) {
+        fetch(&self.places[place as usize]);
+    }
+
+    /// Fetches where its next segment will be noted; it should be there itself by now.
+    #[inline]
+    pub(super) fn fetch_end(&self, place: u32) {
+        let noted = &self.places[place as usize];
+        let index = usize::from(noted.count).wrapping_sub(1);
+        if index % CHUNK != 0
+            && let Some(chunk) = noted.chunks.get(index / CHUNK)
+            && let Some(chunk) = self.chunks.get(*chunk as usize)
+        {
+            fetch(&chunk.0[index % CHUNK]);
+        }
+    }
+
+    /// Fetches all that is noted of it; it should be there itself by now.
+    #[inline]
+    pub(super) fn fetch_all(&self, place: u32) {
+        let noted = &self.places[place as usize];
+        let used = (usize::from(noted.count).saturating_sub(1)).div_ceil(CHUNK);
+        for chunk in noted.chunks.iter().take(used) {
+            if let Some(chunk) = self.chunks.get(*chunk as usize) {
+                fetch(chunk);
+            }
+        }
+    }
+}
+
+impl Teller {
+    pub(super) fn new() -> Self {
+        Self {
+            connection: Connection::husk([Endpoint::default(); 2]),
+            segment: Segment::default(),
+            change: Change::default(),
+            gaps: 0,
+        }
+    }
+
+    /// Gives away the connection that was told.
+    pub(super) fn give(&mut self) -> Connection {
+        let nobody = Connection::husk([Endpoint::default(); 2]);
+        mem::replace(&mut self.connection, nobody)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noted_connection_is_small() {
+        assert_eq!(size_of::<Note>(), 32);
+        assert_eq!(size_of::<Noted>(), 128);
+    }
+}
