@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 use super::connection::{Connection, Roles};
 use super::event::{Change, Event};
 use super::pressure::{Graves, Pressure};
-use super::wireshark::Analysis;
+use super::wireshark::{Analysis, Former};
 use crate::tcp::{Endpoint, FourTuple, IcmpError, Labels, Segment, Side};
 use crate::time::{Span, Timestamp};
 
@@ -36,6 +36,9 @@ const OVERHEAD: usize = 64;
 /// Announced data connections that are remembered: each is opened right after its announcement, so that few are due at
 /// once; looking through these costs nothing where nobody speaks FTP.
 const ANNOUNCED: usize = 64;
+
+/// Bytes that came before, or should have: Wireshark's FTP dissector does not look into them.
+const AGAIN: Labels = Labels::RETRANSMISSION.union(Labels::OUT_OF_ORDER);
 
 /// The server's ports of an FTP session: of the connection that carries commands, and of data connections that it opens
 /// (RFC 959 section 8).
@@ -137,6 +140,8 @@ pub struct Tracker {
     lingering: VecDeque<(Timestamp, u32, ConnectionId)>,
     pressure: Pressure,
     graves: Graves,
+    /// What Wireshark remembers of final connections, where its labels are wanted.
+    former: Former,
     /// Where data connections were announced, the latest last.
     announced: VecDeque<Announcement>,
     /// Stands for an evicted connection while a late segment of it is looked at.
@@ -172,6 +177,7 @@ impl Tracker {
             lingering: VecDeque::new(),
             pressure: Pressure::default(),
             graves: Graves::default(),
+            former: Former::default(),
             announced: VecDeque::new(),
             shade: None,
             frugal: false,
@@ -246,15 +252,6 @@ impl Tracker {
     }
 
     fn take(&mut self, slot: u32, segment: &Segment, begins: bool, change: &mut Change) {
-        if let Some(port) = segment.announces {
-            self.announce(Announcement {
-                endpoint: Endpoint {
-                    address: segment.tuple.source.address,
-                    port: port.get(),
-                },
-                by_client: segment.tuple.destination.port == FTP,
-            });
-        }
         let connection = &mut self.slab[slot as usize];
         change.connection = connection.id;
         change.slot = Slot(slot);
@@ -263,6 +260,17 @@ impl Tracker {
             connection.take_thoroughly(segment, self.limits.labels, change);
         } else {
             connection.take(segment, self.limits.labels, change);
+        }
+        if let Some(port) = segment.announces
+            && !change.labels.intersects(AGAIN)
+        {
+            self.announce(Announcement {
+                endpoint: Endpoint {
+                    address: segment.tuple.source.address,
+                    port: port.get(),
+                },
+                by_client: segment.tuple.destination.port == FTP,
+            });
         }
         self.weigh(slot);
         if self.slab[slot as usize].machine.over.is_some() != self.slab[slot as usize].lingers {
@@ -288,6 +296,8 @@ impl Tracker {
         let slot = self.open(hash, segment);
         if segment.flags.is_syn_only() && self.was_announced(&segment.tuple) {
             self.slab[slot as usize].begin_with(Analysis::announced());
+        } else if let Some(known) = self.former.resume(segment) {
+            self.slab[slot as usize].begin_with(known);
         }
         self.take(slot, segment, true, change);
     }
@@ -299,7 +309,9 @@ impl Tracker {
         let slot = self.open(hash, segment);
         self.slab[slot as usize].begin_with(Analysis::on_used_ports());
         self.take(slot, segment, true, change);
-        change.labels |= Labels::REUSED_PORTS;
+        if self.limits.labels == LabelRules::Own {
+            change.labels |= Labels::REUSED_PORTS;
+        }
         let _ = change.events.try_push(Event::ReusesPorts { previous });
     }
 
@@ -493,10 +505,14 @@ impl Tracker {
 
     /// Lets go of a queued connection, if it is still the one that was queued.
     fn release(&mut self, slot: u32, id: ConnectionId) {
-        let connection = &self.slab[slot as usize];
+        let connection = &mut self.slab[slot as usize];
         if connection.is_kept_as(id) && connection.lingers {
-            let hash = self.hash(&connection.tuple());
-            self.remove(hash, slot);
+            let tuple = connection.tuple();
+            if self.limits.labels == LabelRules::Wireshark {
+                let first = connection.endpoint(connection.first_sender);
+                self.former.keep(tuple.key(), first, connection.wireshark());
+            }
+            self.remove(self.hash(&tuple), slot);
         }
     }
 
