@@ -32,7 +32,10 @@ impl Former {
         self.order.push_back((self.last, key));
         if self.order.len() > FORMER
             && let Some((number, key)) = self.order.pop_front()
-            && self.known.get(&key).is_some_and(|(known, ..)| *known == number)
+            && self
+                .known
+                .get(&key)
+                .is_some_and(|(known, ..)| *known == number)
         {
             self.known.remove(&key);
         }

@@ -390,7 +390,9 @@ fn pair(flows: &mut [Flow; 2], from: usize) -> (&mut Flow, &mut Flow) {
 /// Labels about windows, gaps, keep-alives and duplicate ACKs.
 fn window_labels(segment: &Segment, forward: &mut Flow, reverse: &Flow) -> Labels {
     let mut labels = Labels::empty();
-    if forward.next.0 != 0 && later(segment.seq, forward.next) && !segment.flags.contains(Flags::RST)
+    if forward.next.0 != 0
+        && later(segment.seq, forward.next)
+        && !segment.flags.contains(Flags::RST)
     {
         labels |= Labels::LOST_SEGMENT;
     }

@@ -187,10 +187,7 @@ fn what_a_syn_ack_acknowledges_needs_no_data_in_the_syn() {
     let labels: Vec<_> = segments("0 > S 0+0 - 100\n1 < SA 0+0 3 100")
         .map(|(segment, from)| analysis.observe(&segment, from))
         .collect();
-    assert_eq!(
-        labels[1],
-        Labels::ACK_LOST_SEGMENT | Labels::TFO_ACCEPTED
-    );
+    assert_eq!(labels[1], Labels::ACK_LOST_SEGMENT | Labels::TFO_ACCEPTED);
     assert!(!analysis.saw_data_in_syn());
 }
 
