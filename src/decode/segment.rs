@@ -23,6 +23,10 @@ pub(super) fn segment(
     place: &mut Segment,
 ) -> Result<(), Skip> {
     let header: &[u8; TELLING_LEN] = part.head(Skip::MalformedTcp)?;
+    if frame.data.len() >= frame.original_len as usize {
+        // The packet itself ended here, whatever its IP header claims.
+        part.need(FIXED_LEN, Skip::MalformedTcp)?;
+    }
     let word = |at: usize| {
         u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };

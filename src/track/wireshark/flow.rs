@@ -90,6 +90,8 @@ pub(super) struct Flow {
     /// Segments in a row that were never fully acknowledged.
     pub(super) unacknowledged: u16,
     pub(super) window: u16,
+    /// What Multipath TCP had been seen to do when its last segment came, as [`Analysis`](super::Analysis) counts it.
+    pub(super) operations: u16,
     /// How its window field is scaled.
     pub(super) scale: Scale,
     /// Facts.
@@ -108,6 +110,7 @@ impl Flow {
             duplicates: 0,
             unacknowledged: 0,
             window: 0,
+            operations: 0,
             scale: Scale::UNKNOWN,
             marks: Marks::empty(),
         }

@@ -73,6 +73,8 @@ pub(super) struct Analysis {
     flows: [Flow; 2],
     syn_time: Timestamp,
     first_round_trip: Span,
+    /// Subtypes of Multipath TCP's option that were seen, a bit each. Wireshark counts those of all paths together.
+    operations: u16,
     completeness: Completeness,
     /// What the first segment adds once there is a second one: a first pass ignores it, a second pass does not.
     of_first: Completeness,
@@ -86,6 +88,7 @@ impl Analysis {
             flows: [Flow::new(), Flow::new()],
             syn_time: Timestamp::default(),
             first_round_trip: Span::ZERO,
+            operations: 0,
             completeness: Completeness::empty(),
             of_first: Completeness::empty(),
             seen: Seen::empty(),
@@ -294,7 +297,7 @@ impl Analysis {
         let mut labels = if probe {
             Labels::ZERO_WINDOW_PROBE
         } else {
-            window_labels(segment, forward, reverse)
+            window_labels(segment, forward, reverse, self.operations)
         };
         if segment.ack != forward.last_ack {
             forward.duplicates = 0;
@@ -306,6 +309,10 @@ impl Analysis {
             labels |= repeat(segment, forward, reverse, round_trip);
         }
         forward.remember(segment, labels);
+        forward.operations = self.operations;
+        if let Some(subtype) = segment.options.mptcp_subtype {
+            self.operations |= 1 << subtype;
+        }
         if reverse.next.at_or_before(segment.ack) {
             reverse.unacknowledged = 0;
         }
@@ -388,7 +395,12 @@ fn pair(flows: &mut [Flow; 2], from: usize) -> (&mut Flow, &mut Flow) {
 }
 
 /// Labels about windows, gaps, keep-alives and duplicate ACKs.
-fn window_labels(segment: &Segment, forward: &mut Flow, reverse: &Flow) -> Labels {
+fn window_labels(
+    segment: &Segment,
+    forward: &mut Flow,
+    reverse: &Flow,
+    operations: u16,
+) -> Labels {
     let mut labels = Labels::empty();
     if forward.next.0 != 0
         && later(segment.seq, forward.next)
@@ -423,7 +435,8 @@ fn window_labels(segment: &Segment, forward: &mut Flow, reverse: &Flow) -> Label
         labels |= Labels::WINDOW_UPDATE;
     } else if reverse.marks.contains(Marks::KEEP_ALIVE) {
         labels |= Labels::KEEP_ALIVE_ACK;
-    } else {
+    } else if operations == forward.operations {
+        // Else it may repeat the ACK only to carry what is new in Multipath TCP (RFC 8684 section 4).
         forward.duplicates = forward.duplicates.max(0).saturating_add(1);
         labels |= Labels::DUPLICATE_ACK;
     }

@@ -75,6 +75,18 @@ fn acknowledgments_that_bring_nothing_new() {
     assert_eq!(last("30 < A 1+0 1 90"), "window_update");
 }
 
+/// The first such ACK of each end after something new of Multipath TCP is not counted.
+#[test]
+fn acknowledgments_that_may_carry_a_signal() {
+    let signal = "30 > A 1+0 1 100 mp2";
+    assert_eq!(last(signal), "duplicate_ack");
+    assert_eq!(last(&format!("{signal}\n40 > A 1+0 1 100 mp2")), "");
+    assert_eq!(last(&format!("{signal}\n40 < A 1+0 1 100")), "");
+    let twice = format!("{signal}\n40 > A 1+0 1 100 mp2\n50 > A 1+0 1 100 mp3");
+    assert_eq!(last(&twice), "duplicate_ack");
+    assert_eq!(last(&format!("{twice}\n60 > A 1+0 1 100 mp3")), "");
+}
+
 #[test]
 fn windows() {
     assert_eq!(last("30 < A 1+0 1 0"), "zero_window");
