@@ -180,7 +180,7 @@ fn refused() {
         .iter_mut()
         .flatten()
         .map(|change| {
-            change.in_hindsight(&connection);
+            change.in_hindsight(&connection, 0);
             (change.client.after, change.server.after)
         })
         .collect();
@@ -339,7 +339,7 @@ fn unfinished_and_aborted() {
     check(
         "0    C > S SYN
          +1ms S > C SYN-ACK # ESTABLISHED SYN-RECEIVED
-         +1ms C > S RST     # CLOSED CLOSED Resets",
+         +1ms C > S RST     # CLOSED LISTEN Resets",
         "aborted reset client: aborted",
     );
     check(
@@ -834,6 +834,63 @@ fn what_has_neither_syn_nor_rst_nor_ack_moves_nothing() {
     let (changes, _) = run(&after_open("+1ms C > S FIN"));
     let change = changes.last().and_then(Option::as_ref).expect("a change");
     assert!(!change.client.changed() && !change.server.changed());
+}
+
+/// RFC 9293 section 3.10.7.1: to a segment without ACK, an end without a connection answers with RST-ACK and the number 0.
+#[test]
+fn a_reset_that_answers_what_was_dropped_ends_nothing() {
+    for flags in ["none", "FIN-PSH-URG", "PSH len 5"] {
+        check(
+            &format!(
+                "0     C > S {flags} win 1024    # - -
+                 +10us S > C RST-ACK rawseq 0 # - CLOSED Resets
+                 +1s   C > S {flags} win 1024 seq 1 # - CLOSED
+                 +10us S > C RST-ACK rawseq 0 # - CLOSED Resets"
+            ),
+            "open",
+        );
+    }
+    // Alone it may be about anything.
+    check(
+        "0 S > C RST-ACK rawseq 0 # CLOSED CLOSED Resets",
+        "reset reset server",
+    );
+    // A SYN on these ports is a connection's beginning all the same.
+    check(
+        "0     C > S none win 1024
+         +10us S > C RST-ACK rawseq 0 # - CLOSED
+         +1s   C > S SYN rawseq 77    # SYN-SENT SYN-RECEIVED",
+        "open; no_answer: no_answer",
+    );
+}
+
+/// A SYN that was dropped at a full queue, or lost, moved no server: which of several arrived shows in hindsight.
+#[test]
+fn only_the_syn_that_was_answered_is_known_to_have_arrived() {
+    let script = "
+        0     C > S SYN
+        +1s   C > S SYN seq 0
+        +1s   C > S SYN seq 0
+        +20us S > C SYN-ACK seq 0
+        +20us C > S ACK seq 1
+    ";
+    let connection = only(script);
+    assert_eq!(connection.syn_heard(), Some(3));
+    let (changes, _) = run(script);
+    let servers: Vec<_> = changes
+        .into_iter()
+        .flatten()
+        .zip(1..)
+        .map(|(mut change, frame)| {
+            change.in_hindsight(&connection, frame);
+            change.server.after.map_or("-", TcpState::name)
+        })
+        .collect();
+    let received = "SYN-RECEIVED";
+    assert_eq!(servers, ["-", "-", received, received, "ESTABLISHED"]);
+    // A SYN that is repeated after its SYN-ACK had been heard before.
+    let answered = only("0 C > S SYN\n +1ms S > C SYN-ACK\n +1s C > S SYN seq 0");
+    assert_eq!(answered.syn_heard(), None);
 }
 
 // Bounds.

@@ -134,7 +134,8 @@ fn is_legal(before: Option<TcpState>, after: Option<TcpState>) -> bool {
         // An RST that was taken for a refusal turns out to have been forged, in a segment that does more besides.
         S::Closed => is_legal(Some(S::Established), Some(after)),
         S::SynSent => !matches!(after, S::Listen | S::TimeWait),
-        S::SynReceived => !matches!(after, S::Listen | S::SynSent | S::TimeWait),
+        // An RST sends a passive opener back to LISTEN (RFC 9293 section 3.10.7.4).
+        S::SynReceived => !matches!(after, S::SynSent | S::TimeWait),
         S::Established => matches!(
             after,
             S::FinWait1 | S::FinWait2 | S::CloseWait | S::LastAck | S::Closing | S::TimeWait

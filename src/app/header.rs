@@ -47,6 +47,12 @@ pub(super) fn header(
                 ),
             ));
         }
+        Found::Cut => {
+            return Err(Failure::new(
+                ExitCode::Usage,
+                format_args!("the capture cut off the end of frame {frame}'s TCP header"),
+            ));
+        }
         Found::Nothing => {
             if let Some(error) = outcome.unreadable {
                 return Err(Failure::from(error));
@@ -72,6 +78,7 @@ pub(super) fn header(
 enum Found {
     Nothing,
     Fragmented,
+    Cut,
     View(Box<HeaderView>),
 }
 
@@ -94,9 +101,13 @@ impl Sink for Finder {
         if segment.frame == self.wanted {
             let earlier = self.latest.get(&key);
             let earlier = earlier.and_then(|(frame, bytes)| Some((*frame, RawHeader::of(bytes)?)));
-            self.found = header.map_or(Found::Fragmented, |header| {
-                Found::View(Box::new(header_view(header, segment, change, earlier)))
-            });
+            self.found = match header {
+                Some(header) => {
+                    Found::View(Box::new(header_view(header, segment, change, earlier)))
+                }
+                None if segment.header_cut => Found::Cut,
+                None => Found::Fragmented,
+            };
         } else if let Some(header) = header {
             let bytes = header.bytes().take(LONGEST).collect();
             self.latest.insert(key, (segment.frame, bytes));

@@ -9,6 +9,10 @@ use crate::tcp::{Endpoint, Flags, FourTuple, Segment, SeqNumber};
 /// Length of a TCP header without options (RFC 9293 section 3.1).
 pub(super) const FIXED_LEN: usize = 20;
 
+/// What tells most comes first: ports, numbers, flags and window. A capture that was cut behind these, as 68 bytes a packet
+/// were over Ethernet and IPv6, still shows the segment.
+const TELLING_LEN: usize = 16;
+
 /// Reads the TCP header at the start of `part`, which is the payload of one IP packet, into `place`. A segment is large
 /// enough for each copy of it to show in a profile; so it is written, field by field, where it is wanted.
 #[inline]
@@ -18,7 +22,11 @@ pub(super) fn segment(
     part: Part<'_>,
     place: &mut Segment,
 ) -> Result<(), Skip> {
-    let header: &[u8; FIXED_LEN] = part.head(Skip::MalformedTcp)?;
+    let header: &[u8; TELLING_LEN] = part.head(Skip::MalformedTcp)?;
+    if frame.data.len() >= frame.original_len as usize {
+        // The packet itself ended here, whatever its IP header claims.
+        part.need(FIXED_LEN, Skip::MalformedTcp)?;
+    }
     let word = |at: usize| {
         u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
@@ -66,12 +74,15 @@ pub(super) fn segment(
     *len = (part.wire() - header_len) as u32;
     *flags = Flags::from_bits_truncate(half(12));
     *window = half(14);
-    *urgent = half(18);
+    *urgent = match data.get(18..FIXED_LEN) {
+        Some(field) => u16::from_be_bytes([field[0], field[1]]),
+        None => 0,
+    };
     *ip = envelope.facts;
     *interface = frame.interface;
     *header_cut = captured_len < header_len;
     options::parse(
-        &data[FIXED_LEN..captured_len],
+        data.get(FIXED_LEN..captured_len).unwrap_or_default(),
         header_len - FIXED_LEN,
         options,
     );

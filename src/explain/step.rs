@@ -94,7 +94,7 @@ impl Narrator {
     ) {
         if self.has_hindsight(connection) {
             let mut corrected = change.clone();
-            corrected.in_hindsight(connection);
+            corrected.in_hindsight(connection, segment.frame);
             let glance = self.glance(segment, &corrected, connection);
             self.tell(step, glance, segment, &corrected, connection);
         } else {
@@ -104,9 +104,11 @@ impl Narrator {
     }
 
     /// Whether changes must be [corrected](Change::in_hindsight) before they are told: a SYN that nobody accepted moved
-    /// no server.
+    /// no server, and one that was repeated need not have.
     pub(super) fn has_hindsight(&self, connection: &Connection) -> bool {
-        self.known && matches!(connection.verdict(), Verdict::Refused | Verdict::NoAnswer)
+        self.known
+            && (connection.syn_heard().is_some()
+                || matches!(connection.verdict(), Verdict::Refused | Verdict::NoAnswer))
     }
 
     /// What depends on the packets before; each packet of the connection must be looked at, told or not.

@@ -92,7 +92,8 @@ impl<'a, S: Segments> Telling<'a, S> {
     fn read(&mut self, index: usize) {
         self.segments.change(index, &mut self.change);
         if self.narrator.has_hindsight(self.connection) {
-            self.change.in_hindsight(self.connection);
+            let frame = self.segments.segment(index).frame;
+            self.change.in_hindsight(self.connection, frame);
         }
     }
 }

@@ -219,6 +219,11 @@ impl Connection {
         self.analysts.insert(analysts)
     }
 
+    /// What Wireshark remembers of it.
+    pub(super) fn wireshark(&mut self) -> Analysis {
+        self.analysts().wireshark.clone()
+    }
+
     /// It begins with something that Wireshark knew before.
     pub(super) fn begin_with(&mut self, wireshark: Analysis) {
         self.analysts = Some(Analysts::new(wireshark));

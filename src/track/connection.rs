@@ -6,7 +6,7 @@ use super::ahead::fetch;
 use super::book::{Analysts, Book};
 use super::hardship::Hardships;
 use super::labels::Ring;
-use super::machine::{End, Known, Machine, Over};
+use super::machine::{Crossing, End, Known, Machine, Over};
 use super::opening::Opening;
 use super::sequence::Sent;
 use super::waits::Waits;
@@ -291,6 +291,14 @@ impl Connection {
     #[must_use]
     pub fn handshake(&self) -> Handshake {
         self.opening.handshake()
+    }
+
+    /// The frame of the SYN that was answered, where the client had to repeat it until then.
+    #[must_use]
+    pub fn syn_heard(&self) -> Option<u64> {
+        self.opening
+            .heard()
+            .filter(|_| self.machine.crossing == Crossing::None)
     }
 
     /// What both SYNs agreed on; `None` when not both were seen.

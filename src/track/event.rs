@@ -64,13 +64,21 @@ impl Change {
         }
     }
 
-    /// Corrects the server's states by what the whole connection showed later: where a SYN was refused or never
-    /// answered, no socket received it, though it had to be assumed that one did when it was sent.
-    pub fn in_hindsight(&mut self, connection: &Connection) {
+    /// Corrects the server's states in `frame` by what the whole connection showed later: where a SYN was refused or never
+    /// answered, no socket received it, though it had to be assumed that one did when it was sent. Of SYNs before the
+    /// one that was answered nobody knows: they may have been lost, or dropped at a full queue.
+    pub fn in_hindsight(&mut self, connection: &Connection, frame: u64) {
         let known = match connection.verdict() {
             Verdict::Refused => Some(TcpState::Closed),
             Verdict::NoAnswer => None,
-            _ => return,
+            _ => {
+                match connection.syn_heard() {
+                    Some(heard) if frame < heard => self.server = Transition::default(),
+                    Some(heard) if frame == heard => self.server.before = None,
+                    _ => {}
+                }
+                return;
+            }
         };
         self.server = Transition {
             before: known,
@@ -253,4 +261,6 @@ pub enum ResetEffect {
     Ignored,
     /// Its number lies inside the window but is not the expected one: a challenge ACK is due (RFC 5961 section 3.2).
     Challenged,
+    /// It answers a segment without ACK that met no connection, and ends none (RFC 9293 section 3.10.7.1).
+    NoConnection,
 }

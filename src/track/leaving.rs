@@ -1,6 +1,7 @@
 //! How connections leave: they linger when they have ended, become final, and are given out in that order.
 
 use super::connection::Connection;
+use super::limits::LabelRules;
 use super::places::{Kept, Place};
 use super::tracker::{ConnectionId, FlowHash, Tracker};
 use crate::time::{Span, Timestamp};
@@ -96,8 +97,21 @@ impl Tracker {
             }
             self.lingering.pop_front();
             if let Some(place) = self.find_lingering(hash, id) {
+                self.keep_for_wireshark(place);
                 self.remove(hash, place, None);
             }
+        }
+    }
+
+    /// Wireshark never forgets a connection, and its rules need what it knows of this one when the ports are used again.
+    fn keep_for_wireshark(&mut self, place: Place) {
+        if self.limits.labels == LabelRules::Wireshark
+            && let Kept::Full(slot) = place.kept()
+        {
+            let connection = &mut self.places.slab[slot as usize];
+            let key = connection.tuple().key();
+            let first = connection.endpoint(connection.first_sender);
+            self.former.keep(key, first, connection.wireshark());
         }
     }
 

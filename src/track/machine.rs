@@ -12,6 +12,7 @@ mod reset;
 pub(super) use end::{End, Known};
 pub(super) use moves::{Did, Moves};
 
+use super::ResetEffect;
 use super::sequence::Sent;
 use crate::tcp::{Flags, Segment, TcpState};
 
@@ -75,11 +76,18 @@ impl Machine {
     #[inline]
     pub(super) fn segment(&mut self, segment: &Segment, s: usize, r: usize) -> Moves {
         let mut moves = Moves::default();
-        self.learn_bases(segment, s, r);
         if segment.flags.contains(Flags::RST) {
-            moves.reset = Some(self.reset(segment, s, r));
+            let answers_nothing = self.answers_nothing(segment, s, r);
+            self.learn_bases(segment, s, r);
+            moves.reset = Some(if answers_nothing {
+                self.ends[s].state = Some(TcpState::Closed);
+                ResetEffect::NoConnection
+            } else {
+                self.reset(segment, s, r)
+            });
             return moves;
         }
+        self.learn_bases(segment, s, r);
         if let Some(ack) = segment.acknowledges() {
             let sender = &mut self.ends[s];
             sender.expects = ack;

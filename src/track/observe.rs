@@ -224,6 +224,12 @@ impl Connection {
     fn take_any(&mut self, segment: &Segment, rules: LabelRules, way: Way, change: &mut Change) {
         let before = self.states();
         let analysts = self.analysts();
+        // Before it is observed: a scale is for the segments after the one that tells it.
+        change.window = analysts.wireshark.window(segment, way.teller);
+        change.window_scale = analysts
+            .wireshark
+            .window_scale(way.teller)
+            .filter(|_| !segment.flags.contains(Flags::SYN));
         let wireshark = analysts.wireshark.observe(segment, way.teller);
         analysts.zeek.observe(segment, way.teller);
         let original = match rules {
@@ -234,11 +240,9 @@ impl Connection {
             Some(of) => Judge::copy(of),
             None => analysts.judge.observe(segment, way.teller, wireshark),
         };
-        change.window = analysts.wireshark.window(segment, way.teller);
-        change.window_scale = analysts
-            .wireshark
-            .window_scale(way.teller)
-            .filter(|_| !segment.flags.contains(Flags::SYN));
+        if !analysts.wireshark.saw_data_in_syn() {
+            ruling.labels -= Labels::TFO_ACCEPTED;
+        }
         let numbers = (
             analysts.wireshark.relative_seq(segment, way.teller),
             analysts.wireshark.relative_ack(segment, way.teller),

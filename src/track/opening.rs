@@ -28,6 +28,8 @@ pub(super) struct Opening {
     pub(super) ack: u64,
     /// SYNs of the client.
     pub(super) syns: u32,
+    /// How many frames after the first SYN the client sent the last one that came before any SYN-ACK.
+    heard_after: u32,
     /// Most recent SYN.
     syn_time: Moment,
     /// First SYN-ACK since then.
@@ -45,6 +47,7 @@ impl Opening {
             syn_ack: 0,
             ack: 0,
             syns: 0,
+            heard_after: 0,
             syn_time: Moment::NONE,
             syn_ack_time: Moment::NONE,
             ack_time: Moment::NONE,
@@ -56,6 +59,9 @@ impl Opening {
     pub(super) fn syn(&mut self, frame: u64, time: Timestamp, of_client: bool) {
         if self.syn == 0 {
             self.syn = frame;
+        }
+        if self.syn_ack == 0 && of_client {
+            self.heard_after = u32::try_from(frame.saturating_sub(self.syn)).unwrap_or(u32::MAX);
         }
         if self.ack == 0 {
             self.syns = self.syns.saturating_add(u32::from(of_client));
@@ -93,6 +99,11 @@ impl Opening {
             self.syn_ack_time.since(self.syn_time)?,
             self.ack_time.since(self.syn_ack_time)?,
         ))
+    }
+
+    /// The frame of the SYN that was answered, where others had not been.
+    pub(super) fn heard(&self) -> Option<u64> {
+        (self.heard_after > 0 && self.syn_ack != 0).then(|| self.syn + u64::from(self.heard_after))
     }
 
     /// When the opening was complete.

@@ -114,6 +114,9 @@ fn read_option(text: &str, base: u32, ip: &mut IpFacts, options: &mut Options) {
         options.timestamps = Some((value.parse().expect("value"), echo.parse().expect("echo")));
     } else if let Some(bytes) = after("cookie") {
         options.fast_open = Some(FastOpen::Cookie(bytes.parse().expect("bytes")));
+    } else if let Some(subtype) = after("mp") {
+        options.seen |= OptionsSeen::MPTCP;
+        options.mptcp_subtype = Some(subtype.parse().expect("subtype"));
     } else {
         panic!("unknown option {text}");
     }

@@ -19,7 +19,7 @@ use super::notes::{Notes, Taken, Teller};
 use super::places::{Kept, Place, Places};
 use super::pressure::{Graves, Pressure};
 use super::room::SHADE;
-use super::wireshark::Analysis;
+use super::wireshark::{Analysis, Former};
 use crate::tcp::{Endpoint, FourTuple, IcmpError, Labels, Segment};
 use crate::time::Timestamp;
 
@@ -28,6 +28,9 @@ pub type ConnectionId = u32;
 
 /// Ports below this are given out for services (RFC 6335 section 6).
 const WELL_KNOWN: u16 = 1024;
+
+/// Bytes that came before, or should have: Wireshark's FTP dissector does not look into them.
+const AGAIN: Labels = Labels::RETRANSMISSION.union(Labels::OUT_OF_ORDER);
 
 /// Where the tracker keeps a connection. Reused once the connection is final.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -54,6 +57,8 @@ pub struct Tracker {
     pub(super) lingering: VecDeque<(Timestamp, FlowHash, ConnectionId)>,
     pub(super) pressure: Pressure,
     pub(super) graves: Graves,
+    /// What Wireshark remembers of final connections, where its labels are wanted.
+    pub(super) former: Former,
     announced: Announced,
     /// Stands for an evicted connection while a late segment of it is looked at.
     pub(super) shade: Option<Box<Connection>>,
@@ -87,6 +92,7 @@ impl Tracker {
             lingering: VecDeque::new(),
             pressure: Pressure::default(),
             graves: Graves::default(),
+            former: Former::default(),
             announced: Announced::default(),
             shade: None,
             frugal: false,
@@ -151,7 +157,9 @@ impl Tracker {
 
     /// Notes the first segment of a connection; false if it has to be tracked.
     fn note_first(&mut self, hash: FlowHash, segment: &Segment) -> bool {
+        // Wireshark's rules need what it remembers of connections that are final.
         if self.limits.thorough
+            || self.limits.labels == LabelRules::Wireshark
             || !self.announced.is_empty()
             || !Notes::can_begin(segment)
             || self.graves.knows(hash)
@@ -220,7 +228,6 @@ impl Tracker {
     }
 
     fn take(&mut self, slot: u32, segment: &Segment, begins: bool, change: &mut Change) {
-        self.announced.hear(segment);
         let connection = &mut self.places.slab[slot as usize];
         change.connection = connection.id;
         change.slot = Slot(slot);
@@ -229,6 +236,9 @@ impl Tracker {
             connection.take_thoroughly(segment, self.limits.labels, change);
         } else {
             connection.take(segment, self.limits.labels, change);
+        }
+        if segment.announces.is_some() && !change.labels.intersects(AGAIN) {
+            self.announced.hear(segment);
         }
         let turns = connection.machine.over.is_some() != connection.lingers;
         self.gaps += u64::from(change.labels.contains(Labels::CAPTURE_GAP));
@@ -247,6 +257,8 @@ impl Tracker {
         let slot = self.open(hash, segment);
         if segment.flags.is_syn_only() && self.announced.take(&segment.tuple) {
             self.places.slab[slot as usize].begin_with(Analysis::announced());
+        } else if let Some(known) = self.former.resume(segment) {
+            self.places.slab[slot as usize].begin_with(known);
         }
         self.take(slot, segment, true, change);
     }
@@ -258,7 +270,9 @@ impl Tracker {
         let slot = self.open(hash, segment);
         self.places.slab[slot as usize].begin_with(Analysis::on_used_ports());
         self.take(slot, segment, true, change);
-        change.labels |= Labels::REUSED_PORTS;
+        if self.limits.labels == LabelRules::Own {
+            change.labels |= Labels::REUSED_PORTS;
+        }
         let _ = change.events.try_push(Event::ReusesPorts { previous });
     }
 

@@ -71,6 +71,7 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) {
             out,
             "in the window, but not the expected number: a challenge ACK is due"
         ),
+        Some(ResetEffect::NoConnection) => no_connection(out),
         Some(ResetEffect::Ends) | None => aborts(out, segment, change),
     }
 }
@@ -111,6 +112,13 @@ fn ignored(out: &mut String, change: &Change) {
     }
 }
 
+fn no_connection(out: &mut String) {
+    put!(
+        out,
+        "no connection here: a closed port answers so (inferred)"
+    );
+}
+
 /// An abort. What the other end's program hears depends on the state that end was in.
 fn aborts(out: &mut String, segment: &Segment, change: &Change) {
     let (sender, receiver) = ends(change.direction);
@@ -123,10 +131,7 @@ fn aborts(out: &mut String, segment: &Segment, change: &Change) {
         );
     }
     if segment.flags.contains(Flags::ACK) && segment.seq.0 == 0 {
-        return put!(
-            out,
-            "no connection here: a closed port answers so (inferred)"
-        );
+        return no_connection(out);
     }
     match change.of(change.direction.receiver()).before {
         Some(TcpState::Established) => put!(

@@ -69,6 +69,7 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt
                 Side::Server => "",
             }
         ),
+        Some(ResetEffect::NoConnection) => no_connection(out),
         Some(ResetEffect::Ends) | None => aborts(out, segment, change),
     }
 }
@@ -107,6 +108,13 @@ fn ignored(out: &mut String, change: &Change) -> fmt::Result {
     }
 }
 
+fn no_connection(out: &mut String) -> fmt::Result {
+    write!(
+        out,
+        "With the real number 0 and with ACK it answers a segment without ACK that found no connection here: no socket has that port, or a firewall says so (RFC 9293 section 3.10.7.1; inferred). "
+    )
+}
+
 fn aborts(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     let (sender, receiver) = ends(change.direction);
     let other = the_capital(change.direction.receiver());
@@ -117,10 +125,7 @@ fn aborts(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
         );
     }
     if segment.flags.contains(Flags::ACK) && segment.seq.0 == 0 {
-        return write!(
-            out,
-            "With the real number 0 and with ACK it answers a segment without ACK that found no connection here: no socket has that port, or a firewall says so (RFC 9293 section 3.10.7.1; inferred). "
-        );
+        return no_connection(out);
     }
     write!(
         out,

@@ -61,7 +61,7 @@ pub(in crate::lab) const NULL_PROBE: Scenario = Scenario {
         name: "segment without flags",
         on: |segment| segment.flags.is_empty(),
     }],
-    verdict: "reset",
+    verdict: "open",
     origin: Origin::Sockets(null_probe),
     recording: recording!("null-probe"),
     ..ATTACK
@@ -81,7 +81,7 @@ pub(in crate::lab) const XMAS_PROBE: Scenario = Scenario {
         name: "FIN, PSH and URG together",
         on: |segment| segment.flags == Flags::FIN.union(Flags::PSH).union(Flags::URG),
     }],
-    verdict: "reset",
+    verdict: "open",
     origin: Origin::Sockets(xmas_probe),
     recording: recording!("xmas-probe"),
     ..ATTACK

@@ -248,6 +248,7 @@ fn is_unremarkable(segment: &Segment) -> bool {
         && segment.ip.ecn != CONGESTION
         && !segment.header_cut
         && segment.options.sack.is_empty()
+        && segment.options.mptcp_subtype.is_none()
 }
 
 impl Page {

@@ -5,6 +5,9 @@ use super::half::Marks;
 use super::{CONTROL, Judge, Ruling};
 use crate::tcp::{Flags, Labels, Segment, SeqNumber};
 
+/// The MPTCP subtype that acknowledges and maps data (RFC 8684 section 3.3).
+const DSS: u8 = 2;
+
 impl Judge {
     pub(super) fn judge_acknowledgment(
         &mut self,
@@ -181,5 +184,16 @@ impl Judge {
             && segment.window != 0
             && sender.has_outstanding()
             && (!sender.has(Marks::ACKED) || segment.ack == sender.acked)
+            && !self.is_signal(segment, from, to)
+    }
+
+    /// An ACK that repeats only to carry a signal of Multipath TCP, which is no sign of loss (RFC 8684 section 4). Nearly all
+    /// its ACKs carry DSS, but where SACK was agreed on, one that was provoked by a gap also says what lies beyond it.
+    fn is_signal(&self, segment: &Segment, from: usize, to: usize) -> bool {
+        let agreed = self.halves[from].has(Marks::SACK) && self.halves[to].has(Marks::SACK);
+        segment
+            .options
+            .mptcp_subtype
+            .is_some_and(|subtype| subtype != DSS || (agreed && segment.options.sack.is_empty()))
     }
 }

@@ -197,9 +197,14 @@ impl Judge {
     ) {
         let round_trip = self.round_trip(from);
         let agreed = self.halves[from].has(Marks::SACK) && self.halves[to].has(Marks::SACK);
+        let answered = self.halves[to].copies.last_time();
         let half = &mut self.halves[from];
         let earlier = half.sent.carrying(segment.seq, segment.seq_end()).copied();
         let after = earlier.map(|sent| segment.time - sent.time);
+        // A probe is timed from the last transmission or the last ACK, whichever came later (RFC 8985 section 7.2).
+        let waited = (to != from)
+            .then(|| after.map(|after| after.min(segment.time - answered)))
+            .flatten();
         let timeouts = earlier.map_or(0, |sent| sent.timeouts);
         // Each new acknowledgment starts the timer anew (RFC 6298 section 5.3): what follows one at once was not
         // waited for.
@@ -223,7 +228,10 @@ impl Judge {
         } else if agreed
             && is_tail
             && !segment.flags.contains(Flags::SYN)
-            && after.is_some_and(|after| is_tail_probe(after, round_trip, half.sends_one(segment)))
+            && [after, waited]
+                .into_iter()
+                .flatten()
+                .any(|wait| is_tail_probe(wait, round_trip, half.sends_one(segment)))
         {
             (
                 Labels::RETRANSMISSION | Labels::TAIL_LOSS_PROBE,
@@ -263,7 +271,7 @@ impl Judge {
     }
 }
 
-/// Two round trips after the tail was sent, and the delay of an ACK more when only one segment is out (RFC 8985
+/// Two round trips after the tail was sent or an ACK came, and the delay of an ACK more when only one segment is out (RFC 8985
 /// section 7.2), up to where the timer would run out.
 fn is_tail_probe(after: Span, round_trip: Span, alone: bool) -> bool {
     if round_trip == Span::ZERO {

@@ -159,6 +159,23 @@ fn three_duplicate_acks_or_sack_make_it_fast() {
     );
 }
 
+/// RFC 8684 section 4: who signals something of Multipath TCP repeats an ACK without having missed anything.
+#[test]
+fn a_signal_of_multipath_tcp_is_no_duplicate() {
+    let flight = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100";
+    let add_address = format!("{flight}\n40 < A 1+0 1 100 mp3");
+    assert_eq!(labels(&add_address), "");
+    // DSS is on every ACK; where SACK was agreed on, a gap shows in its blocks.
+    assert_eq!(labels(&format!("{flight}\n40 < A 1+0 1 100 mp2")), "");
+    assert_eq!(
+        labels(&format!("{flight}\n40 < A 1+0 1 100 mp2 sack11-21")),
+        "duplicate_ack"
+    );
+    let plain = OPEN.replace("sackok", "");
+    let plain = rulings(&format!("{plain}\n{flight}\n40 < A 1+0 1 100 mp2"));
+    assert_eq!(plain[5].labels, Labels::DUPLICATE_ACK);
+}
+
 #[test]
 fn the_tail_is_probed_after_two_round_trips() {
     let flight = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100";
@@ -171,6 +188,12 @@ fn the_tail_is_probed_after_two_round_trips() {
     // A single segment may be waiting for a delayed ACK, which the probe waits for as well.
     assert_eq!(
         labels("30 > PA 1+10 1 100\n270 > PA 1+10 1 100"),
+        "retransmission tail_loss_probe"
+    );
+    // Each ACK starts the wait anew.
+    let flight = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n100 < A 1+0 11 100";
+    assert_eq!(
+        labels(&format!("{flight}\n150 > PA 21+10 1 100")),
         "retransmission tail_loss_probe"
     );
     // The second repeat is the timer's, and so is the first one where SACK was not agreed on.

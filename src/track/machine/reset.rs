@@ -1,10 +1,21 @@
 //! RSTs: which of them end a connection, which are challenged, which are ignored.
 
 use super::{Known, Machine, Over};
-use crate::tcp::{Segment, TcpState};
+use crate::tcp::{Flags, Segment, SeqNumber, TcpState};
 use crate::track::ResetEffect;
 
 impl Machine {
+    /// Whether an RST answers a segment that could belong to no connection: what went before had no ACK and was dropped
+    /// (RFC 9293 section 3.10.7.1 gives such an answer the number 0). It ends nothing, for there was nothing.
+    pub(super) fn answers_nothing(&self, segment: &Segment, s: usize, r: usize) -> bool {
+        let [sender, receiver] = [&self.ends[s], &self.ends[r]];
+        segment.flags.contains(Flags::ACK)
+            && segment.seq == SeqNumber(0)
+            && receiver.known == Known::BASE
+            && (sender.known - Known::BASE).is_empty()
+            && self.over.is_none()
+    }
+
     /// What an RST does depends on the state of the end that receives it (RFC 9293 section 3.10.7, RFC 5961 section 3).
     pub(super) fn reset(&mut self, segment: &Segment, s: usize, r: usize) -> ResetEffect {
         if self.over.is_some() {
@@ -31,8 +42,20 @@ impl Machine {
         };
         match effect {
             ResetEffect::Refuses => self.end_by(Over::Refused),
-            ResetEffect::AbortsOpening | ResetEffect::Ends => self.end_by(Over::Reset),
-            ResetEffect::Challenged | ResetEffect::AfterClose | ResetEffect::Ignored => {}
+            ResetEffect::AbortsOpening | ResetEffect::Ends => {
+                let receiver = &self.ends[r];
+                let listens =
+                    receiver.state == Some(TcpState::SynReceived) && !receiver.knows(Known::ACTIVE);
+                self.end_by(Over::Reset);
+                if listens {
+                    // Who opened passively waits for others (RFC 9293 section 3.10.7.4).
+                    self.ends[r].state = Some(TcpState::Listen);
+                }
+            }
+            ResetEffect::Challenged
+            | ResetEffect::AfterClose
+            | ResetEffect::Ignored
+            | ResetEffect::NoConnection => {}
         }
         effect
     }

@@ -58,7 +58,7 @@ impl Analysis {
                 .flows
                 .iter()
                 .zip(&outline.ends)
-                .all(|(flow, told)| flow.agrees(told))
+                .all(|(flow, told)| flow.agrees(told) && flow.operations == self.operations)
     }
 
     /// Gives what changes while segments go by the book.

@@ -43,11 +43,16 @@ impl Scale {
         Self(shift as i8)
     }
 
+    /// Takes the sender's option, if there is one.
+    pub(super) fn say(&mut self, segment: &Segment) {
+        if let Some(shift) = segment.options.window_scale {
+            *self = Self::of(shift.min(MAX_SHIFT));
+        }
+    }
+
     /// Takes what the sender of a segment says. Scaling holds in both directions or in none (RFC 7323 section 2.2).
     pub(in crate::track) fn learn(segment: &Segment, sender: &mut Self, receiver: &mut Self) {
-        if let Some(shift) = segment.options.window_scale {
-            *sender = Self::of(shift.min(MAX_SHIFT));
-        }
+        sender.say(segment);
         if !segment.flags.contains(Flags::SYN) {
             return;
         }
@@ -85,6 +90,8 @@ pub(super) struct Flow {
     /// Segments in a row that were never fully acknowledged.
     pub(super) unacknowledged: u16,
     pub(super) window: u16,
+    /// What Multipath TCP had been seen to do when its last segment came, as [`Analysis`](super::Analysis) counts it.
+    pub(super) operations: u16,
     /// How its window field is scaled.
     pub(super) scale: Scale,
     /// Facts.
@@ -103,6 +110,7 @@ impl Flow {
             duplicates: 0,
             unacknowledged: 0,
             window: 0,
+            operations: 0,
             scale: Scale::UNKNOWN,
             marks: Marks::empty(),
         }
@@ -143,7 +151,7 @@ impl Flow {
             }
         }
         if !probe {
-            if self.next.0 == 0 || end.after(self.next) {
+            if self.next.0 == 0 || later(end, self.next) {
                 self.next = end;
                 self.next_time = segment.time;
             }
@@ -159,6 +167,12 @@ impl Flow {
             .set(Marks::KEEP_ALIVE, labels.contains(Labels::KEEP_ALIVE));
         self.marks.set(Marks::PROBE, probe);
     }
+}
+
+/// Whether a number lies behind another. Of two that are half of the number space apart each lies behind the other, and
+/// before it as well.
+pub(super) fn later(number: SeqNumber, other: SeqNumber) -> bool {
+    other.before(number)
 }
 
 /// The number after a segment; SYN and FIN together count as one.

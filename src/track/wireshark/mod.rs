@@ -10,12 +10,14 @@
 
 mod book;
 mod flow;
+mod former;
 #[cfg(test)]
 mod tests;
 
 pub(super) use flow::{MAX_UNACKNOWLEDGED, Scale};
+pub(super) use former::Former;
 
-use flow::{Flow, Marks};
+use flow::{Flow, Marks, later};
 
 use crate::tcp::{FastOpen, Flags, Labels, Segment};
 use crate::time::{Span, Timestamp};
@@ -71,6 +73,8 @@ pub(super) struct Analysis {
     flows: [Flow; 2],
     syn_time: Timestamp,
     first_round_trip: Span,
+    /// Subtypes of Multipath TCP's option that were seen, a bit each. Wireshark counts those of all paths together.
+    operations: u16,
     completeness: Completeness,
     /// What the first segment adds once there is a second one: a first pass ignores it, a second pass does not.
     of_first: Completeness,
@@ -84,6 +88,7 @@ impl Analysis {
             flows: [Flow::new(), Flow::new()],
             syn_time: Timestamp::default(),
             first_round_trip: Span::ZERO,
+            operations: 0,
             completeness: Completeness::empty(),
             of_first: Completeness::empty(),
             seen: Seen::empty(),
@@ -175,10 +180,13 @@ impl Analysis {
         self.time_handshake(segment);
         self.seen.set(Seen::SETTLED, self.is_settled());
         if segment.header_cut {
-            // Wireshark remembers such a segment, but gives up on it before it labels it or learns from its options.
-            return Labels::empty();
+            // Wireshark remembers such a segment, and learns from the options that are there. At the one that is cut it
+            // gives up: what it would say or conclude after all of them is left out.
+            self.flows[from].scale.say(segment);
+            return self.fast_open_option(segment);
         }
-        labels |= self.fast_open(segment, from);
+        labels |= self.fast_open_option(segment);
+        labels |= self.fast_open_answer(segment, from);
         self.learn_scale(segment, from);
         labels
     }
@@ -224,8 +232,10 @@ impl Analysis {
             }
             if segment.flags.is_syn_only() {
                 let known_before = self.seen.contains(Seen::ANNOUNCED);
+                let reused = self.seen.contains(Seen::REUSED);
                 self.completeness.set(Completeness::SYN, !known_before);
-                self.completeness.set(Completeness::DATA, segment.len > 0);
+                self.completeness
+                    .set(Completeness::DATA, segment.len > 0 && !reused);
             }
         }
     }
@@ -287,7 +297,7 @@ impl Analysis {
         let mut labels = if probe {
             Labels::ZERO_WINDOW_PROBE
         } else {
-            window_labels(segment, forward, reverse)
+            window_labels(segment, forward, reverse, self.operations)
         };
         if segment.ack != forward.last_ack {
             forward.duplicates = 0;
@@ -299,36 +309,49 @@ impl Analysis {
             labels |= repeat(segment, forward, reverse, round_trip);
         }
         forward.remember(segment, labels);
-        if segment.ack.at_or_after(reverse.next) {
+        forward.operations = self.operations;
+        if let Some(subtype) = segment.options.mptcp_subtype {
+            self.operations |= 1 << subtype;
+        }
+        if reverse.next.at_or_before(segment.ack) {
             reverse.unacknowledged = 0;
         }
         labels
     }
 
-    /// Fast Open (RFC 7413): a SYN with a cookie, and whether the answer acknowledges the SYN's data.
-    fn fast_open(&mut self, segment: &Segment, from: usize) -> Labels {
-        if !segment.flags.contains(Flags::SYN) {
+    /// Fast Open (RFC 7413): a SYN with a cookie. What it brought is not forgotten when it is repeated without.
+    fn fast_open_option(&mut self, segment: &Segment) -> Labels {
+        if !segment.flags.is_syn_only() {
             return Labels::empty();
         }
-        if !segment.flags.contains(Flags::ACK) {
-            let cookie = matches!(segment.options.fast_open, Some(FastOpen::Cookie(_)));
-            self.seen.set(Seen::SYN_DATA, segment.len > 0);
-            self.seen
-                .set(Seen::FAST_OPEN_DATA, cookie && segment.len > 0);
-            return if cookie {
-                Labels::TFO_SYN
-            } else {
-                Labels::empty()
-            };
+        if segment.len > 0 {
+            self.seen |= Seen::SYN_DATA;
         }
-        let acknowledged = segment.ack.distance(self.flows[1 - from].base);
-        if self.seen.contains(Seen::SYN_DATA) && acknowledged > 1 {
+        if !matches!(segment.options.fast_open, Some(FastOpen::Cookie(_))) {
+            return Labels::empty();
+        }
+        if segment.len > 0 {
+            self.seen |= Seen::FAST_OPEN_DATA;
+        }
+        Labels::TFO_SYN
+    }
+
+    /// Whether a SYN-ACK acknowledges more than the SYN. Wireshark does not ask whether the SYN had any data.
+    fn fast_open_answer(&self, segment: &Segment, from: usize) -> Labels {
+        if !segment.flags.is_syn_ack() {
+            Labels::empty()
+        } else if segment.ack.relative_to(self.flows[1 - from].base) > 1 {
             Labels::TFO_ACCEPTED
         } else if self.seen.contains(Seen::FAST_OPEN_DATA) {
             Labels::TFO_IGNORED
         } else {
             Labels::empty()
         }
+    }
+
+    /// Whether a SYN had data, so that there was something that a SYN-ACK could accept.
+    pub(super) fn saw_data_in_syn(&self) -> bool {
+        self.seen.contains(Seen::SYN_DATA)
     }
 
     fn learn_scale(&mut self, segment: &Segment, from: usize) {
@@ -372,9 +395,16 @@ fn pair(flows: &mut [Flow; 2], from: usize) -> (&mut Flow, &mut Flow) {
 }
 
 /// Labels about windows, gaps, keep-alives and duplicate ACKs.
-fn window_labels(segment: &Segment, forward: &mut Flow, reverse: &Flow) -> Labels {
+fn window_labels(
+    segment: &Segment,
+    forward: &mut Flow,
+    reverse: &Flow,
+    operations: u16,
+) -> Labels {
     let mut labels = Labels::empty();
-    if forward.next.0 != 0 && segment.seq.after(forward.next) && !segment.flags.contains(Flags::RST)
+    if forward.next.0 != 0
+        && later(segment.seq, forward.next)
+        && !segment.flags.contains(Flags::RST)
     {
         labels |= Labels::LOST_SEGMENT;
     }
@@ -405,7 +435,8 @@ fn window_labels(segment: &Segment, forward: &mut Flow, reverse: &Flow) -> Label
         labels |= Labels::WINDOW_UPDATE;
     } else if reverse.marks.contains(Marks::KEEP_ALIVE) {
         labels |= Labels::KEEP_ALIVE_ACK;
-    } else {
+    } else if operations == forward.operations {
+        // Else it may repeat the ACK only to carry what is new in Multipath TCP (RFC 8684 section 4).
         forward.duplicates = forward.duplicates.max(0).saturating_add(1);
         labels |= Labels::DUPLICATE_ACK;
     }
@@ -416,7 +447,7 @@ fn window_labels(segment: &Segment, forward: &mut Flow, reverse: &Flow) -> Label
 fn acks_unseen(segment: &Segment, reverse: &mut Flow) -> Labels {
     if reverse.contiguous.0 == 0
         || !segment.flags.contains(Flags::ACK)
-        || !segment.ack.after(reverse.contiguous)
+        || !later(segment.ack, reverse.contiguous)
     {
         return Labels::empty();
     }

@@ -75,6 +75,18 @@ fn acknowledgments_that_bring_nothing_new() {
     assert_eq!(last("30 < A 1+0 1 90"), "window_update");
 }
 
+/// The first such ACK of each end after something new of Multipath TCP is not counted.
+#[test]
+fn acknowledgments_that_may_carry_a_signal() {
+    let signal = "30 > A 1+0 1 100 mp2";
+    assert_eq!(last(signal), "duplicate_ack");
+    assert_eq!(last(&format!("{signal}\n40 > A 1+0 1 100 mp2")), "");
+    assert_eq!(last(&format!("{signal}\n40 < A 1+0 1 100")), "");
+    let twice = format!("{signal}\n40 > A 1+0 1 100 mp2\n50 > A 1+0 1 100 mp3");
+    assert_eq!(last(&twice), "duplicate_ack");
+    assert_eq!(last(&format!("{twice}\n60 > A 1+0 1 100 mp3")), "");
+}
+
 #[test]
 fn windows() {
     assert_eq!(last("30 < A 1+0 1 0"), "zero_window");
@@ -174,6 +186,30 @@ fn fast_open() {
         labels("1 < SA 0+0 1 100"),
         [Labels::TFO_SYN, Labels::TFO_IGNORED]
     );
+    // A SYN that is repeated without data and cookie does not make up for the first.
+    assert_eq!(
+        labels("1 < SA 0+0 1 100\n3 > S 0+0 - 100\n4 < SA 0+0 1 100")[3],
+        Labels::RETRANSMISSION | Labels::TFO_IGNORED
+    );
+}
+
+#[test]
+fn what_a_syn_ack_acknowledges_needs_no_data_in_the_syn() {
+    let mut analysis = Analysis::new();
+    let labels: Vec<_> = segments("0 > S 0+0 - 100\n1 < SA 0+0 3 100")
+        .map(|(segment, from)| analysis.observe(&segment, from))
+        .collect();
+    assert_eq!(labels[1], Labels::ACK_LOST_SEGMENT | Labels::TFO_ACCEPTED);
+    assert!(!analysis.saw_data_in_syn());
+}
+
+#[test]
+fn numbers_half_of_the_space_apart_are_both_later_and_earlier() {
+    assert_eq!(
+        last("30 > PA 2147483649+10 1 100"),
+        "spurious_retransmission lost_segment"
+    );
+    assert_eq!(last("30 < A 1+0 2147483649 100"), "ack_lost_segment");
 }
 
 fn completeness(script: &str) -> u8 {
@@ -193,6 +229,12 @@ fn completeness_is_a_second_pass_s() {
         completeness(&format!("{OPEN}\n9 > FA 1+5 1 9\n9 < A 1+0 7 9")),
         31
     );
+    // Data in a first SYN counts, but not where it begins on used ports.
+    assert_eq!(completeness("0 > S 0+10 - 100"), 9);
+    let (syn, from) = segment("0 > S 0+10 - 100", 1, [40_000, 80]);
+    let mut reused = Analysis::on_used_ports();
+    reused.observe(&syn, from);
+    assert_eq!(reused.completeness(), 1);
     // What the first packet of a stream joined in the middle is counts once there is a second one.
     assert_eq!(completeness("0 > PA 1+10 1 100"), 0);
     assert_eq!(completeness("0 > PA 1+10 1 100\n1 < FA 1+0 11 100"), 28);
@@ -224,4 +266,16 @@ fn a_cut_header_is_remembered_and_not_labelled() {
     assert_eq!(analysis.observe(&cut, from), Labels::empty());
     let (again, from) = segment("400 > PA 1+10 1 100", 5, [40_000, 80]);
     assert_eq!(analysis.observe(&again, from), Labels::RETRANSMISSION);
+}
+
+#[test]
+fn of_a_cut_header_the_options_before_the_cut_count() {
+    let mut analysis = Analysis::new();
+    for (mut segment, from) in segments("0 > S 0+0 - 100 ws7\n1 < SA 0+0 1 100") {
+        segment.header_cut = segment.flags.is_syn_ack();
+        analysis.observe(&segment, from);
+    }
+    // Whether the answer has the option as well is behind the cut.
+    assert_eq!(analysis.window_scale(0), Some(7));
+    assert_eq!(analysis.window_scale(1), None);
 }
