@@ -17,9 +17,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::{ReadError, Source};
+use super::{ReadError, Source, Stopping};
 use compressed::Compression;
-use input::{Counted, Fill, Input};
+use input::{Counted, Fill, Input, Stoppable};
 use pcap::Pcap;
 use pcapng::Pcapng;
 use reader::{Reader, read_error};
@@ -37,6 +37,7 @@ const LONGEST_RECORD: u32 = 16 * 1024 * 1024;
 pub struct Unread {
     file: File,
     facts: Metadata,
+    stopping: Option<Stopping>,
 }
 
 impl Unread {
@@ -60,7 +61,11 @@ impl Unread {
                 path: path.to_owned(),
             });
         }
-        Ok(Self { file, facts })
+        Ok(Self {
+            file,
+            facts,
+            stopping: None,
+        })
     }
 
     /// What the system says of the open file. Writing to the same one would destroy what is to be read.
@@ -69,19 +74,38 @@ impl Unread {
         &self.facts
     }
 
+    /// Lets its reading end early. What was read by then is a capture that ends there.
+    #[must_use]
+    pub fn until(self, stopping: Stopping) -> Self {
+        Self {
+            stopping: Some(stopping),
+            ..self
+        }
+    }
+
     /// Reads what it begins with. Blocks until the first bytes are there.
     ///
     /// # Errors
     /// When it does not begin like a capture.
     pub fn read(self) -> Result<Box<dyn Source + Send>, ReadError> {
-        let Self { file, facts } = self;
+        let Self {
+            file,
+            facts,
+            stopping,
+        } = self;
+        let may_block = !facts.is_file();
         let read = Arc::new(AtomicU64::new(0));
         let progress = Progress {
             read: Arc::clone(&read),
             total: facts.is_file().then_some(facts.len()),
             window: 0,
         };
-        from_reader(Counted::new(file, read), !facts.is_file(), progress)
+        let reader: Box<dyn io::Read + Send> = match &stopping {
+            Some(stopping) => Box::new(Stoppable::new(file, stopping.clone())),
+            None => Box::new(file),
+        };
+        let input = Input::new(Box::new(Counted::new(reader, read)), may_block, stopping);
+        from_input(input, progress)
     }
 }
 
@@ -105,18 +129,15 @@ pub fn recorded(
         total: None,
         window: 0,
     };
-    from_reader(bytes, false, progress)
+    from_input(Input::new(Box::new(bytes), false, None), progress)
 }
 
-/// A capture from any reader; `may_block` says that its reads wait for somebody else to write.
-fn from_reader(
-    reader: impl io::Read + Send + 'static,
-    may_block: bool,
-    progress: Progress,
+/// A capture from any input.
+fn from_input(
+    mut input: Input,
+    mut progress: Progress,
 ) -> Result<Box<dyn Source + Send>, ReadError> {
-    let mut input = Input::new(Box::new(reader), may_block);
     let start = begin(&mut input)?;
-    let mut progress = progress;
     if let Some(compression) = Compression::of(start) {
         // What is shorter than that is no capture, which is said further on.
         fill_blocking(&mut input, compressed::BEGINNING)?;
@@ -167,7 +188,7 @@ fn fill_blocking(input: &mut Input, need: usize) -> Result<bool, ReadError> {
     while input.bytes().len() < need {
         match input.fill(need) {
             Ok(Fill::More | Fill::Pause) => {}
-            Ok(Fill::End) => return Ok(false),
+            Ok(Fill::End | Fill::Stopped) => return Ok(false),
             Err(error) => return Err(read_error(error, 0, input.offset())),
         }
     }
