@@ -19,14 +19,12 @@ use super::select::{Scout, Selected, Stretch, Surroundings};
 use super::show::{self, Places, What};
 use super::step::{Billing, Origin};
 use super::twins::{Joined, Twins};
-use super::wire;
+use super::wire::{self, Joinable};
 use crate::capture::{FilterSet, Interface, Source, Unread};
 use crate::cli::{Format, Present, ReplayCommand, Rows};
 use crate::explain::Totals;
 use crate::privilege::Needs;
 use crate::track::{ConnectionId, Limits, Tracker};
-
-type Joinable = Box<dyn Source + Send>;
 
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
@@ -125,8 +123,7 @@ fn begin(command: &ReplayCommand, source: Joinable) -> (Joinable, Option<Arc<Twi
     if !whole || command.file == Path::new("-") {
         return (source, None);
     }
-    let (memory, twins) = wire::begin(source);
-    (Box::new(memory), twins)
+    wire::begin(source)
 }
 
 fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface], budget: Budget) -> What<'a> {
