@@ -47,9 +47,6 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let results = Results::open(command.output.file.as_deref(), command.write.as_deref())?;
     results.spare_each_other()?;
-    let (output, saver) = results.begin()?;
-    // The stage locks standard output itself, on its own thread.
-    let output = (!command.output.present.step).then_some(output);
     // Everything is open by now, and this is still the only thread.
     let needs = Needs {
         sockets: plan.sockets(command),
@@ -57,6 +54,9 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         ..Needs::default()
     };
     sandbox::enter(command.sandboxed, &needs)?;
+    let (output, saver) = results.begin()?;
+    // The stage locks standard output itself, on its own thread.
+    let output = (!command.output.present.step).then_some(output);
     if let Some(duration) = command.duration {
         source.stop_after(duration);
     }

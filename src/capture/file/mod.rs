@@ -12,7 +12,8 @@ mod pcapng;
 mod reader;
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Seek as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -72,6 +73,28 @@ impl Unread {
     #[must_use]
     pub fn facts(&self) -> &Metadata {
         &self.facts
+    }
+
+    /// Looks at the first bytes of a file, without taking them, for whether they are those of a capture. What they say about
+    /// the rest is for [`Self::read`] to find out, and a pipe gives nothing twice.
+    ///
+    /// # Errors
+    /// When it is empty, or of no format that is known.
+    pub fn recognise(&self) -> Result<(), ReadError> {
+        let mut start = [0; 8];
+        let len = match (&self.file).stream_position() {
+            Ok(at) if self.facts.is_file() => self.file.read_at(&mut start, at),
+            _ => return Ok(()),
+        };
+        match (len, start) {
+            // What cannot be read is reported by whoever reads it.
+            (Err(_), _) => Ok(()),
+            (Ok(0), _) => Err(ReadError::Empty),
+            (Ok(4..), [a, b, c, d, ..]) if is_known([a, b, c, d]) => Ok(()),
+            (Ok(len), _) => Err(ReadError::NotACapture {
+                start: start[..len].to_vec(),
+            }),
+        }
     }
 
     /// Lets its reading end early. What was read by then is a capture that ends there.
@@ -168,6 +191,10 @@ fn standard_input() -> io::Result<File> {
 fn standard_input() -> io::Result<File> {
     use std::os::windows::io::AsHandle;
     Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
+}
+
+fn is_known(start: [u8; 4]) -> bool {
+    Compression::of(start).is_some() || Pcapng::recognises(start) || Pcap::recognises(start)
 }
 
 /// The first four bytes, which tell every format we know from the others.
