@@ -34,6 +34,13 @@ impl Failure {
         self
     }
 
+    /// The filter does not compile.
+    pub(crate) fn filter(error: impl fmt::Display) -> Self {
+        Self::new(ExitCode::Interface, error).hint(
+            "man pcap-filter describes the language; for example: tcp port 1712 and host 127.0.0.1",
+        )
+    }
+
     /// Adds to what is said of it.
     pub(crate) fn and(mut self, more: impl fmt::Display) -> Self {
         self.message.push_str("; ");

@@ -317,9 +317,7 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
     LiveSource::open(settings).map_err(|error| match error {
         LiveError::NotPermitted { .. } => Failure::new(ExitCode::NotPermitted, error)
             .hint(format_args!("any of these helps:\n{}", Remedy::here())),
-        LiveError::Filter { .. } => Failure::new(ExitCode::Interface, error).hint(
-            "man pcap-filter describes the language; for example: tcp port 1712 and host 127.0.0.1",
-        ),
+        LiveError::Filter { .. } => Failure::filter(error),
         LiveError::NoSuchInterface { .. } => Failure::new(ExitCode::Interface, error)
             .hint("without -i it is this machine's loopback interface: handshake-watch live"),
         LiveError::Failed { .. } | LiveError::Pipe(_) => Failure::new(ExitCode::Interface, error),

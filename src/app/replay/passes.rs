@@ -71,9 +71,7 @@ fn input(command: &ReplayCommand) -> Result<Unread, Failure> {
 
 fn filter(command: &ReplayCommand) -> Result<Option<FilterSet>, Failure> {
     let compiled = command.filter.as_deref().map(FilterSet::compile);
-    compiled
-        .transpose()
-        .map_err(|error| Failure::new(ExitCode::Interface, error))
+    compiled.transpose().map_err(Failure::filter)
 }
 
 /// Refuses what has to read a pipe twice.
