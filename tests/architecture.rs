@@ -60,10 +60,16 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("etherparse", &["decode", "lab"]),
     ("flate2", &["capture"]),
     ("landlock", &["privilege"]),
-    // The live source waits on libpcap's descriptor; the terminal is set to give each key at once.
+    // Sources wait on descriptors, among them the one that ends them; the terminal is set to give each key at once.
     (
         "nix",
-        &["app/step/terminal", "capture/live", "lab", "privilege"],
+        &[
+            "app/step/terminal",
+            "capture/live",
+            "capture/stop.rs",
+            "lab",
+            "privilege",
+        ],
     ),
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),

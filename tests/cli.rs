@@ -351,6 +351,54 @@ fn a_filter_keeps_the_numbers_of_the_file() {
 }
 
 #[test]
+fn a_broken_filter_is_told_the_same_way_everywhere() {
+    let said = |words: &[&str]| {
+        let run = run(&[words, &["--filter", "tcp port"]].concat());
+        run.ends_with(5).stderr.clone()
+    };
+    for errors in [said(&["replay", &sample("handshake")]), said(&["live"])] {
+        assert!(
+            errors.contains("the filter \"tcp port\" does not compile"),
+            "{errors}"
+        );
+        assert!(errors.contains("hint: man pcap-filter"), "{errors}");
+    }
+}
+
+#[test]
+fn a_table_says_what_it_is_sorted_by_and_is() {
+    let capture = sample("several");
+    let table = |words: &[&str]| {
+        let run = run(&[&["replay", &capture, "--width", "100"], words].concat());
+        let lines = run.ends_with(0).stdout.lines().map(ToOwned::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    for (sort, order, ids) in [
+        ("trouble", "those in trouble first", "3124"),
+        ("start", "in the order of their first packets", "1234"),
+        ("wait", "the longest wait for the other end first", "1243"),
+        ("bytes", "the most bytes first", "2413"),
+    ] {
+        let lines = table(&["--sort", sort, "--all"]);
+        let heading = format!("4 connections, {order}");
+        let at = lines.iter().position(|line| *line == heading);
+        let below = &lines[at.unwrap_or_else(|| panic!("{sort}: {lines:#?}"))..];
+        let found: String = below
+            .iter()
+            .skip(1)
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|word| word.parse::<u32>().is_ok())
+            .collect();
+        assert_eq!(found, ids, "{sort}: {lines:#?}");
+        // Another order has no groups above it, and shows what it is about.
+        let groups = lines.iter().any(|line| line.contains("REFUSED"));
+        assert_eq!(groups, sort == "trouble", "{sort}");
+        let waited = lines.iter().any(|line| line.contains("waited"));
+        assert_eq!(waited, sort == "wait", "{sort}");
+    }
+}
+
+#[test]
 fn saved_frames_are_the_frames_that_were_read() {
     let folder = Folder::new();
     let capture = sample("handshake");

@@ -6,10 +6,12 @@
 mod samples;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
+
+use handshake_watch::capture::Next;
 
 /// A line that has not come by then will not come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -112,6 +114,109 @@ fn a_cut_loses_nothing_before_it() {
     }
 }
 
+/// Nothing that was read is lost when whoever waits has enough, with one thread as with two.
+#[test]
+fn an_interrupt_while_a_pipe_is_silent_ends_with_the_verdicts() {
+    for threads in ["1", "2"] {
+        let words = ["--format", "json", "--threads", threads];
+        let mut program = Growing::start(&words);
+        for (_, record) in &records(CAPTURES[0])[..7] {
+            program.write(record);
+            program.line_with("\"type\":\"segment\"");
+        }
+        program.interrupt();
+        program.line_with("\"type\":\"connection\"");
+        let summary = program.line_with("\"type\":\"summary\"");
+        assert!(summary.contains("\"frames\":7,"), "{summary}");
+        // The pipe is still open.
+        let end = program.end();
+        assert_eq!(end.status.code(), Some(130), "{}", end.errors);
+        let told = "interrupted after 7 packets; everything before is shown";
+        assert!(end.errors.contains(told), "{}", end.errors);
+    }
+}
+
+/// What a script or `nohup` has shielded from a signal goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let mut shell = Command::new("sh");
+    let script = "trap '' HUP INT; exec \"$0\" replay - --format json";
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_handshake-watch")]);
+    let mut program = Growing::spawn(&mut shell);
+    program.wait_for_thread("signals");
+    let status = format!("/proc/{}/status", program.child.id());
+    let status = std::fs::read_to_string(status).expect("a status");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.expect("a mask").trim(), 16).expect("in hex");
+    // SIGHUP is 1, SIGINT 2, SIGTERM 15.
+    assert_eq!(ignored & (1 | 1 << 1 | 1 << 14), 1 | 1 << 1);
+    program.write(&samples::bytes(CAPTURES[0]));
+    assert_eq!(program.end().status.code(), Some(0));
+}
+
+/// Until its beginning has come there is nothing to show, and nothing is said of a capture.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_before_anything_has_come_says_so() {
+    let mut program = Growing::start(&["--format", "json"]);
+    program.wait_for_thread("signals");
+    program.interrupt();
+    // Kept open until the program has ended.
+    let input = program.input.take();
+    let end = program.end();
+    drop(input);
+    assert_eq!(end.status.code(), Some(130), "{}", end.errors);
+    assert_eq!((end.printed.as_str(), end.errors.lines().count()), ("", 1));
+    assert!(
+        end.errors.contains("before there was anything"),
+        "{}",
+        end.errors
+    );
+}
+
+/// As above, of a file that is larger than what can be on its way: the output is not read, so the program has to wait.
+#[test]
+fn an_interrupt_within_a_file_ends_with_the_verdicts() {
+    const COPIES: usize = 20_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let large = folder.path().join("large.pcap");
+    let sample = samples::bytes(CAPTURES[0]);
+    let packets = sample[24..].repeat(COPIES);
+    std::fs::write(&large, [&sample[..24], &packets].concat()).expect("a file");
+    let copy = folder.path().join("copy.pcap");
+    let mut child = samples::program(&["replay", "--format", "json"])
+        .arg(&large)
+        .arg("-w")
+        .arg(&copy)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut header = String::new();
+    output.read_line(&mut header).expect("UTF-8");
+    interrupt(&child);
+    let mut errors = String::new();
+    let segments = output.lines().filter(|line| {
+        let line = line.as_ref().expect("UTF-8");
+        line.contains("\"type\":\"segment\"")
+    });
+    let segments = segments.count();
+    let mut pipe = child.stderr.take().expect("a pipe");
+    pipe.read_to_string(&mut errors).expect("UTF-8");
+    let status = child.wait().expect("the program ends");
+    assert_eq!(status.code(), Some(130), "{errors}");
+    assert!((1..PACKETS * COPIES).contains(&segments), "{segments}");
+    // What was shown was saved, in whole packets.
+    let mut source = handshake_watch::capture::open(&copy).expect("a capture");
+    let mut saved = 0;
+    while let Next::Frame(_) = source.next().expect("whole packets") {
+        saved += 1;
+    }
+    assert_eq!(saved, segments);
+}
+
 /// A file, the same bytes from a pipe at once, and byte after byte.
 #[test]
 fn a_pipe_tells_the_same_as_a_file() {
@@ -148,6 +253,11 @@ struct Growing {
     printed: String,
 }
 
+fn interrupt(child: &Child) {
+    let process = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGINT).expect("a signal");
+}
+
 /// How it ended.
 struct End {
     status: ExitStatus,
@@ -157,7 +267,13 @@ struct End {
 
 impl Growing {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = samples::program(&[&["replay", "-"], arguments].concat())
+        Self::spawn(&mut samples::program(
+            &[&["replay", "-"], arguments].concat(),
+        ))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -184,6 +300,28 @@ impl Growing {
     fn write(&mut self, bytes: &[u8]) {
         let input = self.input.as_mut().expect("the pipe is open");
         input.write_all(bytes).expect("the program reads");
+    }
+
+    fn interrupt(&self) {
+        interrupt(&self.child);
+    }
+
+    /// Waits until the program has a thread of this name.
+    #[cfg(target_os = "linux")]
+    fn wait_for_thread(&self, name: &str) {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let since = std::time::Instant::now();
+        let is_there = || {
+            let tasks = std::fs::read_dir(&tasks).expect("threads");
+            tasks.flatten().any(|task| {
+                let name_of = std::fs::read_to_string(task.path().join("comm"));
+                name_of.is_ok_and(|comm| comm.trim() == name)
+            })
+        };
+        while !is_there() {
+            assert!(since.elapsed() < PATIENCE, "no thread {name}");
+            thread::yield_now();
+        }
     }
 
     /// Waits for the next line that contains `part`.

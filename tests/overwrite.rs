@@ -69,6 +69,65 @@ fn results_of_last_time_stay_when_there_is_nothing_to_write() {
     }
 }
 
+/// Whoever finds an empty file takes it for an empty result.
+#[test]
+fn a_run_without_results_leaves_no_new_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    fs::write(file("notes.txt"), "no capture at all").expect("a file");
+    fs::write(file("empty.pcap"), "").expect("a file");
+    fs::write(file("trace.pcap"), samples::bytes("handshake.pcap")).expect("a copy");
+    fs::hard_link(file("trace.pcap"), file("hard.pcap")).expect("a link");
+    let runs: [(&[&str], i32); 5] = [
+        (&["notes.txt"], 3),
+        (&["empty.pcap"], 3),
+        (&["missing.pcap"], 3),
+        (&["trace.pcap", "--filter", "what is this"], 5),
+        (&["trace.pcap", "-w", "no folder/frames.pcap"], 6),
+    ];
+    for (words, code) in runs {
+        let words = [words, &["-o", "new.txt"]].concat();
+        let run = replay(folder.path(), &words, None);
+        assert_eq!(run.status.code(), Some(code), "{words:?}: {run:?}");
+        assert!(!file("new.txt").exists(), "{words:?}");
+    }
+    let words = ["trace.pcap", "-o", "new.txt", "-w", "hard.pcap"];
+    refuses(
+        &replay(folder.path(), &words, None),
+        "-w hard.pcap",
+        &file("trace.pcap"),
+    );
+    assert!(!file("new.txt").exists());
+    // In the sandbox nothing can be removed any more; then the file is named.
+    for words in [["trace.pcap", "--around", "99"], ["-", "--top", "3"]] {
+        let words = [&words[..], &["-o", "new.txt", "--no-sandbox"]].concat();
+        let run = replay(folder.path(), &words, None);
+        assert_ne!(run.status.code(), Some(0), "{words:?}: {run:?}");
+        assert!(!file("new.txt").exists(), "{words:?}");
+        let run = replay(folder.path(), &words[..words.len() - 1], None);
+        let errors = String::from_utf8_lossy(&run.stderr);
+        let stays = errors.contains("new.txt stays empty");
+        assert_eq!(file("new.txt").exists(), stays, "{words:?}: {errors}");
+        let _ = fs::remove_file(file("new.txt"));
+    }
+}
+
+/// What is asked for may not be there, which is found out before anything is written.
+#[test]
+fn results_of_last_time_stay_when_nothing_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("trace.pcap");
+    fs::write(&capture, samples::bytes("handshake.pcap")).expect("a copy");
+    let old = folder.path().join("old.txt");
+    for wanted in [&["--around", "99"][..], &["--header", "--frame", "99"]] {
+        fs::write(&old, "old text").expect("a file");
+        let words = [&["trace.pcap", "-o", "old.txt"], wanted].concat();
+        let run = replay(folder.path(), &words, None);
+        assert_eq!(run.status.code(), Some(2), "{wanted:?}: {run:?}");
+        assert_eq!(fs::read_to_string(&old).expect("a file"), "old text");
+    }
+}
+
 #[test]
 fn two_results_in_one_file_are_refused_before_either_is_written() {
     let folder = tempfile::tempdir().expect("a folder");

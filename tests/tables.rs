@@ -132,6 +132,7 @@ fn rows() -> Vec<ConnectionRow> {
         server_bytes,
         lasted: Span::from_micros(187),
         retransmissions: 0,
+        waited: None,
         trouble: Vec::new(),
     };
     vec![

@@ -400,10 +400,7 @@ impl Performance<'_> {
         let (source, problem) = saving::saving(source, saver, None);
         let name = format!("demo {}", self.scenario.name);
         let (source, twins) = match self.scenario.origin {
-            Origin::Wire(..) => {
-                let (memory, twins) = wire::begin(source);
-                (Box::new(memory) as Box<dyn Source + Send>, twins)
-            }
+            Origin::Wire(..) => wire::begin(source),
             _ => (source, None),
         };
         let shown = match (&twins, self.scenario.origin) {

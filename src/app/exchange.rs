@@ -12,7 +12,7 @@ use super::calls::Teller;
 use super::ends::in_words;
 use super::exit::ExitCode;
 use super::failure::Failure;
-use crate::capture::live::Stopper;
+use crate::capture::Stopper;
 use crate::lab::LabError;
 use crate::lab::client::{self, Ending, Errand, Outcome};
 use crate::lab::server::{Listening, Report, Server};

@@ -21,7 +21,8 @@ pub enum ExitCode {
     Output = 6,
     /// The built-in server, client or scenario could not do its job.
     Lab = 7,
-    /// The second Ctrl-C: ended at once, without the verdicts. 128 and the number of SIGINT, as shells say it.
+    /// Ctrl-C: a replay that shows what was read by then, or anything that a second one ended at once. 128 and the number of
+    /// SIGINT, as shells say it.
     Interrupted = 130,
 }
 

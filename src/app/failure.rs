@@ -34,6 +34,20 @@ impl Failure {
         self
     }
 
+    /// The filter does not compile.
+    pub(crate) fn filter(error: impl fmt::Display) -> Self {
+        Self::new(ExitCode::Interface, error).hint(
+            "man pcap-filter describes the language; for example: tcp port 1712 and host 127.0.0.1",
+        )
+    }
+
+    /// Adds to what is said of it.
+    pub(crate) fn and(mut self, more: impl fmt::Display) -> Self {
+        self.message.push_str("; ");
+        self.message += &escape::terminal(&more.to_string());
+        self
+    }
+
     /// The output could not be written. `None` for a closed pipe: whoever read it has enough, and that is success.
     pub(crate) fn output(error: &io::Error) -> Option<Self> {
         (error.kind() != io::ErrorKind::BrokenPipe).then(|| {

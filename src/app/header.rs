@@ -7,9 +7,10 @@ use arrayvec::ArrayVec;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
-use super::output::{self, Output};
+use super::output;
 use super::pipeline::{self, Reader, Sink, Tracked};
 use super::replay;
+use super::results::Results;
 use crate::cli::ReplayCommand;
 use crate::decode;
 use crate::explain::{HeaderView, Totals, header_view};
@@ -20,13 +21,29 @@ use crate::track::{Connection, ConnectionId};
 /// The longest TCP header: a data offset of 15 words.
 const LONGEST: usize = 60;
 
-/// Reads up to frame `frame` and draws its header.
+/// Draws the header of frame `frame`.
 pub(super) fn header(
     command: &ReplayCommand,
     frame: u64,
-    mut reader: Reader,
-    mut out: Output,
+    reader: Reader,
+    mut results: Results<'_>,
 ) -> Result<ExitCode, Failure> {
+    let view = find(command, frame, reader).map_err(|failure| results.stay_empty(failure))?;
+    let (mut out, _) = results.begin()?;
+    let style = output::style(&command.output, &out, Explain::Brief);
+    let written = render::header::header(&view, &style, &mut out).and_then(|()| out.flush());
+    match written.err().as_ref().and_then(Failure::output) {
+        Some(failure) => Err(failure),
+        None => Ok(ExitCode::Fine),
+    }
+}
+
+/// Reads up to that frame.
+fn find(
+    command: &ReplayCommand,
+    frame: u64,
+    mut reader: Reader,
+) -> Result<Box<HeaderView>, Failure> {
     reader.keep_frames = true;
     let mut finder = Finder {
         wanted: frame,
@@ -37,40 +54,28 @@ pub(super) fn header(
     let tracker = replay::tracker(command, budget);
     let outcome = pipeline::run(reader, tracker, &mut finder, 1, None)
         .map_err(|error| Failure::new(ExitCode::Input, error))?;
-    let view = match finder.found {
-        Found::View(view) => view,
-        Found::Fragmented => {
-            return Err(Failure::new(
-                ExitCode::Usage,
-                format_args!(
-                    "frame {frame} completes a fragmented packet, whose TCP header is in an earlier frame"
-                ),
-            ));
-        }
-        Found::Cut => {
-            return Err(Failure::new(
-                ExitCode::Usage,
-                format_args!("the capture cut off the end of frame {frame}'s TCP header"),
-            ));
-        }
-        Found::Nothing => {
-            if let Some(error) = outcome.unreadable {
-                return Err(Failure::from(error));
-            }
-            return Err(Failure::new(
+    match finder.found {
+        Found::View(view) => Ok(view),
+        Found::Fragmented => Err(Failure::new(
+            ExitCode::Usage,
+            format_args!(
+                "frame {frame} completes a fragmented packet, whose TCP header is in an earlier frame"
+            ),
+        )),
+        Found::Cut => Err(Failure::new(
+            ExitCode::Usage,
+            format_args!("the capture cut off the end of frame {frame}'s TCP header"),
+        )),
+        Found::Nothing => match outcome.unreadable {
+            Some(error) => Err(Failure::from(error)),
+            None => Err(Failure::new(
                 ExitCode::Usage,
                 format_args!(
                     "frame {frame} holds no TCP segment in this capture of {} packets",
                     outcome.totals.frames
                 ),
-            ));
-        }
-    };
-    let style = output::style(&command.output, &out, Explain::Brief);
-    let written = render::header::header(&view, &style, &mut out).and_then(|()| out.flush());
-    match written.err().as_ref().and_then(Failure::output) {
-        Some(failure) => Err(failure),
-        None => Ok(ExitCode::Fine),
+            )),
+        },
     }
 }
 

@@ -19,8 +19,8 @@ use super::show::{self, Manner, Places};
 use super::signals;
 use super::step::{self, Full, Pace};
 use super::watch::Watch;
-use crate::capture::live::{LiveError, LiveSource, Settings, Stopper};
-use crate::capture::{Saver, Source as _};
+use crate::capture::live::{LiveError, LiveSource, Settings};
+use crate::capture::{Saver, Source as _, Stopper};
 use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Listening;
@@ -47,9 +47,6 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let results = Results::open(command.output.file.as_deref(), command.write.as_deref())?;
     results.spare_each_other()?;
-    let (output, saver) = results.begin()?;
-    // The stage locks standard output itself, on its own thread.
-    let output = (!command.output.present.step).then_some(output);
     // Everything is open by now, and this is still the only thread.
     let needs = Needs {
         sockets: plan.sockets(command),
@@ -57,6 +54,9 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         ..Needs::default()
     };
     sandbox::enter(command.sandboxed, &needs)?;
+    let (output, saver) = results.begin()?;
+    // The stage locks standard output itself, on its own thread.
+    let output = (!command.output.present.step).then_some(output);
     if let Some(duration) = command.duration {
         source.stop_after(duration);
     }
@@ -317,9 +317,7 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
     LiveSource::open(settings).map_err(|error| match error {
         LiveError::NotPermitted { .. } => Failure::new(ExitCode::NotPermitted, error)
             .hint(format_args!("any of these helps:\n{}", Remedy::here())),
-        LiveError::Filter { .. } => Failure::new(ExitCode::Interface, error).hint(
-            "man pcap-filter describes the language; for example: tcp port 1712 and host 127.0.0.1",
-        ),
+        LiveError::Filter { .. } => Failure::filter(error),
         LiveError::NoSuchInterface { .. } => Failure::new(ExitCode::Interface, error)
             .hint("without -i it is this machine's loopback interface: handshake-watch live"),
         LiveError::Failed { .. } | LiveError::Pipe(_) => Failure::new(ExitCode::Interface, error),

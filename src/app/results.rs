@@ -101,6 +101,18 @@ impl<'a> Results<'a> {
         Ok(())
     }
 
+    /// There is nothing to write because of this failure: files that were created are removed, or it is said that they are
+    /// there.
+    pub(crate) fn stay_empty(&mut self, failure: Failure) -> Failure {
+        let named = self.output.iter_mut().chain(&mut self.frames);
+        let stay = named.filter_map(|named| named.file.give_up());
+        let stay: Vec<String> = stay.map(|path| path.display().to_string()).collect();
+        if stay.is_empty() {
+            return failure;
+        }
+        failure.and(format_args!("{} stays empty", stay.join(" and ")))
+    }
+
     /// There is something to write: what the files held before is gone from now on.
     pub(crate) fn begin(self) -> Result<(Output, Option<Saver>), Failure> {
         let output = match self.output {

@@ -1,7 +1,10 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first one ends a watch in order, a second Ctrl-C ends the process at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one ends what goes on in order, a second Ctrl-C ends the process at once.
 
+use std::ffi::c_int;
 use std::io;
+use std::mem::MaybeUninit;
 use std::process;
+use std::ptr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -17,7 +20,7 @@ use super::step;
 static HAS_COME: Mutex<bool> = Mutex::new(false);
 static COME: Condvar = Condvar::new();
 
-/// Whether a signal that ends a watch has come.
+/// Whether a signal that ends what goes on has come.
 pub(crate) fn has_come() -> bool {
     *lock()
 }
@@ -34,7 +37,8 @@ fn lock() -> MutexGuard<'static, bool> {
 
 /// Calls `end` at the first signal, from a thread of its own. Must come after everything that wants a single thread.
 pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    let mut signals = Signals::new(heeded.filter(|signal| !is_ignored(*signal)))?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -57,4 +61,18 @@ pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
             }
         })?;
     Ok(())
+}
+
+/// Whether whoever started us has this signal ignored: `nohup` does, and a script's shell for what runs in the background.
+fn is_ignored(signal: c_int) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    #[allow(
+        unsafe_code,
+        reason = "the safe wrappers only change what a signal does"
+    )]
+    // SAFETY: nothing is changed without a new action, and what is there is written before it is read.
+    unsafe {
+        libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }

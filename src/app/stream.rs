@@ -12,7 +12,7 @@ use crate::explain::{self, CallRow, Conclusion, Moment, Narrator, Step, Title, T
 use crate::render::{LadderWriter, PlainWriter};
 use crate::tcp::{Side, TcpState};
 use crate::time::Timestamp;
-use crate::track::{Connection, ConnectionId, Verdict};
+use crate::track::{Connection, ConnectionId};
 
 /// Written out when this much has gathered without a pause.
 const FLUSH_AT: usize = 64 * 1024;
@@ -244,14 +244,6 @@ impl StreamSink<Vec<u8>> {
     }
 }
 
-/// Whether nothing can follow that would change what is said about it.
-pub(super) fn is_over(connection: &Connection) -> bool {
-    matches!(
-        connection.verdict(),
-        Verdict::Refused | Verdict::Aborted | Verdict::Reset | Verdict::Closed
-    )
-}
-
 impl<W: Write> Sink for StreamSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         let (segment, change, connection) = (tracked.segment, tracked.change, tracked.connection);
@@ -278,7 +270,7 @@ impl<W: Write> Sink for StreamSink<W> {
         let told = self.told.get_mut(&change.connection).unwrap_or(&mut untold);
         let step = &mut self.step;
         told.narrator.step_into(step, segment, change, connection);
-        let concludes = !told.concluded && is_over(connection);
+        let concludes = !told.concluded && connection.verdict().is_final();
         told.concluded |= concludes;
         self.telling.step(step, &mut self.buffer)?;
         if self.payload

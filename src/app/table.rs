@@ -6,6 +6,7 @@ use super::output::terminal_height;
 use super::pipeline::{Sink, Tracked};
 use crate::cli::{Rows, TableChoice};
 use crate::explain::{Digest, Sort, Totals};
+use crate::render::table::Order;
 use crate::render::{Style, summary, table};
 use crate::track::Connection;
 
@@ -55,7 +56,11 @@ impl<W: Write> TableSink<W> {
     /// Writes the table of connections alone, where ladders follow that say the rest, and gives up the output.
     pub(crate) fn finish_before_ladders(mut self, totals: &Totals) -> io::Result<W> {
         if let Some(digest) = self.digest.take() {
-            let (_, rows) = digest.overview(&self.source, totals);
+            let (_, mut rows) = digest.overview(&self.source, totals);
+            // As the ladders stand, unless another order is asked for.
+            if self.choice.sort == Sort::Trouble {
+                rows.sort_by_key(|row| row.id);
+            }
             if !rows.is_empty() {
                 table::connections(&rows, &self.style, &mut self.out)?;
             }
@@ -89,13 +94,27 @@ impl<W: Write> Sink for TableSink<W> {
         let Some(digest) = self.digest.take() else {
             return Ok(());
         };
-        let (overview, rows) = digest.overview(&self.source, totals);
+        let (mut overview, rows) = digest.overview(&self.source, totals);
+        let sort = self.choice.sort;
+        if sort != Sort::Trouble {
+            // Groups by cause would be another order above the one that is asked for. The table has each one's trouble.
+            overview.groups.clear();
+        }
         let all_fit = rows.len() as u64 == overview.connections;
         table::overview(&overview, &self.style, &mut self.out)?;
         // Many connections are best met by their troubles; their rows are shown when somebody asks.
-        let asked = self.choice.sort != Sort::Trouble || self.choice.rows != Rows::Screenful;
+        let asked = self.choice != TableChoice::default();
         if !rows.is_empty() && (all_fit || asked) {
+            let order = Order {
+                shown: rows.len() as u64,
+                of: overview.connections,
+                by: sort.in_words(),
+            };
             writeln!(self.out)?;
+            // Else they are in the order of their numbers.
+            if asked || overview.in_trouble > 0 {
+                table::order(&order, &self.style, &mut self.out)?;
+            }
             table::connections(&rows, &self.style, &mut self.out)?;
         }
         self.out.flush()

@@ -23,6 +23,9 @@ use crate::tcp::Side;
 use crate::time::{Span, Timestamp};
 use crate::track::Connection;
 
+/// A source that may turn out to be of a wire.
+pub(super) type Joinable = Box<dyn Source + Send>;
+
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
 const MOST_FRAMES: usize = 100_000;
 
@@ -30,17 +33,25 @@ const MOST_FRAMES: usize = 100_000;
 const MOST_BYTES: usize = 64 << 20;
 
 /// Looks whether a capture begins on a wire's client side, and if so, reads it whole and joins its two sides.
-pub(crate) fn begin(source: Box<dyn Source + Send>) -> (Memory, Option<Arc<Twins>>) {
+pub(crate) fn begin(source: Joinable) -> (Joinable, Option<Arc<Twins>>) {
+    // Nearly every capture has described its first interface by now. What is no wire goes its own way, past any wrapper.
+    if begins_at_client(&*source) == Some(false) {
+        return (source, None);
+    }
     let mut memory = Memory::of(source);
     memory.hold(1, MOST_BYTES);
-    let name = memory.interfaces().first();
-    let name = name.and_then(|interface| interface.name.as_deref());
-    if name != Some(SIDES[0]) {
-        return (memory, None);
+    if begins_at_client(&memory) != Some(true) {
+        return (Box::new(memory), None);
     }
     memory.hold(MOST_FRAMES, MOST_BYTES);
     let twins = memory.is_whole().then(|| Arc::new(Twins::of(&memory)));
-    (memory, twins)
+    (Box::new(memory), twins)
+}
+
+/// Whether its first interface is a wire's client side; `None` while none is described.
+fn begins_at_client(source: &dyn Source) -> Option<bool> {
+    let first = source.interfaces().first()?;
+    Some(first.name.as_deref() == Some(SIDES[0]))
 }
 
 /// What shows a joined capture. `remark` says what the wire does, where that is known.
@@ -267,5 +278,25 @@ impl<W: Write> Sink for WireSink<W> {
 
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
         self.draw()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
+mod tests {
+    use super::*;
+    use crate::capture;
+
+    /// Every packet would pass through a wrapper, for nothing.
+    #[test]
+    fn what_is_no_wire_is_not_wrapped() {
+        for capture in ["handshake.pcap", "handshake.pcapng"] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            let source = capture::open(&path.join("captures").join(capture)).unwrap();
+            let own = (&raw const *source).addr();
+            let (source, twins) = begin(source);
+            assert_eq!((&raw const *source).addr(), own, "{capture}");
+            assert!(twins.is_none());
+        }
     }
 }

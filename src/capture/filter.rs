@@ -10,7 +10,7 @@ use super::{Frame, LinkType};
 
 /// The expression is not one, in the words of libpcap.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the filter `{expression}` does not compile for {link}: {reason}")]
+#[error("the filter \"{expression}\" does not compile for {link}: {reason}")]
 pub struct FilterError {
     /// As the user wrote it.
     pub expression: String,

@@ -9,12 +9,14 @@ mod filter;
 mod link;
 pub mod live;
 mod save;
+mod stop;
 
 pub use error::ReadError;
 pub use file::{Unread, open, recorded};
 pub use filter::{Filter, FilterError, FilterSet};
 pub use link::LinkType;
 pub use save::{SaveError, Saver};
+pub use stop::{Stopper, Stopping};
 
 use crate::time::Timestamp;
 

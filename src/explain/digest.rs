@@ -35,6 +35,21 @@ pub enum Sort {
     Retransmissions,
 }
 
+impl Sort {
+    /// What stands first in this order, in words.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Trouble => "those in trouble first",
+            Self::Start => "in the order of their first packets",
+            Self::Duration => "the longest first",
+            Self::Bytes => "the most bytes first",
+            Self::Wait => "the longest wait for the other end first",
+            Self::Retransmissions => "the most retransmissions first",
+        }
+    }
+}
+
 /// Takes connections as they become final and makes a page of them.
 #[derive(Debug)]
 pub struct Digest {
@@ -120,12 +135,13 @@ impl Digest {
             self.retransmissions += counts.retransmissions;
         }
         let troubles = connection.troubles();
-        self.rank(connection);
+        let worst = troubles.iter().min_by_key(|trouble| trouble.kind);
+        self.rank(connection, worst.map(|trouble| trouble.kind));
         self.count_server(connection.endpoint(Side::Server), !troubles.is_empty());
         for trouble in &troubles {
             self.by_trouble[trouble.kind as usize] += 1;
         }
-        let Some(worst) = troubles.iter().min_by_key(|trouble| trouble.kind) else {
+        let Some(worst) = worst else {
             self.healthy(connection);
             return;
         };
@@ -169,18 +185,23 @@ impl Digest {
         *bad += u64::from(in_trouble);
     }
 
-    fn rank(&mut self, connection: &Connection) {
+    fn rank(&mut self, connection: &Connection, worst: Option<TroubleKind>) {
         let count = |side| connection.peer(side).counts;
         let (client, server) = (count(Side::Client), count(Side::Server));
+        let wait = || {
+            connection
+                .longest_wait()
+                .map_or(Span::ZERO, |wait| wait.lasted)
+        };
         let key = match self.sort {
-            Sort::Trouble | Sort::Start => i64::from(connection.id()),
+            Sort::Trouble => worst.map_or(i64::MAX, |kind| kind as i64),
+            Sort::Start => i64::from(connection.id()),
             Sort::Duration => -connection.duration().as_nanos(),
             Sort::Bytes => -(client.bytes.saturating_add(server.bytes) as i64),
-            Sort::Wait => -connection
-                .longest_wait()
-                .map_or(0, |wait| wait.lasted.as_nanos()),
+            Sort::Wait => -wait().as_nanos(),
             Sort::Retransmissions => -((client.retransmissions + server.retransmissions) as i64),
         };
+        let sort = self.sort;
         self.rows.offer((key, connection.id()), || ConnectionRow {
             id: connection.id(),
             client: connection.endpoint(Side::Client),
@@ -190,6 +211,7 @@ impl Digest {
             server_bytes: server.bytes,
             lasted: connection.duration(),
             retransmissions: client.retransmissions + server.retransmissions,
+            waited: (sort == Sort::Wait).then(wait),
             trouble: connection
                 .troubles()
                 .iter()
@@ -325,12 +347,7 @@ impl Digest {
     }
 
     fn hints(&self) -> Vec<String> {
-        let first = self
-            .groups
-            .iter()
-            .find_map(|(_, rows)| rows.kept.values().next())
-            .map(|row| row.id)
-            .or_else(|| self.rows.kept.values().next().map(|row| row.id));
+        let first = self.rows.kept.values().next().map(|row| row.id);
         let mut hints: Vec<String> = first
             .map(|id| format!("ladder: --connection {id}"))
             .into_iter()

@@ -95,6 +95,8 @@ pub struct ConnectionRow {
     pub lasted: Span,
     /// How many segments were retransmissions.
     pub retransmissions: u64,
+    /// The longest wait for the other end, where rows are ordered by that.
+    pub waited: Option<Span>,
     /// The words of its troubles: `server_silent`. Empty when there are none.
     pub trouble: Vec<&'static str>,
 }

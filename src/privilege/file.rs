@@ -1,9 +1,9 @@
 //! Files for results, which have to be open before root is given up, and long before it is known whether there will be any.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::identity::owner_of_results;
 
@@ -15,7 +15,12 @@ use super::identity::owner_of_results;
 pub struct ResultFile {
     file: File,
     facts: Metadata,
+    fresh: Fresh,
 }
+
+/// Where a file was created, and has to be removed unless something is written to it. `None`: it was there.
+#[derive(Debug)]
+struct Fresh(Option<PathBuf>);
 
 impl ResultFile {
     /// Opens a file for a result, or creates it.
@@ -27,8 +32,10 @@ impl ResultFile {
     /// When it cannot be created or opened for writing.
     pub fn open(path: &Path) -> io::Result<Self> {
         let new = OpenOptions::new().write(true).create_new(true).open(path);
+        let mut fresh = Fresh(None);
         let file = match new {
             Ok(file) => {
+                fresh.0 = Some(path.to_owned());
                 if let Some(owner) = owner_of_results() {
                     // Some file systems know no owners. The result is worth more than its owner.
                     let _ = fchown(&file, Some(owner.uid), Some(owner.gid));
@@ -44,7 +51,7 @@ impl ResultFile {
             Err(error) => return Err(error),
         };
         let facts = file.metadata()?;
-        Ok(Self { file, facts })
+        Ok(Self { file, facts, fresh })
     }
 
     /// What the system says of the file that is open, whatever its name means by now.
@@ -57,11 +64,36 @@ impl ResultFile {
     ///
     /// # Errors
     /// When the system refuses to empty it.
-    pub fn begin(self) -> io::Result<File> {
+    pub fn begin(mut self) -> io::Result<File> {
         if self.facts.is_file() {
             self.file.set_len(0)?;
         }
+        self.fresh.0 = None;
         Ok(self.file)
+    }
+
+    /// There will be no results: a file that was created for them is removed. In a sandbox that cannot be done; then this is
+    /// its name.
+    pub fn give_up(&mut self) -> Option<PathBuf> {
+        self.fresh.remove()
+    }
+}
+
+impl Fresh {
+    /// Removes the file; its name if that cannot be done. Somebody may have written to it meanwhile, or put another there:
+    /// an empty one is nobody's loss.
+    fn remove(&mut self) -> Option<PathBuf> {
+        let path = self.0.take()?;
+        let facts = fs::symlink_metadata(&path).ok()?;
+        let is_empty = facts.is_file() && facts.len() == 0;
+        (is_empty && fs::remove_file(&path).is_err()).then_some(path)
+    }
+}
+
+impl Drop for Fresh {
+    /// Also where something went wrong that has nothing to do with it.
+    fn drop(&mut self) {
+        let _ = self.remove();
     }
 }
 
@@ -75,7 +107,6 @@ pub fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests {
-    use std::fs;
     use std::io::Write as _;
 
     use super::*;
@@ -93,6 +124,23 @@ mod tests {
         let null = ResultFile::open(Path::new("/dev/null")).unwrap();
         assert!(null.begin().is_ok());
         assert!(ResultFile::open(&folder.path().join("no folder/result")).is_err());
+    }
+
+    #[test]
+    fn a_file_that_was_created_for_nothing_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, old) = (folder.path().join("new"), folder.path().join("old"));
+        fs::write(&old, "").unwrap();
+        drop((
+            ResultFile::open(&new).unwrap(),
+            ResultFile::open(&old).unwrap(),
+        ));
+        assert!(!new.exists() && old.exists());
+        // What somebody else has put there meanwhile is theirs.
+        let file = ResultFile::open(&new).unwrap();
+        fs::write(&new, "something").unwrap();
+        drop(file);
+        assert!(new.exists());
     }
 
     #[test]

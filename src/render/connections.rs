@@ -10,10 +10,11 @@ use comfy_table::{
 };
 
 use super::measure::{width, wrap};
-use super::quantity::{Bytes, Count};
+use super::quantity::{Bytes, Count, Plural};
 use super::style::{Glyphs, Ink, Style};
 use super::table::Page;
 use crate::explain::ConnectionRow;
+use crate::time::Span;
 
 /// Below this many columns a table would be mostly rules and gaps.
 const TABLE_MIN: usize = 70;
@@ -21,6 +22,31 @@ const TABLE_MIN: usize = 70;
 const STACKED_MAX: usize = "> 255.255.255.255:65535".len();
 /// Columns between two columns of the table.
 const GAP: usize = 2;
+
+/// Which rows a table has, and in which order.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// So many rows.
+    pub shown: u64,
+    /// Of so many connections.
+    pub of: u64,
+    /// What stands first, in words.
+    pub by: &'a str,
+}
+
+/// Writes what a table is ordered by, above it: `20 of 500 connections, the longest wait for the other end first`.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn order(order: &Order<'_>, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let connections = Plural(order.of, "connection");
+    let words = if order.shown < order.of {
+        format!("{} of {connections}, {}", Count(order.shown), order.by)
+    } else {
+        format!("{connections}, {}", order.by)
+    };
+    Page::new(style, out).wrapped(&words, 0, Ink::Strong)
+}
 
 /// Writes a table of connections.
 ///
@@ -36,6 +62,12 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
     let mut names = vec![
         "#", "client", "server", "verdict", "sent", "received", "lasted", "repeated",
     ];
+    // Everything right of the verdict is a number, and so is the first column.
+    let mut numbers = 4;
+    if rows.iter().any(|row| row.waited.is_some()) {
+        names.insert(names.len() - 1, "waited");
+        numbers += 1;
+    }
     if natural_width(&names, &lines) > page.total {
         names.splice(1..3, ["client, server"]);
         for line in &mut lines {
@@ -54,8 +86,7 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
     if is_tight && addresses > STACKED_MAX {
         return sentences(rows, &mut page);
     }
-    // Everything right of the verdict is a number, and so is the first column.
-    let numbers_from = names.len() - 4;
+    let numbers_from = names.len() - numbers;
     let mut table = Table::new();
     table
         .load_style(match style.glyphs {
@@ -93,19 +124,19 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
 
 /// A connection's cells, clean: the table itself neither escapes nor spells.
 fn cells(row: &ConnectionRow, page: &Page<'_>) -> Vec<String> {
-    [
+    let in_words = |span: Span| page.line.clean(&span.in_words().to_string()).into_owned();
+    let mut cells = vec![
         row.id.to_string(),
         row.client.to_string(),
         row.server.to_string(),
         outcome(row, "\n"),
         format!("{:#}", Bytes(row.client_bytes)),
         format!("{:#}", Bytes(row.server_bytes)),
-        page.line
-            .clean(&row.lasted.in_words().to_string())
-            .into_owned(),
-        Count(row.retransmissions).to_string(),
-    ]
-    .into()
+        in_words(row.lasted),
+    ];
+    cells.extend(row.waited.map(in_words));
+    cells.push(Count(row.retransmissions).to_string());
+    cells
 }
 
 /// The columns that a table needs when nothing in it is broken.
@@ -135,8 +166,11 @@ fn outcome(row: &ConnectionRow, separator: &str) -> String {
 fn sentences(rows: &[ConnectionRow], page: &mut Page<'_>) -> io::Result<()> {
     for row in rows {
         let arrow = page.line.glyphs().arrow;
+        let waited = row
+            .waited
+            .map(|wait| format!(", waited {}", wait.in_words()));
         let words = format!(
-            "#{} {}: {} {arrow} {}, sent {}, received {}, lasted {}, repeated {}",
+            "#{} {}: {} {arrow} {}, sent {}, received {}, lasted {}{}, repeated {}",
             row.id,
             outcome(row, ", "),
             row.client,
@@ -144,6 +178,7 @@ fn sentences(rows: &[ConnectionRow], page: &mut Page<'_>) -> io::Result<()> {
             Bytes(row.client_bytes),
             Bytes(row.server_bytes),
             row.lasted.in_words(),
+            waited.unwrap_or_default(),
             Count(row.retransmissions)
         );
         // The first line is not indented, the others are, so that a connection's beginning is seen.

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-pub use super::connections::connections;
+pub use super::connections::{Order, connections, order};
 
 use super::line::Line;
 use super::measure::{width, wrap};

@@ -55,6 +55,15 @@ impl Verdict {
             Self::Open => "open",
         }
     }
+
+    /// Whether nothing can follow that would change what is said about it.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::Aborted | Self::Reset | Self::Closed
+        )
+    }
 }
 
 /// How a connection opened.

@@ -273,6 +273,7 @@ fn row(chance: &mut Chance<'_>) -> ConnectionRow {
         server_bytes: count(chance),
         lasted: span(chance),
         retransmissions: count(chance),
+        waited: chance.once_in(2).then(|| span(chance)),
         trouble: vec!["server_silent"; chance.below(5)],
     }
 }

@@ -13,7 +13,6 @@ use super::program::{Full, Held, Program, Supply};
 use super::terminal::Terminal;
 use crate::app::pipeline::{Quiet, Sink, Tracked};
 use crate::app::show::{Manner, Places};
-use crate::app::stream::is_over;
 use crate::cli::OutputChoice;
 use crate::explain::{self, Narrator, Ruler, Totals, Wording};
 use crate::render::stage::{Act, Beat, What};
@@ -164,7 +163,7 @@ impl Sink for LiveStep {
             terms: explain::related(segment, change),
         };
         self.tell(beat, segment.frame);
-        if is_over(connection) {
+        if connection.verdict().is_final() {
             self.conclude(connection);
         }
         Ok(())

@@ -3,11 +3,14 @@
 //! Comes in: any reader. Goes out: the bytes that are there, and whether more can come. A read is asked for only when
 //! the window holds no whole record, takes what is available, and on a pipe is announced by one [`Fill::Pause`].
 
+use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compressed::Compression;
+use crate::capture::Stopping;
 
 /// One read. Larger ones are not faster, smaller ones cost system calls.
 const WINDOW: usize = 256 * 1024;
@@ -21,6 +24,8 @@ pub(super) enum Fill {
     Pause,
     /// The input has ended.
     End,
+    /// Nothing was read, and nothing will be: somebody wants it to end here.
+    Stopped,
 }
 
 pub(super) struct Input {
@@ -35,10 +40,16 @@ pub(super) struct Input {
     /// The pause before the next read has been announced.
     announced: bool,
     ended: bool,
+    /// Who may want it to end early.
+    stopping: Option<Stopping>,
 }
 
 impl Input {
-    pub(super) fn new(reader: Box<dyn Read + Send>, may_block: bool) -> Self {
+    pub(super) fn new(
+        reader: Box<dyn Read + Send>,
+        may_block: bool,
+        stopping: Option<Stopping>,
+    ) -> Self {
         Self {
             reader,
             buffer: vec![0; WINDOW],
@@ -48,6 +59,7 @@ impl Input {
             may_block,
             announced: false,
             ended: false,
+            stopping,
         }
     }
 
@@ -55,7 +67,7 @@ impl Input {
     pub(super) fn decompressed(self, compression: Compression) -> Self {
         let head = Cursor::new(self.bytes().to_vec());
         let reader = compression.reader(Box::new(head.chain(self.reader)));
-        Self::new(reader, self.may_block)
+        Self::new(reader, self.may_block, self.stopping)
     }
 
     /// The bytes that are there and not yet consumed.
@@ -105,6 +117,10 @@ impl Input {
                     self.announced = false;
                     return Ok(Fill::More);
                 }
+                Err(_) if self.is_stopped() => {
+                    self.ended = true;
+                    return Ok(Fill::Stopped);
+                }
                 // Whoever was interrupted may want to stop; on a file the read simply goes on.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     if self.may_block {
@@ -119,6 +135,12 @@ impl Input {
         }
     }
 
+    fn is_stopped(&mut self) -> bool {
+        let stopping = self.stopping.as_ref();
+        let stopped = stopping.filter(|stopping| stopping.is_demanded());
+        stopped.inspect(|stopping| stopping.heard()).is_some()
+    }
+
     fn make_room(&mut self, need: usize) {
         // What is left of the last read is less than a record: moving it is cheap and keeps reads large.
         if self.start > 0 {
@@ -130,6 +152,26 @@ impl Input {
         if self.buffer.len() < need {
             self.buffer.resize(need, 0);
         }
+    }
+}
+
+/// A file or pipe of which no more is read once somebody says so, also while a read would wait. What a decompressor holds
+/// by then still comes out of it.
+pub(super) struct Stoppable {
+    file: File,
+    stopping: Stopping,
+}
+
+impl Stoppable {
+    pub(super) fn new(file: File, stopping: Stopping) -> Self {
+        Self { file, stopping }
+    }
+}
+
+impl Read for Stoppable {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stopping.wait_for(self.file.as_fd())?;
+        self.file.read(buffer)
     }
 }
 

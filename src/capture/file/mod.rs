@@ -12,14 +12,15 @@ mod pcapng;
 mod reader;
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Seek as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::{ReadError, Source};
+use super::{ReadError, Source, Stopping};
 use compressed::Compression;
-use input::{Counted, Fill, Input};
+use input::{Counted, Fill, Input, Stoppable};
 use pcap::Pcap;
 use pcapng::Pcapng;
 use reader::{Reader, read_error};
@@ -37,6 +38,7 @@ const LONGEST_RECORD: u32 = 16 * 1024 * 1024;
 pub struct Unread {
     file: File,
     facts: Metadata,
+    stopping: Option<Stopping>,
 }
 
 impl Unread {
@@ -60,7 +62,11 @@ impl Unread {
                 path: path.to_owned(),
             });
         }
-        Ok(Self { file, facts })
+        Ok(Self {
+            file,
+            facts,
+            stopping: None,
+        })
     }
 
     /// What the system says of the open file. Writing to the same one would destroy what is to be read.
@@ -69,19 +75,60 @@ impl Unread {
         &self.facts
     }
 
+    /// Looks at the first bytes of a file, without taking them, for whether they are those of a capture. What they say about
+    /// the rest is for [`Self::read`] to find out, and a pipe gives nothing twice.
+    ///
+    /// # Errors
+    /// When it is empty, or of no format that is known.
+    pub fn recognise(&self) -> Result<(), ReadError> {
+        let mut start = [0; 8];
+        let len = match (&self.file).stream_position() {
+            Ok(at) if self.facts.is_file() => self.file.read_at(&mut start, at),
+            _ => return Ok(()),
+        };
+        match (len, start) {
+            // What cannot be read is reported by whoever reads it.
+            (Err(_), _) => Ok(()),
+            (Ok(0), _) => Err(ReadError::Empty),
+            (Ok(4..), [a, b, c, d, ..]) if is_known([a, b, c, d]) => Ok(()),
+            (Ok(len), _) => Err(ReadError::NotACapture {
+                start: start[..len].to_vec(),
+            }),
+        }
+    }
+
+    /// Lets its reading end early. What was read by then is a capture that ends there.
+    #[must_use]
+    pub fn until(self, stopping: Stopping) -> Self {
+        Self {
+            stopping: Some(stopping),
+            ..self
+        }
+    }
+
     /// Reads what it begins with. Blocks until the first bytes are there.
     ///
     /// # Errors
     /// When it does not begin like a capture.
     pub fn read(self) -> Result<Box<dyn Source + Send>, ReadError> {
-        let Self { file, facts } = self;
+        let Self {
+            file,
+            facts,
+            stopping,
+        } = self;
+        let may_block = !facts.is_file();
         let read = Arc::new(AtomicU64::new(0));
         let progress = Progress {
             read: Arc::clone(&read),
             total: facts.is_file().then_some(facts.len()),
             window: 0,
         };
-        from_reader(Counted::new(file, read), !facts.is_file(), progress)
+        let reader: Box<dyn io::Read + Send> = match &stopping {
+            Some(stopping) => Box::new(Stoppable::new(file, stopping.clone())),
+            None => Box::new(file),
+        };
+        let input = Input::new(Box::new(Counted::new(reader, read)), may_block, stopping);
+        from_input(input, progress)
     }
 }
 
@@ -105,18 +152,15 @@ pub fn recorded(
         total: None,
         window: 0,
     };
-    from_reader(bytes, false, progress)
+    from_input(Input::new(Box::new(bytes), false, None), progress)
 }
 
-/// A capture from any reader; `may_block` says that its reads wait for somebody else to write.
-fn from_reader(
-    reader: impl io::Read + Send + 'static,
-    may_block: bool,
-    progress: Progress,
+/// A capture from any input.
+fn from_input(
+    mut input: Input,
+    mut progress: Progress,
 ) -> Result<Box<dyn Source + Send>, ReadError> {
-    let mut input = Input::new(Box::new(reader), may_block);
     let start = begin(&mut input)?;
-    let mut progress = progress;
     if let Some(compression) = Compression::of(start) {
         // What is shorter than that is no capture, which is said further on.
         fill_blocking(&mut input, compressed::BEGINNING)?;
@@ -149,6 +193,10 @@ fn standard_input() -> io::Result<File> {
     Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
 }
 
+fn is_known(start: [u8; 4]) -> bool {
+    Compression::of(start).is_some() || Pcapng::recognises(start) || Pcap::recognises(start)
+}
+
 /// The first four bytes, which tell every format we know from the others.
 fn begin(input: &mut Input) -> Result<[u8; 4], ReadError> {
     if !fill_blocking(input, 4)? {
@@ -167,7 +215,7 @@ fn fill_blocking(input: &mut Input, need: usize) -> Result<bool, ReadError> {
     while input.bytes().len() < need {
         match input.fill(need) {
             Ok(Fill::More | Fill::Pause) => {}
-            Ok(Fill::End) => return Ok(false),
+            Ok(Fill::End | Fill::Stopped) => return Ok(false),
             Err(error) => return Err(read_error(error, 0, input.offset())),
         }
     }

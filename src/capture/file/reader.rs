@@ -124,10 +124,12 @@ impl<F: Format> Reader<F> {
         match filled {
             Ok(Fill::More) => return None,
             Ok(Fill::Pause) => return Some(Ok(Next::Pause)),
-            Ok(Fill::End) | Err(_) => self.finished = true,
+            Ok(Fill::End | Fill::Stopped) | Err(_) => self.finished = true,
         }
         Some(match filled {
             Err(error) => Err(read_error(error, self.number, offset)),
+            // What is left is not a packet that was cut: more of it may be there.
+            Ok(Fill::Stopped) => Ok(Next::End),
             Ok(_) if self.input.bytes().is_empty() => Ok(Next::End),
             Ok(_) => Err(ReadError::Truncated {
                 frame: self.number + 1,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::*;
-use crate::capture::{Interface, Next};
+use crate::capture::{Interface, Next, Stopper};
 
 /// What a frame said, kept for comparison.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +28,7 @@ fn read_from(
     reader: impl Read + Send + 'static,
     may_block: bool,
 ) -> (Vec<Seen>, Vec<Interface>, Option<ReadError>) {
-    let mut source = match from_reader(reader, may_block, no_progress()) {
+    let mut source = match from_input(input(reader, may_block), no_progress()) {
         Ok(source) => source,
         Err(error) => return (Vec::new(), Vec::new(), Some(error)),
     };
@@ -55,6 +55,10 @@ fn read_from(
         "nothing follows the end"
     );
     (seen, source.interfaces().to_vec(), error)
+}
+
+fn input(reader: impl Read + Send + 'static, may_block: bool) -> Input {
+    Input::new(Box::new(reader), may_block, None)
 }
 
 fn no_progress() -> Progress {
@@ -431,7 +435,7 @@ fn a_pipe_gives_what_is_there_and_pauses_before_it_waits() {
         at: 0,
         step: 24 + 21,
     };
-    let mut source = from_reader(pipe, true, no_progress()).unwrap();
+    let mut source = from_input(input(pipe, true), no_progress()).unwrap();
     // The first write holds the header and the first record.
     assert!(matches!(source.next(), Ok(Next::Frame(f)) if f.number == 1));
     assert!(matches!(source.next(), Ok(Next::Pause)));
@@ -472,9 +476,51 @@ fn a_gzip_pipe_gives_packets_before_it_ends() {
         at: 0,
         step: flushed,
     };
-    let mut source = from_reader(pipe, true, no_progress()).unwrap();
+    let mut source = from_input(input(pipe, true), no_progress()).unwrap();
     for number in 1..=3 {
         assert!(matches!(source.next(), Ok(Next::Frame(f)) if f.number == number));
+    }
+}
+
+/// Whoever has enough gets what was read, and no word of a cut.
+#[test]
+fn a_silent_pipe_can_be_ended() {
+    // The second part is the beginning of a packet, of which the rest is waited for.
+    for (file, half) in [
+        (small_pcap(), &[0; 7][..]),
+        (small_pcapng(), &[6, 0, 0, 0, 9]),
+        (gzip(&small_pcap()), &[]),
+        (zstd(&small_pcap()), &[]),
+    ] {
+        let packets = read(&file).0.len();
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(&file).unwrap();
+        let pipe = File::from(std::os::fd::OwnedFd::from(reader));
+        let facts = pipe.metadata().unwrap();
+        let stopping = None;
+        let unread = Unread {
+            file: pipe,
+            facts,
+            stopping,
+        };
+        let (stopper, stopping) = Stopper::new().unwrap();
+        let mut source = unread.until(stopping).read().unwrap();
+        let mut frames = 0;
+        while frames < packets {
+            frames += usize::from(matches!(source.next(), Ok(Next::Frame(_))));
+        }
+        writer.write_all(half).unwrap();
+        let rest = std::thread::spawn(move || {
+            loop {
+                match source.next() {
+                    Ok(Next::Pause) => {}
+                    other => return other.map(|next| matches!(next, Next::End)),
+                }
+            }
+        });
+        stopper.stop();
+        assert!(matches!(rest.join().unwrap(), Ok(true)));
+        assert!(stopper.was_heard());
     }
 }
 

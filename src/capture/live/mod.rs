@@ -13,14 +13,13 @@ mod batch;
 mod queue;
 mod ring;
 
-use std::io::{self, PipeReader, PipeWriter, Write as _};
+use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Frame, Interface, Next, ReadError, Source};
+use super::{Frame, Interface, Next, ReadError, Source, Stopper, Stopping};
 use batch::Batch;
 use queue::{Queue, Taken};
 use ring::Ring;
@@ -126,23 +125,6 @@ fn list_of(available: &[String]) -> String {
     }
 }
 
-/// Ends a capture from another thread, at once: what the ring holds by then is still delivered.
-#[derive(Clone, Debug)]
-pub struct Stopper {
-    stop: Arc<AtomicBool>,
-    pipe: Arc<PipeWriter>,
-}
-
-impl Stopper {
-    /// Ends the capture. A second call does nothing.
-    pub fn stop(&self) {
-        if !self.stop.swap(true, Ordering::SeqCst) {
-            // One byte always fits into an empty pipe; if the reader is gone, the capture has ended already.
-            let _ = (&*self.pipe).write_all(&[0]);
-        }
-    }
-}
-
 /// An open capture.
 pub struct LiveSource {
     /// Until the first call of [`Source::next`]: the thread that empties the ring is started then.
@@ -156,15 +138,8 @@ pub struct LiveSource {
     announced: bool,
     ended: bool,
     deadline: Option<Instant>,
+    stopper: Stopper,
     stopping: Stopping,
-    pipe: Arc<PipeWriter>,
-}
-
-/// How the capturing thread learns that it is to end.
-struct Stopping {
-    stop: Arc<AtomicBool>,
-    /// Readable when `stop` is set, for whoever waits.
-    pipe: Option<PipeReader>,
 }
 
 impl LiveSource {
@@ -174,7 +149,7 @@ impl LiveSource {
     /// When there is no such interface, when it may not be captured, or when the filter does not compile.
     pub fn open(settings: &Settings) -> Result<Self, LiveError> {
         let opened = ring::open(settings)?;
-        let (reader, writer) = io::pipe()?;
+        let (stopper, stopping) = Stopper::new()?;
         Ok(Self {
             ring: Some(opened.ring),
             queue: Arc::default(),
@@ -185,11 +160,8 @@ impl LiveSource {
             announced: false,
             ended: false,
             deadline: None,
-            stopping: Stopping {
-                stop: Arc::default(),
-                pipe: Some(reader),
-            },
-            pipe: Arc::new(writer),
+            stopper,
+            stopping,
         })
     }
 
@@ -214,10 +186,7 @@ impl LiveSource {
     /// A handle that ends this capture from another thread.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
-        Stopper {
-            stop: Arc::clone(&self.stopping.stop),
-            pipe: Arc::clone(&self.pipe),
-        }
+        self.stopper.clone()
     }
 
     /// Ends the capture by itself after `duration`. Has no effect once the first packet was asked for.
@@ -250,6 +219,9 @@ impl LiveSource {
             }
             Taken::End(error) => {
                 self.ended = true;
+                if self.stopping.is_demanded() {
+                    self.stopping.heard();
+                }
                 error.map_or(Ok(Some(Next::End)), |error| Err(self.failed(error)))
             }
         }
@@ -257,15 +229,15 @@ impl LiveSource {
 
     /// Starts the thread that empties the ring, once.
     fn start(&mut self) -> io::Result<()> {
-        let (Some(ring), Some(pipe)) = (self.ring.take(), self.stopping.pipe.take()) else {
+        let Some(ring) = self.ring.take() else {
             return Ok(());
         };
         let queue = Arc::clone(&self.queue);
-        let stop = Arc::clone(&self.stopping.stop);
+        let stopping = self.stopping.clone();
         let deadline = self.deadline;
         thread::Builder::new()
             .name("capture".to_owned())
-            .spawn(move || ring.empty_into(&queue, &stop, &pipe, deadline))?;
+            .spawn(move || ring.empty_into(&queue, &stopping, deadline))?;
         Ok(())
     }
 
@@ -280,7 +252,7 @@ impl LiveSource {
 impl Drop for LiveSource {
     fn drop(&mut self) {
         self.queue.abandon();
-        self.stopper().stop();
+        self.stopper.stop();
     }
 }
 

@@ -3,9 +3,8 @@
 //! libpcap's own time-out does not fire while an interface is silent, so the waiting is done with `poll`, together with
 //! the pipe that says stop.
 
-use std::io::{self, PipeReader};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,7 +13,7 @@ use pcap::{Active, Capture, Device};
 use super::batch::Batch;
 use super::queue::Queue;
 use super::{Listed, LiveError, Settings};
-use crate::capture::{Interface, LinkType};
+use crate::capture::{Interface, LinkType, Stopping};
 use crate::time::Timestamp;
 
 /// libpcap's time-out. The kernel hands over a block that is not full after this long, so it is also the latency.
@@ -111,13 +110,12 @@ impl Ring {
     pub(super) fn empty_into(
         mut self,
         queue: &Queue,
-        stop: &AtomicBool,
-        pipe: &PipeReader,
+        stopping: &Stopping,
         deadline: Option<Instant>,
     ) {
         let over = || deadline.is_some_and(|end| Instant::now() >= end);
         let mut batch = Batch::default();
-        while !stop.load(Ordering::SeqCst) && !over() {
+        while !stopping.is_demanded() && !over() {
             if let Err(error) = self.fill(&mut batch) {
                 queue.put(&mut batch);
                 queue.set_dropped(self.dropped());
@@ -127,7 +125,7 @@ impl Ring {
                 queue.set_dropped(self.dropped());
                 let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
                 let limit = PATIENCE.min(left.unwrap_or(PATIENCE));
-                wait(limit, &mut [self.arrival(), until(pipe)]);
+                wait(limit, &mut [self.arrival(), stopping.poll_fd()]);
                 continue;
             }
             let gather = batch.len() >= MANY && batch.size() < BATCH_BYTES;
@@ -135,7 +133,7 @@ impl Ring {
                 return;
             }
             if gather {
-                Self::gather(pipe);
+                Self::gather(stopping);
             }
         }
         let ended = self.drain(queue, &mut batch);
@@ -185,9 +183,9 @@ impl Ring {
         }
     }
 
-    /// Lets packets gather where they come fast, so that fewer hand-overs cost less; the pipe may say stop meanwhile.
-    fn gather(pipe: &PipeReader) {
-        wait(GATHER, &mut [until(pipe)]);
+    /// Lets packets gather where they come fast, so that fewer hand-overs cost less, unless the capture is to end.
+    fn gather(stopping: &Stopping) {
+        wait(GATHER, &mut [stopping.poll_fd()]);
     }
 
     /// The ring has something.
@@ -209,11 +207,6 @@ fn wait(limit: Duration, fds: &mut [PollFd<'_>]) {
     // Rounded up: waking just before the deadline would mean waking twice.
     let limit = limit.as_nanos().div_ceil(1_000_000) as u16;
     let _ = poll(fds, PollTimeout::from(limit));
-}
-
-/// The pipe says stop.
-fn until(pipe: &PipeReader) -> PollFd<'_> {
-    PollFd::new(pipe.as_fd(), PollFlags::POLLIN)
 }
 
 fn time_of(header: &pcap::PacketHeader) -> Timestamp {

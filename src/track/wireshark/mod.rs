@@ -395,12 +395,7 @@ fn pair(flows: &mut [Flow; 2], from: usize) -> (&mut Flow, &mut Flow) {
 }
 
 /// Labels about windows, gaps, keep-alives and duplicate ACKs.
-fn window_labels(
-    segment: &Segment,
-    forward: &mut Flow,
-    reverse: &Flow,
-    operations: u16,
-) -> Labels {
+fn window_labels(segment: &Segment, forward: &mut Flow, reverse: &Flow, operations: u16) -> Labels {
     let mut labels = Labels::empty();
     if forward.next.0 != 0
         && later(segment.seq, forward.next)
