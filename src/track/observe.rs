@@ -145,23 +145,29 @@ impl Connection {
         }
     }
 
-    /// Takes a segment of this connection, and tells what it did.
+    /// Takes a segment of this connection, and tells what it did. True if it went by the book.
     #[inline]
-    pub(super) fn take(&mut self, segment: &Segment, rules: LabelRules, change: &mut Change) {
+    pub(super) fn take(
+        &mut self,
+        segment: &Segment,
+        rules: LabelRules,
+        change: &mut Change,
+    ) -> bool {
         let way = self.way(self.direction(segment));
         change.direction = way.direction;
         change.events.clear();
         if self.book.open {
             if self.turn_page(segment, way, change) {
-                return;
+                return true;
             }
             if self.is_ceremony(segment, way) {
                 self.take_ceremony(segment, way, change);
-                return;
+                return true;
             }
         }
         self.take_any(segment, rules, way, change);
         self.settle_down();
+        false
     }
 
     /// The same without the short way.
