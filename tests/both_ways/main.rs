@@ -1,10 +1,11 @@
-//! Segments that go by the book take a short way through the tracker. On every capture there is, each segment and each
-//! connection must come out as if all analysts had judged every segment.
+//! Segments that go by the book take a short way through the tracker. Of every capture there is, and of made-up talk, each
+//! segment and each connection must come out as if all analysts had judged every segment.
 
 #[path = "../skipped/mod.rs"]
 #[macro_use]
 mod skipped;
 mod known;
+mod talk;
 
 use std::env;
 use std::fs;
