@@ -192,6 +192,30 @@ fn every_module_says_what_it_is() {
     }
 }
 
+/// Whoever reads `docs/security.md` finds there every file with code whose soundness rests on its author.
+#[test]
+fn every_unsafe_place_is_named_in_the_page_on_security() {
+    let page = page("security");
+    let (_, table) = page
+        .split_once("`unsafe` is denied by lint. Where")
+        .expect("the paragraph before the table");
+    let (table, _) = table.split_once("\n## ").expect("the next heading");
+    let mut named: Vec<&str> = table
+        .split('`')
+        .filter(|word| word.starts_with("src/"))
+        .collect();
+    named.sort_unstable();
+    named.dedup();
+    let found = sources();
+    let mut found: Vec<&str> = found
+        .iter()
+        .filter(|source| source.is_unsafe())
+        .map(|source| source.name.as_str())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(named, found, "named, and found");
+}
+
 /// The scanner has to see what it forbids, or the tests above pass for the wrong reason.
 #[test]
 fn the_scanner_sees_every_way_to_write_a_path() {
@@ -266,6 +290,14 @@ impl Source {
             .lines()
             .enumerate()
             .map(|(at, line)| (at + 1, line))
+    }
+
+    /// Whether it has `unsafe` code, and not only a word about it.
+    fn is_unsafe(&self) -> bool {
+        self.lines().any(|(_, line)| {
+            line.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == "unsafe")
+        })
     }
 
     /// Every path that leads into this crate, from its root, with the line it is on.
@@ -471,6 +503,11 @@ fn sources() -> Vec<Source> {
             Source::new(&name.to_string_lossy().replace('\\', "/"), &text)
         })
         .collect()
+}
+
+/// A page of the documentation.
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(format!("docs/{name}.md"))).expect("a page")
 }
 
 fn root() -> PathBuf {
