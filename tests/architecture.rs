@@ -1,5 +1,6 @@
 //! Which room of the program may know which. The pipeline runs one way, and this test names the line that turns round.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -190,6 +191,35 @@ fn every_module_says_what_it_is() {
             path.display()
         );
     }
+}
+
+/// Who looks for something finds it in `docs/architecture.md`, and nothing there that is gone.
+#[test]
+fn every_module_is_named_in_the_page_on_architecture() {
+    let page = page("architecture");
+    let (_, section) = page.split_once("## What lies where").expect("a section");
+    let (list, _) = section.split_once("\nBeside it").expect("what follows it");
+    let mut named = BTreeSet::new();
+    for item in list.split("\n- ").skip(1) {
+        let mut words = item.split('`').skip(1).step_by(2);
+        let room = words.next().expect("a room");
+        named.insert(room.to_owned());
+        named.extend(words.map(|name| format!("{room}/{name}")));
+    }
+    let sources = sources();
+    let found: BTreeSet<String> = sources
+        .iter()
+        .filter(|source| !["main", "lib"].contains(&source.room()))
+        .flat_map(|source| {
+            (1..=source.module.len().min(2)).map(|levels| source.module[..levels].join("/"))
+        })
+        .collect();
+    let missing: Vec<_> = found.difference(&named).collect();
+    let gone: Vec<_> = named.difference(&found).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "docs/architecture.md, \"What lies where\": name {missing:?}, and take out {gone:?}"
+    );
 }
 
 /// Whoever reads `docs/security.md` finds there every file with code whose soundness rests on its author.
