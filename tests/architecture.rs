@@ -1,5 +1,6 @@
 //! Which room of the program may know which. The pipeline runs one way, and this test names the line that turns round.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -198,6 +199,59 @@ fn every_module_says_what_it_is() {
     }
 }
 
+/// Who looks for something finds it in `docs/architecture.md`, and nothing there that is gone.
+#[test]
+fn every_module_is_named_in_the_page_on_architecture() {
+    let page = page("architecture");
+    let (_, section) = page.split_once("## What lies where").expect("a section");
+    let (list, _) = section.split_once("\nBeside it").expect("what follows it");
+    let mut named = BTreeSet::new();
+    for item in list.split("\n- ").skip(1) {
+        let mut words = item.split('`').skip(1).step_by(2);
+        let room = words.next().expect("a room");
+        named.insert(room.to_owned());
+        named.extend(words.map(|name| format!("{room}/{name}")));
+    }
+    let sources = sources();
+    let found: BTreeSet<String> = sources
+        .iter()
+        .filter(|source| !["main", "lib"].contains(&source.room()))
+        .flat_map(|source| {
+            (1..=source.module.len().min(2)).map(|levels| source.module[..levels].join("/"))
+        })
+        .collect();
+    let missing: Vec<_> = found.difference(&named).collect();
+    let gone: Vec<_> = named.difference(&found).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "docs/architecture.md, \"What lies where\": name {missing:?}, and take out {gone:?}"
+    );
+}
+
+/// Whoever reads `docs/security.md` finds there every file with code whose soundness rests on its author.
+#[test]
+fn every_unsafe_place_is_named_in_the_page_on_security() {
+    let page = page("security");
+    let (_, table) = page
+        .split_once("`unsafe` is denied by lint. Where")
+        .expect("the paragraph before the table");
+    let (table, _) = table.split_once("\n## ").expect("the next heading");
+    let mut named: Vec<&str> = table
+        .split('`')
+        .filter(|word| word.starts_with("src/"))
+        .collect();
+    named.sort_unstable();
+    named.dedup();
+    let found = sources();
+    let mut found: Vec<&str> = found
+        .iter()
+        .filter(|source| source.is_unsafe())
+        .map(|source| source.name.as_str())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(named, found, "named, and found");
+}
+
 /// The scanner has to see what it forbids, or the tests above pass for the wrong reason.
 #[test]
 fn the_scanner_sees_every_way_to_write_a_path() {
@@ -272,6 +326,14 @@ impl Source {
             .lines()
             .enumerate()
             .map(|(at, line)| (at + 1, line))
+    }
+
+    /// Whether it has `unsafe` code, and not only a word about it.
+    fn is_unsafe(&self) -> bool {
+        self.lines().any(|(_, line)| {
+            line.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == "unsafe")
+        })
     }
 
     /// Every path that leads into this crate, from its root, with the line it is on.
@@ -477,6 +539,11 @@ fn sources() -> Vec<Source> {
             Source::new(&name.to_string_lossy().replace('\\', "/"), &text)
         })
         .collect()
+}
+
+/// A page of the documentation.
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(format!("docs/{name}.md"))).expect("a page")
 }
 
 fn root() -> PathBuf {

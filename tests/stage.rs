@@ -330,27 +330,43 @@ fn every_word_of_the_help_can_be_reached() {
         .filter_map(look_up)
         .collect();
     assert_eq!(terms.len(), 4);
-    for (columns, height) in [(60, 18), (40, 10), (20, 3), (80, 1)] {
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    let whole: String = terms
+        .iter()
+        .map(|term| {
+            let (name, meaning, text) = (term.name, term.meaning, term.text);
+            dense(&format!("{name}: {meaning} {text} {}", term.rfc))
+        })
+        .collect();
+    for (columns, height) in [(60, 18), (40, 10), (20, 3), (80, 3)] {
         let mut scroll = 0;
-        let mut seen = String::new();
-        loop {
+        // What was read, page by page; only the last page may begin with lines of the one before it.
+        let mut read = String::new();
+        let last = loop {
             let screen = help(&terms, "packet 1, SYN", scroll, &style(columns), height);
             assert_eq!(screen.lines.len(), height);
             assert!(screen.lines.iter().all(|line| line.width() <= columns));
-            seen.push_str(&screen.lines.join("\n"));
+            let (heading, body) = screen.lines.split_first().expect("a heading");
+            assert!(
+                "what does this mean: packet 1, SYN".starts_with(heading.trim_end_matches('…'))
+            );
+            let page = dense(&body[..height - 2].join("\n"));
             match screen.more {
-                Some(more) if more > scroll => scroll = more,
-                _ => break,
+                Some(more) => scroll = more,
+                None => break page,
             }
-        }
-        if height > 2 {
-            for term in &terms {
-                assert!(
-                    seen.contains(term.name),
-                    "{columns}x{height}: {}",
-                    term.name
-                );
-            }
-        }
+            read.push_str(&page);
+        };
+        let size = format!("{columns}x{height}");
+        assert!(whole.starts_with(&read), "{size}: {read}");
+        assert!(whole.ends_with(&last), "{size}: {last}");
+        assert!(
+            read.len() + last.len() >= whole.len(),
+            "{size}: a part is missing"
+        );
     }
+    // One line has room for nothing but what the keys do.
+    let screen = help(&terms, "packet 1, SYN", 0, &style(80), 1);
+    assert_eq!(screen.lines.len(), 1);
+    assert!(screen.lines[0].contains("Esc back"), "{:?}", screen.lines);
 }

@@ -1,5 +1,8 @@
 //! Whatever segments come, in whatever order, the tracker keeps its promises.
 
+#[path = "both_ways/known.rs"]
+mod known;
+
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
@@ -9,6 +12,8 @@ use handshake_watch::tcp::{
 use handshake_watch::time::{Span, Timestamp};
 use handshake_watch::track::{Change, Connection, LabelRules, Limits, Tracker};
 use proptest::prelude::*;
+
+use known::known;
 
 /// Numbers near each other, near the wrap, and far away, so that segments meet.
 fn number() -> impl Strategy<Value = u32> {
@@ -155,8 +160,10 @@ proptest! {
         let segments = segments(recipes);
         for rules in [LabelRules::Own, LabelRules::Wireshark] {
             let (changes, finals) = track(&segments, rules, false);
-            let (thorough, _) = track(&segments, rules, true);
+            let (thorough, ends) = track(&segments, rules, true);
             prop_assert_eq!(format!("{changes:?}"), format!("{thorough:?}"), "both ways");
+            let told = |finals: &[Connection]| finals.iter().map(known).collect::<Vec<_>>();
+            prop_assert_eq!(told(&finals), told(&ends), "both ways, at the end");
             let mut states: HashMap<u32, [Option<TcpState>; 2]> = HashMap::new();
             let mut counted: HashMap<u32, u64> = HashMap::new();
             let mut newest = 0;

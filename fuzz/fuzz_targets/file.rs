@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
 
 // Bytes at random rarely get past a record's length; half of the inputs are damaged with understanding.
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         return fuzzer_mutate(data, size, max_size);
     }
     let damaged = mutate(

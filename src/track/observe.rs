@@ -177,10 +177,15 @@ impl Connection {
         }
     }
 
-    /// Takes a segment of this connection, and tells what it did.
+    /// Takes a segment of this connection, and tells what it did. True if it went by the book.
     #[inline]
-    pub(super) fn take(&mut self, segment: &Segment, rules: LabelRules, change: &mut Change) {
-        self.take_on(self.way(self.direction(segment)), segment, rules, change);
+    pub(super) fn take(
+        &mut self,
+        segment: &Segment,
+        rules: LabelRules,
+        change: &mut Change,
+    ) -> bool {
+        self.take_on(self.way(self.direction(segment)), segment, rules, change)
     }
 
     /// The same when it is known which way it travels.
@@ -191,20 +196,21 @@ impl Connection {
         segment: &Segment,
         rules: LabelRules,
         change: &mut Change,
-    ) {
+    ) -> bool {
         change.direction = way.direction;
         change.events.clear();
         if self.book.open {
             if self.turn_page(segment, way, change) {
-                return;
+                return true;
             }
             if self.is_ceremony(segment, way) {
                 self.take_ceremony(segment, way, change);
-                return;
+                return true;
             }
         }
         self.take_any(segment, rules, way, change);
         self.settle_down();
+        false
     }
 
     /// The same without the short way.

@@ -33,8 +33,8 @@ pub(crate) fn assert_others_read(path: &Path, packets: usize) {
         &["capinfos", "-M", "-c", "-T", "-r"],
     ] {
         let mut command = Command::new(words[0]);
-        // tshark drops to a mode that cannot read where root must not run it, and says so by its code.
-        let run = match command.args(&words[1..]).arg(path).output() {
+        command.args(&words[1..]).arg(path).env("LC_ALL", "C");
+        let run = match command.output() {
             Ok(run) => run,
             Err(error) => {
                 skipped(&format!("{} does not start: {error}", words[0]));
@@ -48,9 +48,11 @@ pub(crate) fn assert_others_read(path: &Path, packets: usize) {
         assert!(run.status.success(), "{}: {errors}", words[0]);
         assert!(!errors.contains("cut short"), "{}: {errors}", words[0]);
         let found = if words[0] == "capinfos" {
+            // A table of one row, whose last column is the count.
             let count = text.trim().rsplit('\t').next().and_then(|n| n.parse().ok());
             count.unwrap_or(usize::MAX)
         } else {
+            // A line each.
             text.lines().count()
         };
         assert_eq!(found, packets, "{}: {text}", words[0]);

@@ -1,12 +1,15 @@
 //! A terminal that is not read for a while, as when somebody selects text in it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::pty::openpty;
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal;
 
 use super::in_private_network;
@@ -22,14 +25,14 @@ fn a_terminal_that_stops_reading_costs_rows_and_no_packets() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("frames.pcapng");
         let server = Server::new();
-        let terminal = openpty(None, None).expect("a terminal");
+        let (ours, terminal) = terminal();
         let mut command = Command::new(env!("CARGO_BIN_EXE_handshake-watch"));
         command
             .args(["live", "--watch-only", "--color", "never", "-w"])
             .arg(&path)
             .args(["-p", &server.port().to_string()])
             .stdin(Stdio::null())
-            .stdout(terminal.slave);
+            .stdout(terminal);
         let watching = Watching::spawn(command);
 
         // Enough rows that the terminal is full, and then some that are late.
@@ -42,7 +45,7 @@ fn a_terminal_that_stops_reading_costs_rows_and_no_packets() {
         let reading = thread::spawn(move || {
             let mut page = Vec::new();
             // A terminal whose other end is closed gives an error where a file would end.
-            let _ = File::from(terminal.master).read_to_end(&mut page);
+            let _ = File::from(ours).read_to_end(&mut page);
             String::from_utf8(page).expect("UTF-8")
         });
         watching.signal(Signal::SIGINT);
@@ -58,6 +61,19 @@ fn a_terminal_that_stops_reading_costs_rows_and_no_packets() {
         let rows = page.lines().filter(|line| is_row(line)).count();
         assert_eq!(rows + left_out, saved, "{}", end.errors);
     });
+}
+
+/// Both ends of a terminal, of which the programs that other tests start meanwhile inherit none.
+fn terminal() -> (OwnedFd, File) {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let ours = posix_openpt(flags).expect("a terminal");
+    grantpt(&ours).expect("it is ours");
+    unlockpt(&ours).expect("it is ours");
+    let name = ptsname_r(&ours).expect("a name");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let terminal = options.custom_flags(libc::O_NOCTTY).open(name);
+    (ours.into(), terminal.expect("its other end"))
 }
 
 /// `N packets came too fast for this terminal`.

@@ -47,8 +47,8 @@ fn replay(records: &[Vec<u8>], format: &str) -> Output {
     child.wait_with_output().expect("an end")
 }
 
-/// What is told of the one connection, when everything is told.
-fn connection(records: &[Vec<u8>]) -> Value {
+/// What is told as JSON, where every packet is told and every other format shows something, too.
+fn told(records: &[Vec<u8>]) -> Vec<Value> {
     for format in ["timeline", "plain", "table", "summary"] {
         let run = replay(records, format);
         assert!(run.status.success(), "{format}: {run:?}");
@@ -59,10 +59,22 @@ fn connection(records: &[Vec<u8>]) -> Value {
     let text = String::from_utf8(run.stdout).expect("UTF-8");
     let objects = text.lines().map(serde_json::from_str::<Value>);
     let objects: Vec<Value> = objects.map(|object| object.expect("JSON")).collect();
-    let segments = objects.iter().filter(|object| object["type"] == "segment");
+    let segments = of_type(&objects, "segment");
     let frames: Vec<u64> = segments.filter_map(|it| it["frame"].as_u64()).collect();
     assert_eq!(frames, (1..=records.len() as u64).collect::<Vec<_>>());
-    let mut connections = objects.iter().filter(|it| it["type"] == "connection");
+    objects
+}
+
+fn of_type<'a>(objects: &'a [Value], wanted: &str) -> impl Iterator<Item = &'a Value> {
+    objects
+        .iter()
+        .filter(move |object| object["type"] == wanted)
+}
+
+/// What is told of the one connection.
+fn connection(records: &[Vec<u8>]) -> Value {
+    let objects = told(records);
+    let mut connections = of_type(&objects, "connection");
     let connection = connections.next().expect("a connection").clone();
     assert!(connections.next().is_none(), "one connection");
     connection
@@ -101,14 +113,60 @@ fn times_that_run_backwards_are_told() {
     );
 }
 
-/// Two captures pasted together the wrong way round: the end of the connection comes first.
+/// Two captures pasted together the wrong way round: the end of the connection comes first, and is told for what it is;
+/// what follows begins with a SYN, and so is another connection.
 #[test]
-fn packets_in_the_wrong_order_are_told() {
+fn captures_pasted_in_the_wrong_order_are_two_connections() {
+    let mut records = records();
+    records.rotate_left(4);
+    let objects = told(&records);
+    let connections: Vec<_> = of_type(&objects, "connection")
+        .map(|it| {
+            let frames = (&it["first_frame"], &it["last_frame"]);
+            (&it["roles"], &it["verdict"], &it["client_bytes"], frames)
+        })
+        .collect();
+    let closed = (
+        &"assumed".into(),
+        &"closed".into(),
+        &0.into(),
+        (&1.into(), &4.into()),
+    );
+    let open = (
+        &"seen".into(),
+        &"open".into(),
+        &13.into(),
+        (&5.into(), &8.into()),
+    );
+    assert_eq!(connections, [closed, open]);
+    let labels: Vec<_> = of_type(&objects, "segment")
+        .map(|it| &it["labels"])
+        .collect();
+    assert_eq!(labels[4], &Value::from(["reused_ports"]), "{labels:?}");
+}
+
+/// Each packet has its row, whatever order they come in, and no order of these makes an end that was not there.
+#[test]
+fn packets_that_come_backwards_are_told() {
     let mut records = records();
     records.reverse();
-    let run = replay(&records, "json");
-    assert!(run.status.success(), "{run:?}");
-    records.rotate_left(3);
-    let run = replay(&records, "timeline");
-    assert!(run.status.success(), "{run:?}");
+    for turned in [0, 3] {
+        records.rotate_left(turned);
+        let objects = told(&records);
+        let closed = of_type(&objects, "connection").filter(|it| it["verdict"] == "closed");
+        assert_eq!(closed.count(), 0, "{objects:?}");
+        let page = replay(&records, "timeline").stdout;
+        let page = String::from_utf8(page).expect("UTF-8");
+        let rows: Vec<(usize, &str)> = page
+            .lines()
+            .filter_map(|line| Some((line.get(..2)?.trim().parse().ok()?, line[2..].trim())))
+            .collect();
+        let numbers: Vec<usize> = rows.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8], "{page}");
+        let earlier = rows.iter().filter(|(_, row)| row.starts_with('-'));
+        assert!(
+            earlier.count() >= 3,
+            "times before the first packet's: {page}"
+        );
+    }
 }

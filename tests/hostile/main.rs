@@ -15,7 +15,6 @@
 #[path = "../skipped/mod.rs"]
 #[macro_use]
 mod skipped;
-mod bombs;
 mod chance;
 mod drive;
 mod findings;
@@ -461,11 +460,7 @@ fn processor_time() -> Duration {
 
 /// The most memory that this process has used.
 fn peak_memory() -> Option<u64> {
-    peak_memory_in("/proc/self/status")
-}
-
-fn peak_memory_in(status: &str) -> Option<u64> {
-    let status = fs::read_to_string(status).ok()?;
+    let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -32,26 +32,33 @@ const FOLDER: &str = "HANDSHAKE_WATCH_CORPUS";
 /// Captures that are judged at once. Each needs a process of the program, which has two threads itself.
 const THREADS: usize = 2;
 
-/// The least agreement in percent, by group and column. What keeps it from 100 is told in docs/oracles.md.
-const LEAST: [(&str, &str, f64); 18] = [
-    ("plain", "present", 99.9),
-    ("plain", "flags", 99.9),
-    ("plain", "src", 99.9),
-    ("plain", "dst", 99.9),
-    ("plain", "len", 99.9),
-    ("plain", "seq", 99.5),
-    ("plain", "ack", 99.5),
-    ("plain", "window", 99.5),
-    ("plain", "labels", 99.5),
-    ("plain", "labels where any", 97.0),
-    ("plain", "connection", 99.8),
-    ("plain", "completeness", 99.5),
-    ("tunnelled", "present", 95.0),
-    ("fragmented", "present", 98.0),
-    ("zeek", "found", 99.0),
-    ("zeek", "conn_state", 95.0),
-    ("zeek", "history", 88.0),
-    ("zeek", "history without C G T W", 90.0),
+/// What may disagree, by group and column, and how often. What that is, and who is right, is told in docs/oracles.md; all
+/// other columns agree everywhere. Those with 0 are here because they have to be compared at all.
+const MOST: [(&str, &str, u64); 24] = [
+    ("plain", "present", 15),
+    ("plain", "flags", 0),
+    ("plain", "src", 0),
+    ("plain", "dst", 5),
+    ("plain", "len", 0),
+    ("plain", "seq", 0),
+    ("plain", "ack", 0),
+    ("plain", "window", 0),
+    ("plain", "labels", 0),
+    ("plain", "labels where any", 0),
+    ("plain", "connection", 0),
+    ("plain", "completeness", 1),
+    ("tunnelled", "present", 5),
+    ("tunnelled", "labels", 3),
+    ("fragmented", "len", 1),
+    ("fragmented", "labels", 1),
+    ("fragmented", "labels where any", 1),
+    ("damaged", "len", 1),
+    ("damaged", "labels", 2),
+    ("damaged", "labels where any", 1),
+    ("zeek", "found", 1),
+    ("zeek", "conn_state", 0),
+    ("zeek", "history", 5),
+    ("zeek", "history without C G T W", 4),
 ];
 
 #[test]
@@ -82,11 +89,11 @@ fn the_program_agrees_with_tshark_and_zeek() {
         }
     });
     println!("{} captures\n{tally}", captures.len());
-    let short = tally.short_of(&LEAST);
+    let worse = tally.worse_than(&MOST);
     assert!(
-        tally.broken.is_empty() && short.is_empty(),
+        tally.broken.is_empty() && worse.is_empty(),
         "{}",
-        [tally.broken, short].concat().join("\n")
+        [tally.broken, worse].concat().join("\n")
     );
 }
 

@@ -54,18 +54,26 @@ impl Tally {
         self.broken.extend(other.broken);
     }
 
-    /// The columns that agree less than they must, or that were never compared.
-    pub(crate) fn short_of(&self, least: &[(&'static str, &'static str, f64)]) -> Vec<String> {
-        let nothing = Agreement::default();
-        least
+    /// The columns that disagree more often than they may; those that are not listed may not at all. A listed one must have
+    /// been compared.
+    pub(crate) fn worse_than(&self, most: &[(&'static str, &'static str, u64)]) -> Vec<String> {
+        let allowed = |column| {
+            most.iter()
+                .find(|(group, name, _)| (*group, *name) == column)
+        };
+        let worse = self
+            .columns
             .iter()
-            .filter_map(|(group, column, percent)| {
-                let agreement = self.columns.get(&(group, column)).unwrap_or(&nothing);
-                (agreement.percent() < *percent).then(|| {
-                    format!("{group} {column}: {agreement}, at least {percent} % are demanded")
-                })
-            })
-            .collect()
+            .filter_map(|((group, name), agreement)| {
+                let most = allowed((*group, *name)).map_or(0, |(.., most)| *most);
+                (agreement.differs() > most)
+                    .then(|| format!("{group} {name}: {agreement}\n    more than {most} differ"))
+            });
+        let missing = most
+            .iter()
+            .filter(|(group, name, _)| !self.columns.contains_key(&(*group, *name)))
+            .map(|(group, name, _)| format!("{group} {name}: never compared"));
+        worse.chain(missing).collect()
     }
 }
 
@@ -73,11 +81,16 @@ impl Agreement {
     fn percent(&self) -> f64 {
         100.0 * self.good as f64 / self.all.max(1) as f64
     }
+
+    fn differs(&self) -> u64 {
+        self.all - self.good
+    }
 }
 
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} % of {}", self.percent(), self.all)?;
+        let (percent, all) = (self.percent(), self.all);
+        write!(f, "{percent:.2} % of {all}, {} differ", self.differs())?;
         for bad in &self.bad {
             write!(f, "\n    {bad}")?;
         }
