@@ -112,7 +112,7 @@ impl<W: Write> Sink for TableSink<W> {
             };
             writeln!(self.out)?;
             // Else they are in the order of their numbers.
-            if asked || overview.in_trouble > 0 {
+            if rows.len() > 1 && (asked || overview.in_trouble > 0) {
                 table::order(&order, &self.style, &mut self.out)?;
             }
             table::connections(&rows, &self.style, &mut self.out)?;
