@@ -37,8 +37,13 @@ fn lock() -> MutexGuard<'static, bool> {
 
 /// Calls `end` at the first signal, from a thread of its own. Must come after everything that wants a single thread.
 pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter();
-    let mut signals = Signals::new(heeded.filter(|signal| !is_ignored(*signal)))?;
+    let mut heeded = vec![SIGINT, SIGTERM];
+    // `nohup` has it ignored, so that work goes on when the terminal is gone. A script's shell has Ctrl-C ignored for what
+    // runs in its background, but who sends it from there, or `kill -INT`, wants the verdicts.
+    if !is_ignored(SIGHUP) {
+        heeded.push(SIGHUP);
+    }
+    let mut signals = Signals::new(heeded)?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -63,7 +68,7 @@ pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether whoever started us has this signal ignored: `nohup` does, and a script's shell for what runs in the background.
+/// Whether whoever started us has this signal ignored.
 fn is_ignored(signal: c_int) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     #[allow(

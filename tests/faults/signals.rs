@@ -29,6 +29,31 @@ fn each_signal_ends_a_watch_with_its_verdicts() {
     });
 }
 
+/// What a script's shell runs in its background has Ctrl-C ignored, and `nohup` has the end of the terminal ignored.
+#[test]
+fn an_interrupt_ends_what_a_script_has_in_its_background() {
+    in_private_network(|| {
+        let server = Server::new();
+        let program = env!("CARGO_BIN_EXE_handshake-watch");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "trap '' INT HUP; exec \"$0\" \"$@\"", program])
+            .args(["live", "--watch-only", "--format", "json"])
+            .args(["-p", &server.port().to_string()]);
+        let mut watching = Watching::run(command);
+        let ends = server.connection();
+        watching.line_with("\"frame\":3,");
+        watching.signal(Signal::SIGHUP);
+        server.exchange();
+        watching.line_with("\"connection\":2,");
+        watching.signal(Signal::SIGINT);
+        let end = watching.end();
+        drop(ends);
+        assert_eq!(end.status.code(), Some(0), "{}", end.errors);
+        assert!(end.total("connections") >= 2);
+    });
+}
+
 #[test]
 fn a_second_interrupt_ends_at_once() {
     in_private_network(|| {
