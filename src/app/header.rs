@@ -50,7 +50,7 @@ fn find(
         latest: HashMap::new(),
         found: Found::Nothing,
     };
-    let budget = replay::budget(command, &*reader.source);
+    let budget = replay::budget(command, &*reader.source, false);
     let tracker = replay::tracker(command, budget);
     let outcome = pipeline::run(reader, tracker, &mut finder, 1, None)
         .map_err(|error| Failure::new(ExitCode::Input, error))?;

@@ -145,7 +145,7 @@ fn first_pass(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     let mut reader = Reader::new(interrupt.read(pass.input)?);
-    let budget = budget(command, &*reader.source);
+    let budget = budget(command, &*reader.source, false);
     reader.filter = pass.filter;
     match pipeline::run(
         reader,
