@@ -130,12 +130,9 @@ fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places
     match choice.format {
         Some(Format::Json) => json(choice, output, source),
         Some(Format::Summary) => Box::new(SummarySink::new(output, manner.style, source)),
-        Some(Format::Table) => Box::new(TableSink::new(
-            output,
-            manner.style,
-            source,
-            TableChoice::default(),
-        )),
+        Some(Format::Table) => Box::new(
+            TableSink::new(output, manner.style, source, TableChoice::default()).without_hints(),
+        ),
         Some(Format::Plain) => {
             Box::new(StreamSink::new(output, Format::Plain, &manner).with_calls(choice.syscalls))
         }
