@@ -155,6 +155,21 @@ fn a_signal_that_is_ignored_stays_ignored() {
     assert_eq!(program.end().status.code(), Some(0));
 }
 
+/// What was asked for may come later, and nothing is said as if it did not exist.
+#[test]
+fn an_interrupt_before_what_was_asked_for_says_so() {
+    let mut program = Growing::start(&["--format", "json", "--connection", "2"]);
+    program.write(&samples::bytes(CAPTURES[0]));
+    program.line_with("\"type\":\"header\"");
+    program.interrupt();
+    program.line_with("\"type\":\"summary\"");
+    let end = program.end();
+    assert_eq!(end.status.code(), Some(130), "{}", end.errors);
+    let told = "nothing that was asked for came before";
+    assert!(end.errors.contains(told), "{}", end.errors);
+    assert_eq!(end.errors.lines().count(), 1, "{}", end.errors);
+}
+
 /// Until its beginning has come there is nothing to show, and nothing is said of a capture.
 #[cfg(target_os = "linux")]
 #[test]

@@ -27,6 +27,7 @@ use crate::capture::{FilterSet, Interface, Source};
 use crate::cli::{Format, Present, ReplayCommand, Rows};
 use crate::explain::Totals;
 use crate::privilege::Needs;
+use crate::render::Plural;
 use crate::track::{Limits, Tracker};
 
 use self::interrupt::Interrupt;
@@ -268,8 +269,8 @@ fn selected_something(command: &ReplayCommand, totals: &Totals, nothing: bool) -
 fn say_what_there_is(totals: &Totals) {
     match totals.period {
         Some((first, last)) => say::note(format_args!(
-            "nothing is selected: the capture has {} packets, from {} to {} UTC",
-            totals.frames,
+            "nothing is selected: the capture has {}, from {} to {} UTC",
+            Plural(totals.frames, "packet"),
             first.utc(),
             last.utc()
         )),
@@ -286,7 +287,7 @@ fn judge(
 ) -> ExitCode {
     let mut code = if interrupt.was_heard() {
         // Of what was not read nothing is known, such as whether it holds what was asked for.
-        Interrupt::tell(&outcome.totals)
+        Interrupt::tell(&outcome.totals, nothing)
     } else {
         selected_something(command, &outcome.totals, nothing)
     };

@@ -175,7 +175,7 @@ fn what_makes_no_sense_is_refused_with_the_way_out() {
         ),
         ("replay a.pcap --header --frame 3 --format json", "--format"),
         ("explain SYN --format table", "plain or json"),
-        ("connect localhost", "IP address"),
+        ("connect localhost", "127.0.0.1 or ::1"),
         ("doctor --format table", "--format json"),
         ("demo refused --step --format json", "--format timeline"),
         ("demo refused --hide --format plain", "--speed"),
