@@ -403,7 +403,7 @@ fn a_table_says_what_it_is_sorted_by_and_is() {
 fn a_wire_is_shown_as_it_is_asked_for() {
     let capture = sample("scenarios/lost-data");
     let shown = |words: &[&str]| {
-        let run = run(&[&["replay", &capture, "--width", "80"], words].concat());
+        let run = run(&[&["replay", &capture], words].concat());
         run.ends_with(0).stdout.clone()
     };
     let table = shown(&["--sort", "wait", "--top", "1"]);
@@ -411,6 +411,8 @@ fn a_wire_is_shown_as_it_is_asked_for() {
         table.contains("1 of 2 connections, the longest wait"),
         "{table}"
     );
+    let narrow = shown(&["--top", "0", "--width", "40"]);
+    assert!(narrow.lines().all(|line| line.len() <= 40), "{narrow}");
     let ladders = shown(&["--top", "0"]);
     assert_eq!(
         ladders.trim(),

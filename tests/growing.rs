@@ -136,10 +136,11 @@ fn an_interrupt_while_a_pipe_is_silent_ends_with_the_verdicts() {
     }
 }
 
-/// What a script or `nohup` has shielded from a signal goes on.
+/// `nohup` shields from the end of a terminal; a script's shell shields what it starts from its own Ctrl-C, and may yet want
+/// to end it.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_that_is_ignored_stays_ignored() {
+fn a_hangup_that_is_ignored_stays_ignored() {
     let mut shell = Command::new("sh");
     let script = "trap '' HUP INT; exec \"$0\" replay - --format json";
     shell.args(["-c", script, env!("CARGO_BIN_EXE_handshake-watch")]);
@@ -150,7 +151,7 @@ fn a_signal_that_is_ignored_stays_ignored() {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = u64::from_str_radix(ignored.expect("a mask").trim(), 16).expect("in hex");
     // SIGHUP is 1, SIGINT 2, SIGTERM 15.
-    assert_eq!(ignored & (1 | 1 << 1 | 1 << 14), 1 | 1 << 1);
+    assert_eq!(ignored & (1 | 1 << 1 | 1 << 14), 1);
     program.write(&samples::bytes(CAPTURES[0]));
     assert_eq!(program.end().status.code(), Some(0));
 }

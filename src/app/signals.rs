@@ -37,8 +37,9 @@ fn lock() -> MutexGuard<'static, bool> {
 
 /// Calls `end` at the first signal, from a thread of its own. Must come after everything that wants a single thread.
 pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter();
-    let mut signals = Signals::new(heeded.filter(|signal| !is_ignored(*signal)))?;
+    // Scripts start what runs beside them with SIGINT ignored, and yet send it to end a capture; `nohup` means what it says.
+    let hangup = Some(SIGHUP).filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -63,7 +64,7 @@ pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether whoever started us has this signal ignored: `nohup` does, and a script's shell for what runs in the background.
+/// Whether whoever started us has this signal ignored.
 fn is_ignored(signal: c_int) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     #[allow(

@@ -221,7 +221,7 @@ impl<W: Write> WireSink<W> {
                 collection.present(&mut self.out)
             }
             None => {
-                say_untold(untold, &mut self.out)?;
+                say_untold(untold, &self.manner.style, &mut self.out)?;
                 self.out.flush()
             }
         }

@@ -149,7 +149,7 @@ impl<W: Write> Sink for SlowSink<W> {
             tell_slowly(connection, &kept, self.format, manner, pace, &mut self.out)?;
             self.manner.style.legend = false;
         }
-        say_untold(self.untold, &mut self.out)?;
+        say_untold(self.untold, &self.manner.style, &mut self.out)?;
         self.out.flush()
     }
 }
