@@ -215,16 +215,12 @@ impl<W: Write> WireSink<W> {
                 }
             }
         }
-        match self.collection.take() {
-            Some(mut collection) => {
-                collection.leave_out(untold);
-                collection.present(&mut self.out)
-            }
-            None => {
-                say_untold(untold, &self.manner.style, &mut self.out)?;
-                self.out.flush()
-            }
-        }
+        let Some(mut collection) = self.collection.take() else {
+            say_untold(untold, &self.manner.style, &mut self.out)?;
+            return self.out.flush();
+        };
+        collection.leave_out(untold);
+        collection.present(&mut self.out)
     }
 
     /// The other view of the connection with these segments.
