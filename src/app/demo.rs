@@ -31,7 +31,7 @@ use super::twins::Joined;
 use super::wire;
 use crate::capture::live::Settings;
 use crate::capture::{self, Saver, Source};
-use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
+use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice, Resources};
 use crate::lab::apart::end_with_parent;
 use crate::lab::network::WIRE_DEVICE;
 use crate::lab::scenario::{Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
@@ -400,13 +400,14 @@ impl Performance<'_> {
         let (source, problem) = saving::saving(source, saver, None);
         let name = format!("demo {}", self.scenario.name);
         let (source, twins) = match self.scenario.origin {
-            Origin::Wire(..) => wire::begin(source),
+            Origin::Wire(..) => wire::begin(source, &Resources::default()),
             _ => (source, None),
         };
         let shown = match (&twins, self.scenario.origin) {
             (Some(twins), Origin::Wire(_, plan)) => {
                 let remark = format!("wire: {}", plan.summary);
-                wire::sink(self.choice, output, &name, &remark, twins, billing)
+                let what = show::what_of_scenario(&name, None, billing);
+                wire::sink(self.choice, output, &what, &remark, twins)
             }
             _ => show::scenario(self.choice, output, &name, interface.as_deref(), billing),
         };

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use super::json::JsonSink;
 use super::keep::{Keeper, Kept};
-use super::ladders::{KeptCalls, write_ladder};
+use super::ladders::{KeptCalls, say_untold, write_ladder};
 use super::memory::Memory;
 use super::output::Output;
 use super::pipeline::{Made, Quiet, Sink, Tracked};
-use super::show::{self, Manner, Places};
+use super::show::{self, Manner, Places, What};
 use super::sides::SIDES;
-use super::step::{Billing, Collection, Pace};
+use super::step::{Collection, Pace, tell_slowly};
 use super::twins::Twins;
 use crate::calls::Call;
 use crate::capture::Source;
-use crate::cli::{Format, Ladder, Only, OutputChoice};
-use crate::explain::{self, CallRow, Totals, View, WireStory};
+use crate::cli::{Format, Ladder, Only, OutputChoice, Resources};
+use crate::explain::{self, CallRow, Totals, View, WireHalf, WireStory};
 use crate::render::{LadderWriter, Style, wire};
 use crate::tcp::Side;
 use crate::time::{Span, Timestamp};
@@ -29,21 +29,22 @@ pub(super) type Joinable = Box<dyn Source + Send>;
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
 const MOST_FRAMES: usize = 100_000;
 
-/// Bytes of them, however few they are: a name in a file must not make it take a quarter of the memory that there is.
-const MOST_BYTES: usize = 64 << 20;
+/// Of the memory that there is, the part that they may take, however few they are: what they say is kept beside them.
+const PART: u64 = 4;
 
 /// Looks whether a capture begins on a wire's client side, and if so, reads it whole and joins its two sides.
-pub(crate) fn begin(source: Joinable) -> (Joinable, Option<Arc<Twins>>) {
+pub(crate) fn begin(source: Joinable, resources: &Resources) -> (Joinable, Option<Arc<Twins>>) {
+    let most = usize::try_from(resources.memory / PART).unwrap_or(usize::MAX);
     // Nearly every capture has described its first interface by now. What is no wire goes its own way, past any wrapper.
     if begins_at_client(&*source) == Some(false) {
         return (source, None);
     }
     let mut memory = Memory::of(source);
-    memory.hold(1, MOST_BYTES);
+    memory.hold(1, most);
     if begins_at_client(&memory) != Some(true) {
         return (Box::new(memory), None);
     }
-    memory.hold(MOST_FRAMES, MOST_BYTES);
+    memory.hold(MOST_FRAMES, most);
     let twins = memory.is_whole().then(|| Arc::new(Twins::of(&memory)));
     (Box::new(memory), twins)
 }
@@ -58,27 +59,29 @@ fn begins_at_client(source: &dyn Source) -> Option<bool> {
 pub(crate) fn sink(
     choice: &OutputChoice,
     output: Output,
-    source: &str,
+    what: &What<'_>,
     remark: &str,
     twins: &Arc<Twins>,
-    billing: Billing,
 ) -> Box<dyn Sink> {
     match choice.format {
         Some(Format::Json) => Box::new(
             JsonSink::new(
                 output,
-                source,
+                what.source,
                 choice.only != Some(Only::Connections),
                 choice.only != Some(Only::Segments),
             )
             .joined(Arc::clone(twins)),
         ),
         None | Some(Format::Timeline) => {
-            let manner = Manner::new(choice, &output, Places::One(None));
+            let manner = Manner {
+                places: Places::One(None),
+                ..show::manner(choice, &output, what)
+            };
             let collection = choice
                 .present
                 .step
-                .then(|| Collection::new(choice, &manner, billing));
+                .then(|| Collection::new(choice, &manner, what.billing.clone()));
             let mut sink = WireSink::new(
                 output,
                 manner,
@@ -86,12 +89,13 @@ pub(crate) fn sink(
                 Arc::clone(twins),
                 remark.to_owned(),
             );
+            sink.most = show::most(choice, what);
             sink.collection = collection;
             sink.pace = choice.present.speed.map(Pace::new);
             sink.calls = choice.syscalls.then(KeptCalls::default);
             Box::new(sink)
         }
-        Some(_) => show::scenario(choice, output, source, None, billing),
+        Some(_) => show::whole(choice, output, what),
     }
 }
 
@@ -106,6 +110,8 @@ struct WireSink<W> {
     ladder: Ladder,
     twins: Arc<Twins>,
     remark: String,
+    /// How many ladders there may be; `None`: any number.
+    most: Option<u64>,
     keeper: Keeper,
     ended: Vec<Connection>,
     /// What the programs called, where that is wanted.
@@ -130,6 +136,7 @@ impl<W: Write> WireSink<W> {
             manner,
             twins,
             remark,
+            most: None,
             ended: Vec::new(),
             calls: None,
         }
@@ -143,7 +150,7 @@ impl<W: Write> WireSink<W> {
             }
         }
         self.ended.sort_by_key(Connection::id);
-        let mut first = true;
+        let (mut drawn, mut untold) = (0, 0);
         for connection in &self.ended {
             let side = self.twins.side(connection.frames().0);
             let wanted = match self.ladder {
@@ -153,18 +160,31 @@ impl<W: Write> WireSink<W> {
             let Some(own) = kept.get(&connection.id()).filter(|_| side == wanted) else {
                 continue;
             };
-            if !first && self.collection.is_none() {
+            if self.most.is_some_and(|most| drawn >= most) {
+                untold += 1;
+                continue;
+            }
+            if drawn > 0 && self.collection.is_none() {
                 writeln!(self.out)?;
             }
-            first = false;
+            drawn += 1;
             let calls = self.calls.as_ref();
             let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
-            let twin = self.twin(own, &kept);
-            let Some((other, segments)) = twin.filter(|_| self.ladder == Ladder::Wire) else {
+            let both = self.ladder == Ladder::Wire;
+            let twin = self.twin(own, &kept).filter(|(_, segments)| {
+                // What was not kept would look lost between two views; one view says how much it is.
+                let whole = own.gap().is_none() && segments.gap().is_none();
+                both && whole
+            });
+            let Some((other, segments)) = twin else {
                 let calls = of(&[connection.id()]);
-                match &mut self.collection {
-                    Some(collection) => collection.add(connection, own, &self.manner),
-                    None => write_ladder(&mut self.out, connection, own, &calls, &self.manner)?,
+                let (manner, out) = (&self.manner, &mut self.out);
+                match (&mut self.collection, &mut self.pace) {
+                    (Some(collection), _) => collection.add(connection, own, manner),
+                    (None, Some(pace)) => {
+                        tell_slowly(connection, own, Format::Timeline, manner, pace, out)?;
+                    }
+                    (None, None) => write_ladder(out, connection, own, &calls, manner)?,
                 }
                 continue;
             };
@@ -188,22 +208,27 @@ impl<W: Write> WireSink<W> {
             let (style, out) = (&self.manner.style, &mut self.out);
             match (&mut self.collection, &mut self.pace) {
                 (Some(collection), _) => collection.add_wire(connection, story),
-                (None, Some(pace)) => slowly(&story, &calls, style, pace, out)?,
-                (None, None) => wire::wire(&story, &calls, style, out)?,
+                (None, None) if !style.payload => wire::wire(&story, &calls, style, out)?,
+                (None, pace) => {
+                    let views = [own, segments];
+                    bit_by_bit(&story, &calls, views, style, pace.as_mut(), out)?;
+                }
             }
         }
-        match self.collection.take() {
-            Some(collection) => collection.present(&mut self.out),
-            None => self.out.flush(),
-        }
+        let Some(mut collection) = self.collection.take() else {
+            say_untold(untold, &self.manner.style, &mut self.out)?;
+            return self.out.flush();
+        };
+        collection.leave_out(untold);
+        collection.present(&mut self.out)
     }
 
     /// The other view of the connection with these segments.
-    fn twin<'k>(
-        &'k self,
+    fn twin<'s, 'k>(
+        &'s self,
         own: &Kept,
         kept: &'k HashMap<u32, Kept>,
-    ) -> Option<(&'k Connection, &'k Kept)> {
+    ) -> Option<(&'s Connection, &'k Kept)> {
         let frame = own
             .segments()
             .find_map(|segment| self.twins.other(segment.frame))?;
@@ -215,12 +240,13 @@ impl<W: Write> WireSink<W> {
     }
 }
 
-/// Writes a story event by event, with their waits.
-fn slowly(
+/// Writes a story event by event, with their waits if they are wanted, and the payload that leaves.
+fn bit_by_bit(
     story: &WireStory,
     calls: &[CallRow],
+    views: [&Kept; 2],
     style: &Style,
-    pace: &mut Pace,
+    mut pace: Option<&mut Pace>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut writer = wire::WireWriter::new(style);
@@ -228,13 +254,21 @@ fn slowly(
     let mut last = Span::ZERO;
     let mut calls = calls.iter().peekable();
     for event in &story.events {
-        out.flush()?;
-        pace.wait(event.after - last);
-        last = event.after;
+        if let Some(pace) = &mut pace {
+            out.flush()?;
+            pace.wait(event.after - last);
+            last = event.after;
+        }
         while let Some(call) = calls.next_if(|call| call.after <= event.after) {
             writer.call(call, out)?;
         }
         writer.event(event, out)?;
+        let mut views = views.iter();
+        if event.what != WireHalf::Arrives
+            && let Some((payload, len)) = views.find_map(|kept| kept.payload_and_len(event.packet))
+        {
+            writer.payload(payload, len, style, out)?;
+        }
     }
     for call in calls {
         writer.call(call, out)?;
@@ -294,7 +328,7 @@ mod tests {
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
             let source = capture::open(&path.join("captures").join(capture)).unwrap();
             let own = (&raw const *source).addr();
-            let (source, twins) = begin(source);
+            let (source, twins) = begin(source, &Resources::default());
             assert_eq!((&raw const *source).addr(), own, "{capture}");
             assert!(twins.is_none());
         }

@@ -145,7 +145,8 @@ fn natural_width(names: &[&str], lines: &[Vec<String>]) -> usize {
         let cells = lines.iter().flat_map(|line| line[index].lines());
         cells.map(width).max().unwrap_or(0).max(name.len())
     });
-    columns.sum::<usize>() + GAP * (names.len() - 1)
+    // Also behind the last one there is room, which nobody sees.
+    columns.sum::<usize>() + GAP * names.len() - 1
 }
 
 /// The verdict and what else was wrong: `closed`, `server_silent`. What has the verdict's name is not said twice.

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use super::ladder::LadderWriter;
 use super::line::Line;
 use super::measure::{width, wrap};
+use super::payload::Payload;
 use super::style::{Explain, Glyphs, Ink, Run, Style};
 use crate::explain::{CallRow, Line as Stroke, Title, WireEvent, WireHalf, WireStory};
 use crate::tcp::Side;
@@ -351,6 +352,20 @@ impl WireWriter {
             " {} ",
             super::measure::beginning(&self.text, room).trim_end()
         )
+    }
+
+    /// Writes captured payload under the row in which it leaves.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn payload<'p>(
+        &mut self,
+        captured: impl Into<Payload<'p>>,
+        len: u32,
+        style: &Style,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        super::payload::payload(captured.into(), len, TIME + 1, style, out)
     }
 
     fn tags(&self, event: &WireEvent) -> String {

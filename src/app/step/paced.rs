@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::player::LONGEST_WAIT;
 use crate::app::keep::{Keeper, Kept};
-use crate::app::ladders::LADDERS;
+use crate::app::ladders::say_untold;
 use crate::app::pipeline::{Quiet, Sink, Tracked};
 use crate::app::say;
 use crate::app::show::Manner;
@@ -48,6 +48,41 @@ impl Pace {
     }
 }
 
+/// Tells a connection from its kept segments at this pace.
+pub(crate) fn tell_slowly(
+    connection: &Connection,
+    kept: &Kept,
+    format: Format,
+    manner: &Manner,
+    pace: &mut Pace,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let title = explain::title(connection, manner.places.of(kept.segments()), true);
+    let before = [Side::Client, Side::Server].map(|side| connection.state_before(side));
+    let mut steps = explain::Telling::new(connection, kept, manner.wording);
+    let mut telling = Telling::new(format, manner);
+    let mut bytes = Vec::new();
+    telling.begin(&title, before, &mut bytes)?;
+    for index in 0..steps.count() {
+        let step = steps.step(index);
+        // What is there already is read while the next one is waited for.
+        write(&mut bytes, out)?;
+        pace.wait(step.delta);
+        telling.step(step, &mut bytes)?;
+        if let Some(payload) = kept.payload(step.frame) {
+            telling.payload(payload, step.len, &mut bytes)?;
+        }
+    }
+    telling.conclude(&title, &explain::conclusion(connection), &mut bytes)?;
+    write(&mut bytes, out)
+}
+
+fn write(bytes: &mut Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(bytes)?;
+    bytes.clear();
+    out.flush()
+}
+
 /// Tells whole connections at this pace, one after the other.
 pub(crate) struct SlowSink<W> {
     out: W,
@@ -55,54 +90,38 @@ pub(crate) struct SlowSink<W> {
     manner: Manner,
     pace: Pace,
     keeper: Keeper,
+    most: Option<u64>,
+    untold: u64,
     ended: Vec<Connection>,
 }
 
 impl<W: Write> SlowSink<W> {
-    pub(crate) fn new(out: W, format: Format, manner: Manner, pace: Pace) -> Self {
+    /// `most`: how many connections; `None`: all of them.
+    pub(crate) fn new(
+        out: W,
+        format: Format,
+        manner: Manner,
+        pace: Pace,
+        most: Option<u64>,
+    ) -> Self {
         Self {
             out,
             format,
+            most,
+            untold: 0,
             keeper: Keeper::new(manner.memory, manner.style.payload),
             manner,
             pace,
             ended: Vec::new(),
         }
     }
-
-    fn tell(&mut self, connection: &Connection, kept: &Kept) -> io::Result<()> {
-        let place = self.manner.places.of(kept.segments());
-        let title = explain::title(connection, place, true);
-        let before = [Side::Client, Side::Server].map(|side| connection.state_before(side));
-        let mut steps = explain::Telling::new(connection, kept, self.manner.wording);
-        let mut telling = Telling::new(self.format, &self.manner);
-        let mut bytes = Vec::new();
-        telling.begin(&title, before, &mut bytes)?;
-        for index in 0..steps.count() {
-            let step = steps.step(index);
-            // What is there already is read while the next one is waited for.
-            self.write(&mut bytes)?;
-            self.pace.wait(step.delta);
-            telling.step(step, &mut bytes)?;
-            if let Some(payload) = kept.payload(step.frame) {
-                telling.payload(payload, step.len, &mut bytes)?;
-            }
-        }
-        telling.conclude(&title, &explain::conclusion(connection), &mut bytes)?;
-        self.write(&mut bytes)
-    }
-
-    fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        self.out.write_all(bytes)?;
-        bytes.clear();
-        self.out.flush()
-    }
 }
 
 impl<W: Write> Sink for SlowSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         let id = tracked.change.connection;
-        if (self.keeper.connections() as u64) < LADDERS || self.keeper.has(id) {
+        let begun = self.keeper.connections() as u64;
+        if self.most.is_none_or(|most| begun < most) || self.keeper.has(id) {
             self.keeper.keep(tracked);
         }
         Ok(())
@@ -111,6 +130,8 @@ impl<W: Write> Sink for SlowSink<W> {
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         if self.keeper.has(connection.id()) {
             self.ended.push(connection.clone());
+        } else {
+            self.untold += 1;
         }
         Ok(())
     }
@@ -124,10 +145,12 @@ impl<W: Write> Sink for SlowSink<W> {
             if index > 0 {
                 writeln!(self.out)?;
             }
-            self.tell(connection, &kept)?;
+            let (manner, pace) = (&self.manner, &mut self.pace);
+            tell_slowly(connection, &kept, self.format, manner, pace, &mut self.out)?;
             self.manner.style.legend = false;
         }
-        Ok(())
+        say_untold(self.untold, &self.manner.style, &mut self.out)?;
+        self.out.flush()
     }
 }
 
