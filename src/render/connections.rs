@@ -58,13 +58,14 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
         return sentences(rows, &mut page);
     }
     let arrow = page.line.glyphs().arrow;
-    let mut lines: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &page)).collect();
+    let waits = rows.iter().any(|row| row.waited.is_some());
+    let mut lines: Vec<Vec<String>> = rows.iter().map(|row| cells(row, waits, &page)).collect();
     let mut names = vec![
         "#", "client", "server", "verdict", "sent", "received", "lasted", "repeated",
     ];
     // Everything right of the verdict is a number, and so is the first column.
     let mut numbers = 4;
-    if rows.iter().any(|row| row.waited.is_some()) {
+    if waits {
         names.insert(names.len() - 1, "waited");
         numbers += 1;
     }
@@ -122,8 +123,9 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
     Ok(())
 }
 
-/// A connection's cells, clean: the table itself neither escapes nor spells.
-fn cells(row: &ConnectionRow, page: &Page<'_>) -> Vec<String> {
+/// A connection's cells, clean: the table itself neither escapes nor spells. `waits`: there is a column for waits, also where
+/// this connection has none.
+fn cells(row: &ConnectionRow, waits: bool, page: &Page<'_>) -> Vec<String> {
     let in_words = |span: Span| page.line.clean(&span.in_words().to_string()).into_owned();
     let mut cells = vec![
         row.id.to_string(),
@@ -134,7 +136,9 @@ fn cells(row: &ConnectionRow, page: &Page<'_>) -> Vec<String> {
         format!("{:#}", Bytes(row.server_bytes)),
         in_words(row.lasted),
     ];
-    cells.extend(row.waited.map(in_words));
+    if waits {
+        cells.push(row.waited.map(in_words).unwrap_or_default());
+    }
     cells.push(Count(row.retransmissions).to_string());
     cells
 }

@@ -311,7 +311,8 @@ impl Analysis {
         forward.remember(segment, labels);
         forward.operations = self.operations;
         if let Some(subtype) = segment.options.mptcp_subtype {
-            self.operations |= 1 << subtype;
+            // A subtype has four bits (RFC 8684 section 3).
+            self.operations |= 1 << (subtype & 0xf);
         }
         if reverse.next.at_or_before(segment.ack) {
             reverse.unacknowledged = 0;
