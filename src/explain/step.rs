@@ -317,6 +317,7 @@ fn name(out: &mut String, segment: &Segment, change: &Change) {
             RepeatCause::FastRetransmit => "FAST-RETRANS",
             RepeatCause::TailLossProbe => "TAIL-PROBE",
             RepeatCause::Spurious => "SPURIOUS-RETRANS",
+            RepeatCause::Network => "DELIVERED-TWICE",
             RepeatCause::Timer { .. } | RepeatCause::Unknown => "RETRANS",
         }
     );

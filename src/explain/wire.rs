@@ -3,16 +3,18 @@
 //! Comes in: the two connections that are one, with their segments, and which frame is the arrival of which. Goes out: a
 //! [`WireStory`]: what left, what arrived, what was lost, and what each end knew at that moment.
 
+use std::fmt::Write as _;
+
 use super::glossary::Term;
 use super::reach::{Reach, Ruler};
 use super::related::related;
 use super::step::Wording;
 use super::story::{Conclusion, Line, Step, Title, Weight};
 use super::tell::story;
-use super::words::the;
+use super::words::{the, the_capital};
 use crate::tcp::{Direction, Flags, Segment, Side, TcpState};
 use crate::time::Span;
-use crate::track::{Change, Connection};
+use crate::track::{Change, Connection, Opened};
 
 /// What never arrives, in a word that needs no colour.
 const LOST: &str = "LOST on the wire";
@@ -145,11 +147,32 @@ pub fn wire_story(
     events.sort_by_key(|(frame, _)| *frame);
     let mut title = title.unwrap_or_else(|| super::tell::title(client.connection, None, true));
     remark.clone_into(&mut title.remark);
+    let mut conclusion =
+        conclusion.unwrap_or_else(|| super::verdict::conclusion(client.connection));
+    tell_lost_fin(&mut conclusion, Side::Client, client, server);
+    tell_lost_fin(&mut conclusion, Side::Server, server, client);
     WireStory {
         title,
         margins: ["unacked", "next expected"],
         events: events.into_iter().map(|(_, event)| event).collect(),
-        conclusion: conclusion.unwrap_or_else(|| super::verdict::conclusion(client.connection)),
+        conclusion,
+    }
+}
+
+/// The conclusion is the client's, who cannot know of a FIN that was lost, or that its own was.
+fn tell_lost_fin(conclusion: &mut Conclusion, side: Side, own: &View<'_>, other: &View<'_>) {
+    // Where SYNs cross each end is the client in its own eyes.
+    if own.connection.opened() == Some(Opened::Simultaneous)
+        || other.connection.peer(side).fin_frame.is_some()
+    {
+        return;
+    }
+    if let Some(frame) = own.connection.peer(side).fin_frame {
+        let (closer, unaware) = (the_capital(side), the(!side));
+        let _ = write!(
+            conclusion.text,
+            " {closer} has closed its direction, but its FIN (packet {frame}) was lost on the wire: {unaware} does not know."
+        );
     }
 }
 
