@@ -95,11 +95,15 @@ fn show(
         chosen,
         later: mut passes,
     } = reading;
-    // It is known what there is to write: only now a file that was there may lose what it holds.
-    let (output, saver) = results.begin()?;
+    let (output, frames) = results.begin_later();
+    let spare = output.spare();
     // A selection is saved by a pass of its own, when it is known what belongs to it.
     let partly = !command.selection.is_everything();
-    let (now, later) = if partly { (None, saver) } else { (saver, None) };
+    let (now, later) = if partly {
+        (None, Some(frames))
+    } else {
+        (frames.begin()?, None)
+    };
     let (source, problem) = saving::saving(source, now, passes.saved.take());
     let (source, twins) = begin(command, source);
     let budget = budget(command, &*source, twins.is_some());
@@ -142,7 +146,12 @@ fn show(
         code = code.or(failure.code);
         say::problem(failure);
     }
-    if let Some(saver) = later {
+    if code == ExitCode::Usage {
+        // There is no such connection: what was found the last time stays.
+        spare.set();
+    } else if let Some(frames) = later
+        && let Some(saver) = frames.begin()?
+    {
         save_selected(passes.take()?.input.read()?, &second.frames, saver)?;
     }
     for line in first.failures() {
