@@ -135,6 +135,24 @@ fn results_of_last_time_stay_when_nothing_is_found() {
             assert_eq!(fs::read_to_string(&old).expect("a file"), "old text");
         }
     }
+    // What was found of several is saved.
+    let words = [
+        "trace.pcap",
+        "-w",
+        "old.txt",
+        "--connection",
+        "99",
+        "--connection",
+        "1",
+    ];
+    let run = replay(folder.path(), &words, None);
+    assert_eq!(run.status.code(), Some(2), "{run:?}");
+    let mut source = handshake_watch::capture::open(&old).expect("a capture");
+    let mut saved = 0;
+    while let Ok(handshake_watch::capture::Next::Frame(_)) = source.next() {
+        saved += 1;
+    }
+    assert_eq!(saved, 8);
     // That nothing is chosen is a result.
     let words = ["trace.pcap", "-o", "old.txt", "--verdict", "reset"];
     let run = replay(folder.path(), &words, None);

@@ -20,7 +20,7 @@ pub(crate) enum Output {
     /// The file of `--output`.
     File(File),
     /// The same, which still has what was in it before.
-    Later(Later),
+    Later(Box<Later>),
 }
 
 /// A file that is emptied when the first is written to it, or at the end when nothing was: an empty result is one, too.

@@ -131,11 +131,9 @@ fn show(
         Progress::watched(writes_meanwhile(command)),
     );
     let Both { first, second } = selected.inner.inner.second;
+    let nothing = partly && second.frames.is_empty();
     let mut code = match ran {
-        Ok(outcome) => {
-            let nothing = partly && second.frames.is_empty();
-            judge(command, outcome, nothing, interrupt)
-        }
+        Ok(outcome) => judge(command, outcome, nothing, interrupt),
         Err(error) => match Failure::output(&error) {
             Some(failure) => return Err(failure),
             // Whoever read the output has enough; expectations about the rest cannot be judged.
@@ -146,8 +144,8 @@ fn show(
         code = code.or(failure.code);
         say::problem(failure);
     }
-    if code == ExitCode::Usage {
-        // There is no such connection: what was found the last time stays.
+    if nothing && matches!(code, ExitCode::Usage | ExitCode::Interrupted) {
+        // There is no such connection, or it was not reached: what was found the last time stays.
         spare.set();
     } else if let Some(frames) = later
         && let Some(saver) = frames.begin()?

@@ -128,7 +128,7 @@ impl<'a> Results<'a> {
     pub(crate) fn begin_later(self) -> (Output, Frames<'a>) {
         let output = match self.output {
             None => Output::stdout(),
-            Some(Named { file, .. }) => Output::Later(Later::new(file)),
+            Some(Named { file, .. }) => Output::Later(Box::new(Later::new(file))),
         };
         (output, Frames(self.frames))
     }
