@@ -33,6 +33,7 @@ use crate::capture::live::Settings;
 use crate::capture::{self, Saver, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
 use crate::lab::apart::end_with_parent;
+use crate::lab::fates::Fates;
 use crate::lab::network::WIRE_DEVICE;
 use crate::lab::scenario::{Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
 use crate::lab::script::Script;
@@ -275,12 +276,12 @@ impl Performance<'_> {
                 let script =
                     Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
                 let source = Box::new(Memory::of_script(&script));
-                self.show(source, results, DEFAULT_PORT, billing)?
+                self.show(source, None, results, DEFAULT_PORT, billing)?
             }
             (None, _) => {
                 self.confine(&Needs::default())?;
                 let source = capture::recorded(self.scenario.recording)?;
-                self.show(source, results, DEFAULT_PORT, billing)?
+                self.show(source, None, results, DEFAULT_PORT, billing)?
             }
         };
         if let Some(judgement) = &judgement {
@@ -341,6 +342,7 @@ impl Performance<'_> {
         let stopper = source.stopper();
         live::stop_at_signal(&stopper)?;
         let over = Arc::new(AtomicBool::new(false));
+        let fates = scenario.on_wire().then(|| stage.fates());
         let player = thread::Builder::new()
             .name("scenario".to_owned())
             .spawn({
@@ -365,7 +367,7 @@ impl Performance<'_> {
         } else {
             Box::new(source)
         };
-        let (code, judgement) = self.show(source, results, self.port, billing)?;
+        let (code, judgement) = self.show(source, fates, results, self.port, billing)?;
         if !over.load(Ordering::SeqCst) {
             // A player that is overtaken is left alone; each of its waits has a limit.
             if begin.elapsed() >= TIME_LIMIT {
@@ -383,9 +385,11 @@ impl Performance<'_> {
         }
     }
 
+    /// Shows what comes from `source`. `fates`: it comes from a wire that is at work.
     fn show(
         &self,
         source: Box<dyn Source + Send>,
+        fates: Option<Arc<Fates>>,
         Results {
             output,
             saver,
@@ -399,14 +403,26 @@ impl Performance<'_> {
         let interface = interface.and_then(|interface| interface.name.clone());
         let (source, problem) = saving::saving(source, saver, None);
         let name = format!("demo {}", self.scenario.name);
-        let (source, twins) = match self.scenario.origin {
-            Origin::Wire(..) => wire::begin(source),
+        let live = fates.is_some();
+        let (source, twins) = match (self.scenario.origin, fates) {
+            (Origin::Wire(..), Some(fates)) => {
+                let (source, twins) = wire::follow(source, fates);
+                (source, Some(twins))
+            }
+            (Origin::Wire(..), None) => wire::begin(source),
             _ => (source, None),
         };
         let shown = match (&twins, self.scenario.origin) {
             (Some(twins), Origin::Wire(_, plan)) => {
                 let remark = format!("wire: {}", plan.summary);
-                wire::sink(self.choice, output, &name, &remark, twins, billing)
+                let shown = wire::Shown {
+                    source: &name,
+                    remark: &remark,
+                    twins,
+                    live,
+                    billing,
+                };
+                wire::sink(self.choice, output, shown)
             }
             _ => show::scenario(self.choice, output, &name, interface.as_deref(), billing),
         };

@@ -159,14 +159,16 @@ fn shown(
     twins: Option<&Arc<Twins>>,
 ) -> Box<dyn Sink> {
     match twins {
-        Some(twins) => wire::sink(
-            &command.output,
-            output,
-            what.source,
-            "",
-            twins,
-            billing(command),
-        ),
+        Some(twins) => {
+            let shown = wire::Shown {
+                source: what.source,
+                remark: "",
+                twins,
+                live: false,
+                billing: billing(command),
+            };
+            wire::sink(&command.output, output, shown)
+        }
         None => show::whole(&command.output, output, what),
     }
 }

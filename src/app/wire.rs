@@ -1,9 +1,14 @@
 //! Captures with two sides: recognised, joined, and shown with both ends' views.
 
+mod follow;
+mod live;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use self::follow::Follow;
+use self::live::Live;
 use super::json::JsonSink;
 use super::keep::{Keeper, Kept};
 use super::ladders::{KeptCalls, write_ladder};
@@ -18,6 +23,7 @@ use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice};
 use crate::explain::{self, CallRow, Totals, View, WireStory};
+use crate::lab::fates::Fates;
 use crate::render::{LadderWriter, Style, wire};
 use crate::tcp::Side;
 use crate::time::{Span, Timestamp};
@@ -54,15 +60,37 @@ fn begins_at_client(source: &dyn Source) -> Option<bool> {
     Some(first.name.as_deref() == Some(SIDES[0]))
 }
 
-/// What shows a joined capture. `remark` says what the wire does, where that is known.
-pub(crate) fn sink(
-    choice: &OutputChoice,
-    output: Output,
-    source: &str,
-    remark: &str,
-    twins: &Arc<Twins>,
-    billing: Billing,
-) -> Box<dyn Sink> {
+/// Follows a wire that is at work: frames pass as they come.
+pub(crate) fn follow(
+    source: Box<dyn Source + Send>,
+    fates: Arc<Fates>,
+) -> (Box<dyn Source + Send>, Arc<Twins>) {
+    let twins = Arc::<Twins>::default();
+    let source = Follow::new(source, Arc::clone(&twins), fates);
+    (Box::new(source), twins)
+}
+
+/// What is shown of a joined capture.
+pub(crate) struct Shown<'a> {
+    /// The capture's name.
+    pub(crate) source: &'a str,
+    /// What the wire does, where that is known.
+    pub(crate) remark: &'a str,
+    pub(crate) twins: &'a Arc<Twins>,
+    /// It is captured now, and rows are written as they happen.
+    pub(crate) live: bool,
+    pub(crate) billing: Billing,
+}
+
+/// What shows a joined capture.
+pub(crate) fn sink(choice: &OutputChoice, output: Output, shown: Shown<'_>) -> Box<dyn Sink> {
+    let Shown {
+        source,
+        remark,
+        twins,
+        billing,
+        live,
+    } = shown;
     match choice.format {
         Some(Format::Json) => Box::new(
             JsonSink::new(
@@ -89,6 +117,10 @@ pub(crate) fn sink(
             sink.collection = collection;
             sink.pace = choice.present.speed.map(Pace::new);
             sink.calls = choice.syscalls.then(KeptCalls::default);
+            let at_once = live && sink.collection.is_none() && sink.pace.is_none();
+            if at_once && sink.ladder == Ladder::Wire {
+                sink.live = Some(Live::new(&sink.manner));
+            }
             Box::new(sink)
         }
         Some(_) => show::scenario(choice, output, source, None, billing),
@@ -110,6 +142,8 @@ struct WireSink<W> {
     ended: Vec<Connection>,
     /// What the programs called, where that is wanted.
     calls: Option<KeptCalls>,
+    /// What is told as it happens.
+    live: Option<Live>,
 }
 
 impl<W: Write> WireSink<W> {
@@ -132,6 +166,7 @@ impl<W: Write> WireSink<W> {
             remark,
             ended: Vec::new(),
             calls: None,
+            live: None,
         }
     }
 
@@ -144,6 +179,10 @@ impl<W: Write> WireSink<W> {
         }
         self.ended.sort_by_key(Connection::id);
         let mut first = true;
+        if let Some(live) = &self.live {
+            live.conclude(&self.ended, &self.remark, &self.manner, &mut self.out)?;
+            first = false;
+        }
         for connection in &self.ended {
             let side = self.twins.side(connection.frames().0);
             let wanted = match self.ladder {
@@ -256,6 +295,13 @@ impl<W: Write> Sink for WireSink<W> {
         if let Some(calls) = &mut self.calls {
             calls.segment(tracked.change.connection);
         }
+        if let Some(live) = &mut self.live {
+            let side = self.twins.side(tracked.segment.frame);
+            if live.tells(tracked.change.connection, side) {
+                let (twins, remark) = (&self.twins, &self.remark);
+                return live.segment(tracked, side, twins, remark, &mut self.out);
+            }
+        }
         self.keeper.keep(tracked);
         Ok(())
     }
@@ -266,14 +312,25 @@ impl<W: Write> Sink for WireSink<W> {
     }
 
     fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
-        if let Some(calls) = &mut self.calls {
-            calls.keep(made);
+        let Some(calls) = &mut self.calls else {
+            return Ok(());
+        };
+        match &mut self.live {
+            Some(live) if made.connection.is_none_or(|id| live.has_told(id)) => {
+                live.call(made, &mut self.out)
+            }
+            _ => {
+                calls.keep(made);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
-        Ok(())
+        match self.live {
+            Some(_) => self.out.flush(),
+            None => Ok(()),
+        }
     }
 
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {

@@ -39,7 +39,9 @@ pub use story::{Arrow, Conclusion, Line, Outline, Step, Steps, Story, Title, Ton
 pub use tell::{Segments, Telling, story, title};
 pub use trouble::{advice, heading, meaning, what_happened};
 pub use verdict::{conclusion, reason};
-pub use wire::{View, WireEvent, WireHalf, WireStory, wire_story};
+pub use wire::{
+    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireStory, wire_story, wire_title,
+};
 
 use crate::tcp::{Segment, Side};
 use crate::track::{Change, Connection, Roles};

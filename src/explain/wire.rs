@@ -1,18 +1,18 @@
 //! A conversation on a wire of which both ends' views are known: one event a row, a packet is two of them.
 //!
-//! Comes in: the two connections that are one, with their segments, and which frame is the arrival of which. Goes out: a
-//! [`WireStory`]: what left, what arrived, what was lost, and what each end knew at that moment.
+//! Comes in: the two connections that are one, with their segments, and which frame is the arrival of which. Goes out:
+//! [`WireEvent`]s, one by one as they happen or all in a [`WireStory`]: what left, what arrived, what was lost, and what
+//! each end knew at that moment.
 
 use super::glossary::Term;
 use super::reach::{Reach, Ruler};
 use super::related::related;
-use super::step::Wording;
+use super::step::{Narrator, Wording};
 use super::story::{Conclusion, Line, Step, Title, Weight};
-use super::tell::story;
 use super::words::the;
-use crate::tcp::{Direction, Flags, Segment, Side, TcpState};
-use crate::time::Span;
-use crate::track::{Change, Connection};
+use crate::tcp::{Flags, Segment, Side, TcpState};
+use crate::time::{Span, Timestamp};
+use crate::track::{Change, Connection, Event};
 
 /// What never arrives, in a word that needs no colour.
 const LOST: &str = "LOST on the wire";
@@ -95,69 +95,148 @@ pub struct View<'a> {
     pub segments: Vec<(&'a Segment, &'a Change)>,
 }
 
-/// Tells what happened on a wire. `sent_as` gives the frame that holds the same packet at the other end.
+/// Tells what happened on a wire. `other` gives the frame that holds the same packet at the other end.
 pub fn wire_story(
     client: &View<'_>,
     server: &View<'_>,
-    sent_as: &dyn Fn(u64) -> Option<u64>,
+    other: &dyn Fn(u64) -> Option<u64>,
     remark: &str,
     wording: Wording,
 ) -> WireStory {
-    let mut events = Vec::new();
-    let start = client.connection.start();
-    let mut title = None;
-    let mut conclusion = None;
-    for (side, view) in [(Side::Client, client), (Side::Server, server)] {
-        let segments = view.segments.iter().copied();
-        let told = story(view.connection, None, segments, wording);
-        let mut known = Known::default();
-        let mut ruler = Ruler::default();
-        for (step, (segment, change)) in told.steps.iter().zip(&view.segments) {
-            // What was sent elsewhere before arrives here. Where SYNs cross each end is the client in its own eyes, so the
-            // roles do not tell.
-            let sent = sent_as(step.frame).filter(|sent| *sent < step.frame);
-            let sends = sent.is_none();
-            known.learn(segment, change, sends);
-            let mut event = event(step, change, side, sends, sent.unwrap_or(step.frame));
-            event.after = step.time - start;
-            let own = match (sender(change.direction), sends) {
-                (sender, true) => sender,
-                (Side::Client, false) => Side::Server,
-                (Side::Server, false) => Side::Client,
-            };
-            let state = match own {
-                Side::Client => step.client,
-                Side::Server => step.server,
-            };
-            event.reach = ruler.learn(segment, change, view.connection);
-            event.terms = related(segment, change);
-            event.state = state;
-            event.margin = match state {
-                Some(state) => state.name().to_owned(),
-                None => known.margin(side),
-            };
-            events.push((step.frame, event));
-        }
-        if side == Side::Client {
-            (title, conclusion) = (Some(told.title), Some(told.conclusion));
-        }
-    }
-    events.sort_by_key(|(frame, _)| *frame);
-    let mut title = title.unwrap_or_else(|| super::tell::title(client.connection, None, true));
-    remark.clone_into(&mut title.remark);
+    let views = [(Side::Client, client), (Side::Server, server)];
+    let mut seen: Vec<_> = views
+        .iter()
+        .flat_map(|(side, view)| view.segments.iter().map(|seen| (*side, *seen)))
+        .collect();
+    seen.sort_by_key(|(_, (segment, _))| segment.frame);
+    let mut narrator = WireNarrator::afterwards(wording);
+    let events = seen.into_iter().map(|(side, (segment, change))| {
+        let connection = match side {
+            Side::Client => client.connection,
+            Side::Server => server.connection,
+        };
+        narrator.event(side, segment, change, connection, other)
+    });
     WireStory {
-        title,
-        margins: ["unacked", "next expected"],
-        events: events.into_iter().map(|(_, event)| event).collect(),
-        conclusion: conclusion.unwrap_or_else(|| super::verdict::conclusion(client.connection)),
+        events: events.collect(),
+        title: wire_title(client.connection, remark, true),
+        margins: WIRE_MARGINS,
+        conclusion: super::verdict::conclusion(client.connection),
     }
 }
 
-fn sender(direction: Direction) -> Side {
-    match direction {
-        Direction::ClientToServer => Side::Client,
-        Direction::ServerToClient => Side::Server,
+/// What stands above the margins: what the client's and the server's numbers are.
+pub const WIRE_MARGINS: [&str; 2] = ["unacked", "next expected"];
+
+/// The line above the ladder of a wire. `remark` says what the wire does; `over`: nothing more is to come.
+#[must_use]
+pub fn wire_title(client: &Connection, remark: &str, over: bool) -> Title {
+    Title {
+        remark: remark.to_owned(),
+        ..super::tell::title(client, None, over)
     }
+}
+
+/// Turns the segments that both ends of a wire have seen into events, in capture order.
+pub struct WireNarrator {
+    /// The client's and the server's view.
+    ends: [End; 2],
+    /// The time of the first packet.
+    start: Option<Timestamp>,
+}
+
+/// What is told of one end, and what it knows.
+struct End {
+    narrator: Narrator,
+    known: Known,
+    ruler: Ruler,
+}
+
+impl WireNarrator {
+    /// For packets as they happen: what comes later is not known.
+    #[must_use]
+    pub fn live(wording: Wording) -> Self {
+        Self::of(|| Narrator::live(wording))
+    }
+
+    /// For a connection that is over: the connections given to [`event`](Self::event) are their final selves.
+    #[must_use]
+    pub fn afterwards(wording: Wording) -> Self {
+        Self::of(|| Narrator::afterwards(wording))
+    }
+
+    fn of(narrator: impl Fn() -> Narrator) -> Self {
+        let end = || End {
+            narrator: narrator(),
+            known: Known::default(),
+            ruler: Ruler::default(),
+        };
+        Self {
+            ends: [end(), end()],
+            start: None,
+        }
+    }
+
+    /// What was seen at `side`. `other` gives the frame that holds the same packet at the other end.
+    pub fn event(
+        &mut self,
+        side: Side,
+        segment: &Segment,
+        change: &Change,
+        connection: &Connection,
+        other: &dyn Fn(u64) -> Option<u64>,
+    ) -> WireEvent {
+        let End {
+            narrator,
+            known,
+            ruler,
+        } = &mut self.ends[side as usize];
+        let start = *self.start.get_or_insert(segment.time);
+        // What was sent elsewhere before arrives here. Where SYNs cross each end is the client in its own eyes, so the
+        // roles do not tell.
+        let sent_as = |frame: u64| other(frame).filter(|sent| *sent < frame);
+        let sent = sent_as(segment.frame);
+        let sends = sent.is_none();
+        let packet = sent.unwrap_or(segment.frame);
+        known.learn(segment, change, sends);
+        let change = &renumbered(change, &|frame| sent_as(frame).unwrap_or(frame));
+        let step = narrator.step(segment, change, connection);
+        let mut event = event(&step, change, side, sends, packet);
+        event.after = step.time - start;
+        let own = match (change.direction.sender(), sends) {
+            (sender, true) => sender,
+            (sender, false) => !sender,
+        };
+        event.state = match own {
+            Side::Client => step.client,
+            Side::Server => step.server,
+        };
+        event.reach = ruler.learn(segment, change, connection);
+        event.terms = related(segment, change);
+        event.margin = match event.state {
+            Some(state) => state.name().to_owned(),
+            None => known.margin(side),
+        };
+        event
+    }
+}
+
+/// The same with the numbers that packets have on this ladder, where one that arrived has the number with which it was
+/// sent.
+fn renumbered(change: &Change, number: &dyn Fn(u64) -> u64) -> Change {
+    let mut change = change.clone();
+    for event in &mut change.events {
+        match event {
+            Event::DuplicateAck { of, .. }
+            | Event::ChallengeAck { of }
+            | Event::CaptureDuplicate { of } => *of = number(*of),
+            Event::Acknowledges { frame, .. } | Event::Repeats { frame, .. } => {
+                *frame = frame.map(number);
+            }
+            _ => {}
+        }
+    }
+    change
 }
 
 fn event(step: &Step, change: &Change, side: Side, sends: bool, packet: u64) -> WireEvent {
