@@ -227,6 +227,15 @@ fn not_seen(out: &mut String, change: &Change, count: u32) {
     );
 }
 
+/// The same where the segment arrives: nobody but the network keeps them back.
+pub(super) fn not_here(out: &mut String, change: &Change, count: u32) {
+    put!(
+        out,
+        Range::before(change.seq, count),
+        " before it have not come: lost or late"
+    );
+}
+
 fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
     for event in &change.events {
         return match *event {

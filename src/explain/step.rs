@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::brief::{above, brief, find};
-use super::full::full;
+use super::full::{Vantage, full};
 use super::story::{Arrow, Line, Step, Weight};
 use super::verdict::closing_packets;
 use super::words::{Range, the};
@@ -157,7 +157,13 @@ impl Narrator {
         }
         step.full.clear();
         if self.wording.full {
-            full(&mut step.full, segment, change, connection);
+            full(
+                &mut step.full,
+                segment,
+                change,
+                connection,
+                Vantage::Between,
+            );
         }
         step.details.clear();
         if !self.wording.no_details {

@@ -4,12 +4,17 @@
 //! [`WireEvent`]s, one by one as they happen or all in a [`WireStory`]: what left, what arrived, what was lost, and what
 //! each end knew at that moment.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use super::brief::{find, not_here};
+use super::full::{Vantage, full};
 use super::glossary::Term;
 use super::reach::{Reach, Ruler};
 use super::related::related;
 use super::step::{Narrator, Wording};
 use super::story::{Conclusion, Line, Step, Title, Weight};
-use super::words::the;
+use super::words::{the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::time::{Span, Timestamp};
 use crate::track::{Change, Connection, Event};
@@ -49,11 +54,12 @@ pub struct WireEvent {
     pub line: Line,
     /// What this end knows now: its new state, or its numbers.
     pub margin: String,
-    /// What is said about it, where there is something to say.
+    /// What is said below it, where there is something to say; with paragraphs, every clause that was not said before.
     pub note: String,
     /// One short clause about the packet, as this end sees it.
     pub brief: String,
-    /// The paragraph about it; empty when it was not asked for.
+    /// The paragraph about it; empty when it was not asked for. What was said where the packet left is not said again
+    /// where it arrives.
     pub full: String,
     /// This end's state after it, where it changed.
     pub state: Option<TcpState>,
@@ -143,6 +149,9 @@ pub struct WireNarrator {
     ends: [End; 2],
     /// The time of the first packet.
     start: Option<Timestamp>,
+    /// By packet.
+    said: HashMap<u64, Said>,
+    full: bool,
 }
 
 /// What is told of one end, and what it knows.
@@ -152,28 +161,43 @@ struct End {
     ruler: Ruler,
 }
 
+/// What was said where a packet left, so that it is not said again where it arrives.
+struct Said {
+    brief: String,
+    full: String,
+}
+
+/// Packets under way of which is known what was said. A wire carries fewer at once; of what is lost it is forgotten.
+const UNDER_WAY: usize = 4096;
+
 impl WireNarrator {
     /// For packets as they happen: what comes later is not known.
     #[must_use]
     pub fn live(wording: Wording) -> Self {
-        Self::of(|| Narrator::live(wording))
+        Self::of(wording, Narrator::live)
     }
 
     /// For a connection that is over: the connections given to [`event`](Self::event) are their final selves.
     #[must_use]
     pub fn afterwards(wording: Wording) -> Self {
-        Self::of(|| Narrator::afterwards(wording))
+        Self::of(wording, Narrator::afterwards)
     }
 
-    fn of(narrator: impl Fn() -> Narrator) -> Self {
+    fn of(wording: Wording, narrator: fn(Wording) -> Narrator) -> Self {
         let end = || End {
-            narrator: narrator(),
+            // Paragraphs are made here, as each end sees it.
+            narrator: narrator(Wording {
+                full: false,
+                ..wording
+            }),
             known: Known::default(),
             ruler: Ruler::default(),
         };
         Self {
             ends: [end(), end()],
             start: None,
+            said: HashMap::new(),
+            full: wording.full,
         }
     }
 
@@ -199,9 +223,13 @@ impl WireNarrator {
         let sends = sent.is_none();
         let packet = sent.unwrap_or(segment.frame);
         known.learn(segment, change, sends);
-        let change = &renumbered(change, &|frame| sent_as(frame).unwrap_or(frame));
+        let change = &renumbered(change, sends, &|frame| sent_as(frame).unwrap_or(frame));
         let step = narrator.step(segment, change, connection);
         let mut event = event(&step, change, side, sends, packet);
+        if let Some(missing) = missing(change).filter(|_| !sends) {
+            event.brief.clear();
+            not_here(&mut event.brief, change, missing);
+        }
         event.after = step.time - start;
         let own = match (change.direction.sender(), sends) {
             (sender, true) => sender,
@@ -217,14 +245,99 @@ impl WireNarrator {
             Some(state) => state.name().to_owned(),
             None => known.margin(side),
         };
+        if self.full {
+            self.explain(&mut event, segment, change, connection);
+        }
         event
+    }
+
+    /// Makes the paragraph: where a packet leaves, what its sender knows; where it arrives, what is news there.
+    fn explain(
+        &mut self,
+        event: &mut WireEvent,
+        segment: &Segment,
+        change: &Change,
+        connection: &Connection,
+    ) {
+        let text = &mut event.full;
+        if event.what == WireHalf::Arrives {
+            full(text, segment, change, connection, Vantage::Arrived);
+            if let Some(said) = self.said.get(&event.packet) {
+                event.full = news(text, &said.full);
+                if said.brief != event.brief {
+                    event.note.clone_from(&event.brief);
+                }
+            }
+            return;
+        }
+        full(text, segment, change, connection, Vantage::Sent);
+        event.note.clone_from(&event.brief);
+        if event.what == WireHalf::Lost {
+            unnoticed(text, segment, change.direction.sender());
+        }
+        if event.what == WireHalf::Leaves && self.said.len() < UNDER_WAY {
+            let said = Said {
+                brief: event.brief.clone(),
+                full: event.full.clone(),
+            };
+            self.said.insert(event.packet, said);
+        }
     }
 }
 
+/// What of a paragraph was not said before, sentence by sentence.
+fn news(text: &str, before: &str) -> String {
+    let said: Vec<&str> = sentences(before).collect();
+    let new = sentences(text).filter(|sentence| !said.contains(sentence));
+    new.collect::<Vec<_>>().join(" ")
+}
+
+/// Each with its full stop.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text.trim();
+    std::iter::from_fn(move || {
+        let end = rest.find(". ").map_or(rest.len(), |stop| stop + 1);
+        let (sentence, after) = rest.split_at(end);
+        rest = after.trim_start();
+        (!sentence.is_empty()).then_some(sentence)
+    })
+}
+
+/// What the sender of a packet that is lost can know of that.
+fn unnoticed(out: &mut String, segment: &Segment, sender: Side) {
+    let space = if out.is_empty() { "" } else { " " };
+    let asks = segment.len > 0 || segment.flags.intersects(Flags::SYN | Flags::FIN);
+    let name = the_capital(sender);
+    // Writing to a string cannot fail.
+    let _ = if asks {
+        write!(
+            out,
+            "{space}The wire loses it. {name} cannot know that: it only sees that no ACK of these numbers comes."
+        )
+    } else {
+        write!(
+            out,
+            "{space}The wire loses it. {name} cannot know that, for an ACK without data is not acknowledged; a later one says all that this one said."
+        )
+    };
+}
+
+/// Numbers before a segment that this end has not seen.
+fn missing(change: &Change) -> Option<u32> {
+    find(change, |event| match event {
+        Event::Gap { bytes } => Some(bytes),
+        _ => None,
+    })
+}
+
 /// The same with the numbers that packets have on this ladder, where one that arrived has the number with which it was
-/// sent.
-fn renumbered(change: &Change, number: &dyn Fn(u64) -> u64) -> Change {
+/// sent. What comes for the first time is no repeat to its receiver, who cannot know that it was sent before.
+fn renumbered(change: &Change, sends: bool, number: &dyn Fn(u64) -> u64) -> Change {
     let mut change = change.clone();
+    if !sends {
+        let first = |event: &Event| matches!(event, Event::Repeats { frame: None, .. });
+        change.events.retain(|event| !first(event));
+    }
     for event in &mut change.events {
         match event {
             Event::DuplicateAck { of, .. }
@@ -282,7 +395,7 @@ fn event(step: &Step, change: &Change, side: Side, sends: bool, packet: u64) -> 
             String::new()
         },
         brief: step.brief.clone(),
-        full: step.full.clone(),
+        full: String::new(),
         state: None,
         reach: [Reach::default(); 2],
         terms: Vec::new(),

@@ -86,7 +86,7 @@ pub struct WireWriter {
     line: Line,
     lane: usize,
     glyphs: Pieces,
-    notes: bool,
+    explain: Explain,
     text: String,
 }
 
@@ -98,7 +98,7 @@ impl WireWriter {
             line: Line::new(style),
             lane: style.width.columns().max(NARROWEST) - LEFT - RIGHT - 2,
             glyphs: Pieces::of(style.glyphs),
-            notes: matches!(style.explain, Explain::Brief | Explain::Full),
+            explain: style.explain,
             text: String::new(),
         }
     }
@@ -183,7 +183,11 @@ impl WireWriter {
             self.line.put_clean(&margin, Ink::Plain);
         }
         self.line.finish(out)?;
-        self.note(&event.note, out)
+        self.note(&event.note, out)?;
+        if self.explain == Explain::Full {
+            self.note(&event.full, out)?;
+        }
+        Ok(())
     }
 
     /// `connect = 0│                    │`, with an error's name where the lane begins.
@@ -359,7 +363,8 @@ impl WireWriter {
 
     /// What is said under a row.
     fn note(&mut self, note: &str, out: &mut dyn Write) -> io::Result<()> {
-        if note.is_empty() || !self.notes {
+        let wanted = matches!(self.explain, Explain::Brief | Explain::Full);
+        if note.is_empty() || !wanted {
             return Ok(());
         }
         let indent = TIME + 1;

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::Vantage;
 use crate::explain::words::{Ordinal, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::time::Span;
@@ -13,13 +14,14 @@ pub(super) fn remark(
     segment: &Segment,
     change: &Change,
     connection: &Connection,
+    vantage: Vantage,
 ) -> fmt::Result {
     let (sender, receiver) = ends(change.direction);
     match event {
         Event::HandshakeCompletes {
             syn_to_synack,
             synack_to_ack,
-        } => completes(out, change, syn_to_synack, synack_to_ack),
+        } => completes(out, change, syn_to_synack, synack_to_ack, vantage),
         Event::Repeats {
             frame,
             cause,
@@ -30,6 +32,11 @@ pub(super) fn remark(
             out,
             "Its first SACK block reports {} as received twice (D-SACK, RFC 2883 section 4). ",
             Range::of(left, right.wrapping_sub(left))
+        ),
+        Event::Gap { bytes } if vantage == Vantage::Arrived => write!(
+            out,
+            "{} before it have not arrived so far. They are late, or they were lost and come again. ",
+            Range::before(change.seq, bytes),
         ),
         Event::Gap { bytes } => write!(
             out,
@@ -81,11 +88,18 @@ pub(super) fn remark(
     }
 }
 
-fn completes(out: &mut String, change: &Change, answer: Span, ack: Span) -> fmt::Result {
+fn completes(
+    out: &mut String,
+    change: &Change,
+    answer: Span,
+    ack: Span,
+    vantage: Vantage,
+) -> fmt::Result {
     write!(
         out,
-        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). From the last SYN it took {}: {answer} to the SYN-ACK and {ack} to this packet, where the capture was made. ",
-        answer + ack
+        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). From the last SYN it took {}: {answer} to the SYN-ACK and {ack} to this packet, {}. ",
+        answer + ack,
+        vantage.place()
     )?;
     if change.of(Side::Server).before == Some(TcpState::SynReceived) {
         write!(
