@@ -191,7 +191,8 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
     }
     if choice.present.step {
         let collection = Collection::new(choice, &manner, what.billing.clone());
-        return Box::new(StepSink::new(output, collection, manner, what.chosen));
+        let steps = StepSink::new(output, collection, manner, what.chosen);
+        return Box::new(steps.with_calls(choice.syscalls));
     }
     if let Some(speed) = choice.present.speed {
         let pace = Pace::new(speed);
@@ -199,7 +200,8 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
         if what.growing {
             return Box::new(paced(StreamSink::new(output, format, &manner), pace));
         }
-        return Box::new(SlowSink::new(output, format, manner, pace));
+        let slow = SlowSink::new(output, format, manner, pace);
+        return Box::new(slow.with_calls(choice.syscalls));
     }
     match choice.format {
         Some(Format::Timeline) if what.growing => {

@@ -202,7 +202,7 @@ impl<W: Write> WireSink<W> {
             let Some((other, segments)) = twin.filter(|_| self.ladder == Ladder::Wire) else {
                 let calls = of(&[connection.id()]);
                 match &mut self.collection {
-                    Some(collection) => collection.add(connection, own, &self.manner),
+                    Some(collection) => collection.add(connection, own, &calls, &self.manner),
                     None => write_ladder(&mut self.out, connection, own, &calls, &self.manner)?,
                 }
                 continue;
@@ -226,7 +226,7 @@ impl<W: Write> WireSink<W> {
             let calls = wire_calls(&of(&[connection.id(), other.id()]), times);
             let (style, out) = (&self.manner.style, &mut self.out);
             match (&mut self.collection, &mut self.pace) {
-                (Some(collection), _) => collection.add_wire(connection, story),
+                (Some(collection), _) => collection.add_wire(connection, story, calls),
                 (None, Some(pace)) => slowly(&story, &calls, style, pace, out)?,
                 (None, None) => wire::wire(&story, &calls, style, out)?,
             }

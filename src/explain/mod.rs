@@ -34,7 +34,7 @@ pub use pace::{Pace, first_trouble};
 pub use question::{how_it_ends, what_next};
 pub use reach::{Reach, Ruler};
 pub use related::{related, related_to_end};
-pub use step::{Narrator, Wording};
+pub use step::{Narrator, Wording, short_heading};
 pub use story::{Arrow, Conclusion, Line, Outline, Step, Steps, Story, Title, Tone, Weight};
 pub use tell::{Segments, Telling, story, title};
 pub use trouble::{advice, heading, meaning, what_happened};

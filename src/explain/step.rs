@@ -249,6 +249,12 @@ impl Narrator {
     }
 }
 
+/// The word that a heading begins with: `open` of `open: three-way handshake, 34 µs`. It tells nothing of what comes.
+#[must_use]
+pub fn short_heading(heading: &str) -> &str {
+    heading.split(':').next().unwrap_or_default()
+}
+
 /// The state that an end is in now, when it was in another before.
 pub(super) fn moved_to(transition: Transition) -> Option<TcpState> {
     transition.after.filter(|_| transition.changed())

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::player::LONGEST_WAIT;
 use crate::app::keep::{Keeper, Kept};
-use crate::app::ladders::LADDERS;
-use crate::app::pipeline::{Quiet, Sink, Tracked};
+use crate::app::ladders::{KeptCalls, LADDERS};
+use crate::app::pipeline::{Made, Quiet, Sink, Tracked};
 use crate::app::say;
 use crate::app::show::Manner;
 use crate::app::signals;
@@ -56,6 +56,8 @@ pub(crate) struct SlowSink<W> {
     pace: Pace,
     keeper: Keeper,
     ended: Vec<Connection>,
+    /// What the programs called, where that is wanted.
+    calls: Option<KeptCalls>,
 }
 
 impl<W: Write> SlowSink<W> {
@@ -67,7 +69,14 @@ impl<W: Write> SlowSink<W> {
             manner,
             pace,
             ended: Vec::new(),
+            calls: None,
         }
+    }
+
+    /// Also tells what the programs called.
+    pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
+        self.calls = wanted.then(KeptCalls::default);
+        self
     }
 
     fn tell(&mut self, connection: &Connection, kept: &Kept) -> io::Result<()> {
@@ -78,18 +87,37 @@ impl<W: Write> SlowSink<W> {
         let mut telling = Telling::new(self.format, &self.manner);
         let mut bytes = Vec::new();
         telling.begin(&title, before, &mut bytes)?;
+        let id = connection.id();
+        let calls = self.calls.as_ref();
+        let calls = calls.map_or_else(Vec::new, |calls| calls.of(&[id]));
+        let times: Vec<Timestamp> = kept.segments().map(|segment| segment.time).collect();
+        let mut calls = explain::call_rows(&calls, &times).into_iter().peekable();
+        let mut last = Span::ZERO;
         for index in 0..steps.count() {
             let step = steps.step(index);
-            // What is there already is read while the next one is waited for.
-            self.write(&mut bytes)?;
-            self.pace.wait(step.delta);
+            while let Some(call) = calls.next_if(|call| call.time <= step.time) {
+                self.wait(&mut last, call.after, &mut bytes)?;
+                telling.call(&call, id, &mut bytes)?;
+            }
+            self.wait(&mut last, step.after, &mut bytes)?;
             telling.step(step, &mut bytes)?;
             if let Some(payload) = kept.payload(step.frame) {
                 telling.payload(payload, step.len, &mut bytes)?;
             }
         }
+        for call in calls {
+            self.wait(&mut last, call.after, &mut bytes)?;
+            telling.call(&call, id, &mut bytes)?;
+        }
         telling.conclude(&title, &explain::conclusion(connection), &mut bytes)?;
         self.write(&mut bytes)
+    }
+
+    /// Waits for what comes next. What is there already is read meanwhile.
+    fn wait(&mut self, last: &mut Span, next: Span, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.write(bytes)?;
+        self.pace.wait(next - std::mem::replace(last, next));
+        Ok(())
     }
 
     fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -102,6 +130,9 @@ impl<W: Write> SlowSink<W> {
 impl<W: Write> Sink for SlowSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         let id = tracked.change.connection;
+        if let Some(calls) = &mut self.calls {
+            calls.segment(id);
+        }
         if (self.keeper.connections() as u64) < LADDERS || self.keeper.has(id) {
             self.keeper.keep(tracked);
         }
@@ -111,6 +142,13 @@ impl<W: Write> Sink for SlowSink<W> {
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         if self.keeper.has(connection.id()) {
             self.ended.push(connection.clone());
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.keep(made);
         }
         Ok(())
     }
@@ -163,6 +201,10 @@ impl<S: Sink> Sink for Paced<S> {
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         self.inner.connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        self.inner.call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {

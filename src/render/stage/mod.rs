@@ -30,8 +30,11 @@ pub use screen::{Board, Hold, Screen, compose};
 use std::net::Ipv4Addr;
 
 use super::fold::{self, NotKept, Row};
-use crate::explain::{Conclusion, Outline, Reach, Step, Steps, Term, Title, WireEvent, WireStory};
+use crate::explain::{
+    CallRow, Conclusion, Outline, Reach, Step, Steps, Term, Title, WireEvent, WireStory,
+};
 use crate::tcp::{Endpoint, Side, TcpState};
+use crate::time::Span;
 
 /// A connection as it is presented.
 #[derive(Clone, Debug)]
@@ -68,6 +71,8 @@ pub enum What {
     Packet(Box<Step>),
     /// A packet leaves or arrives.
     Half(Box<WireEvent>),
+    /// A program calls the system, or the call returns.
+    Call(Box<CallRow>),
     /// Packets that stand in one row, in these words.
     Several(String),
     /// The last words about the connection.
@@ -121,6 +126,23 @@ impl Act {
 }
 
 impl Beat {
+    /// A call, in this part of the connection's life.
+    #[must_use]
+    pub fn of_call(
+        act: usize,
+        call: CallRow,
+        phase: Option<String>,
+        reach: Option<[Reach; 2]>,
+    ) -> Self {
+        Self {
+            act,
+            what: What::Call(Box::new(call)),
+            phase,
+            reach,
+            terms: Vec::new(),
+        }
+    }
+
     /// What the state of `side` is after it, where it changed.
     #[must_use]
     pub fn state(&self, side: Side) -> Option<TcpState> {
@@ -128,9 +150,56 @@ impl Beat {
             What::Packet(step) if side == Side::Client => step.client,
             What::Packet(step) => step.server,
             What::Half(event) => event.state.filter(|_| event.side == side),
+            What::Call(_) | What::Several(_) | What::End(_) => None,
+        }
+    }
+
+    /// Whether it counts as a packet: what programs do beside packets does not, and neither do the last words.
+    #[must_use]
+    pub const fn is_packet(&self) -> bool {
+        !matches!(self.what, What::Call(_) | What::End(_))
+    }
+
+    /// How long after this beat another one of the same connection happened; nothing where that is not known.
+    #[must_use]
+    pub fn gap_to(&self, following: &Self) -> Span {
+        match (self.after(), &following.what) {
+            // Between them stand packets that are not shown one by one.
+            (None, What::Packet(step)) => step.delta,
+            (Some(before), _) => following.after().map_or(Span::ZERO, |after| after - before),
+            (None, _) => Span::ZERO,
+        }
+    }
+
+    /// When it happened, since the connection's first packet; `None` where it stands for more than a moment.
+    const fn after(&self) -> Option<Span> {
+        match &self.what {
+            What::Packet(step) => Some(step.after),
+            What::Half(event) => Some(event.after),
+            What::Call(call) => Some(call.after),
             What::Several(_) | What::End(_) => None,
         }
     }
+}
+
+/// Puts calls between the beats of their connection, where they were made and where they returned.
+pub fn with_calls(act: usize, beats: Vec<Beat>, calls: Vec<CallRow>) -> Vec<Beat> {
+    let mut together = Vec::with_capacity(beats.len() + calls.len());
+    let mut calls = calls.into_iter().peekable();
+    let mut before: Option<(Option<String>, Option<[Reach; 2]>)> = None;
+    for beat in beats {
+        let is_end = matches!(beat.what, What::End(_));
+        let now = beat.after();
+        while let Some(call) =
+            calls.next_if(|call| is_end || now.is_some_and(|now| call.after <= now))
+        {
+            let (phase, reach) = before.clone().unwrap_or_default();
+            together.push(Beat::of_call(act, call, phase, reach));
+        }
+        before = Some((beat.phase.clone(), beat.reach));
+        together.push(beat);
+    }
+    together
 }
 
 /// What is known beside the steps of a connection, step by step.

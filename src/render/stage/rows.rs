@@ -4,7 +4,7 @@
 //! below. With `--big` arrows are drawn from edge to edge and hold nothing but the essential word.
 
 use super::{Act, Beat, What};
-use crate::explain::{Line as Stroke, Step, WireEvent, WireHalf};
+use crate::explain::{CallRow, Line as Stroke, Step, WireEvent, WireHalf};
 use crate::render::arrow::LOST;
 use crate::render::layout::Layout;
 use crate::render::line::Line;
@@ -68,6 +68,7 @@ impl<'a> Rows<'a> {
             What::Packet(step) => Some(self.packet(step)),
             What::Half(event) if self.wire.is_some() => Some(self.half(event)),
             What::Half(event) => Some(self.half_in_words(event)),
+            What::Call(call) => Some(self.call(call)),
             What::Several(words) => Some(self.several(words)),
             What::End(_) => None,
         }
@@ -107,6 +108,39 @@ impl<'a> Rows<'a> {
             painted: text.lines().next().unwrap_or_default().to_owned(),
             below: String::new(),
         }
+    }
+
+    fn call(&mut self, call: &CallRow) -> Row {
+        let mut bytes = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = match &mut self.wire {
+            _ if self.style.big => return self.call_in_words(call),
+            Some(wire) => wire.call(call, &mut bytes),
+            None if self.act.margins.is_some() => return self.call_in_words(call),
+            None => self.ladder.call(call, self.act.title.id, &mut bytes),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        Row {
+            painted: text.lines().next().unwrap_or_default().to_owned(),
+            below: String::new(),
+        }
+    }
+
+    /// `connect() = 0, after 62 µs`, at its end's edge of the screen.
+    fn call_in_words(&mut self, call: &CallRow) -> Row {
+        let words = self.line.clean(&call.text).into_owned();
+        let columns = self.style.width.columns();
+        let ink = match (&call.error, call.side) {
+            (Some(_), _) => Ink::Problem,
+            (None, Side::Client) => Ink::ToServer,
+            (None, Side::Server) => Ink::ToClient,
+        };
+        if call.side == Side::Server {
+            self.line.pad_to(columns.saturating_sub(width(&words)));
+        }
+        let room = columns.saturating_sub(self.line.width());
+        self.line.put_cut(&words, room, ink);
+        self.finish()
     }
 
     /// Where two lanes have no room for half arrows.
