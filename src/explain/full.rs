@@ -12,7 +12,7 @@ mod remark;
 use std::fmt::{self, Write};
 
 use super::brief::{above, find};
-use super::words::{Bytes, Range, ends, the, the_capital};
+use super::words::{Bytes, Number, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::track::{Change, Connection, Event};
 
@@ -303,7 +303,8 @@ fn window(
             write!(
                 out,
                 "{} × 2^{scale} = {} bytes",
-                segment.window, change.window
+                segment.window,
+                Number(u64::from(change.window))
             )?;
         }
         _ => write!(out, "{}", Bytes(u64::from(segment.window)))?,
