@@ -22,11 +22,11 @@ use super::twins::Twins;
 use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice};
-use crate::explain::{self, CallRow, Totals, View, WireStory};
+use crate::explain::{self, CallRow, Totals, View};
 use crate::lab::fates::Fates;
-use crate::render::{LadderWriter, Style, wire};
+use crate::render::wire;
 use crate::tcp::Side;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use crate::track::Connection;
 
 /// A source that may turn out to be of a wire.
@@ -178,6 +178,22 @@ impl<W: Write> WireSink<W> {
             }
         }
         self.ended.sort_by_key(Connection::id);
+        let mut owners = HashMap::new();
+        for (id, own) in &kept {
+            owners.extend(own.segments().map(|segment| (segment.frame, *id)));
+        }
+        let by_id: HashMap<u32, &Connection> = self
+            .ended
+            .iter()
+            .map(|connection| (connection.id(), connection))
+            .collect();
+        // The other view of the connection with these segments.
+        let twin = |own: &Kept| {
+            let frames = own.segments().map(|segment| segment.frame);
+            let mut others = frames.filter_map(|frame| self.twins.other(frame));
+            let id = others.find_map(|frame| owners.get(&frame))?;
+            Some((*by_id.get(id)?, kept.get(id)?))
+        };
         let mut first = true;
         if let Some(live) = &self.live {
             live.conclude(&self.ended, &self.remark, &self.manner, &mut self.out)?;
@@ -198,12 +214,18 @@ impl<W: Write> WireSink<W> {
             first = false;
             let calls = self.calls.as_ref();
             let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
-            let twin = self.twin(own, &kept);
-            let Some((other, segments)) = twin.filter(|_| self.ladder == Ladder::Wire) else {
+            let Some((other, segments)) = twin(own).filter(|_| self.ladder == Ladder::Wire) else {
                 let calls = of(&[connection.id()]);
+                let manner = &Manner {
+                    places: Places::One(Some(self.place(side, connection, own))),
+                    ..self.manner.clone()
+                };
                 match &mut self.collection {
-                    Some(collection) => collection.add(connection, own, &calls, &self.manner),
-                    None => write_ladder(&mut self.out, connection, own, &calls, &self.manner)?,
+                    Some(collection) => {
+                        collection.set_view(explain::wire_end_in_short(side));
+                        collection.add(connection, own, &calls, manner);
+                    }
+                    None => write_ladder(&mut self.out, connection, own, &calls, manner)?,
                 }
                 continue;
             };
@@ -227,7 +249,14 @@ impl<W: Write> WireSink<W> {
             let (style, out) = (&self.manner.style, &mut self.out);
             match (&mut self.collection, &mut self.pace) {
                 (Some(collection), _) => collection.add_wire(connection, story, calls),
-                (None, Some(pace)) => slowly(&story, &calls, style, pace, out)?,
+                (None, Some(pace)) => {
+                    let mut wait = |gap, out: &mut dyn Write| {
+                        out.flush()?;
+                        pace.wait(gap);
+                        Ok(())
+                    };
+                    wire::wire_paced(&story, &calls, style, &mut wait, out)?;
+                }
                 (None, None) => wire::wire(&story, &calls, style, out)?,
             }
         }
@@ -236,49 +265,21 @@ impl<W: Write> WireSink<W> {
             None => self.out.flush(),
         }
     }
-
-    /// The other view of the connection with these segments.
-    fn twin<'k>(
-        &'k self,
-        own: &Kept,
-        kept: &'k HashMap<u32, Kept>,
-    ) -> Option<(&'k Connection, &'k Kept)> {
-        let frame = own
-            .segments()
-            .find_map(|segment| self.twins.other(segment.frame))?;
-        self.ended.iter().find_map(|connection| {
-            let segments = kept.get(&connection.id())?;
-            let has = segments.segments().any(|segment| segment.frame == frame);
-            has.then_some((connection, segments))
-        })
-    }
 }
 
-/// Writes a story event by event, with their waits.
-fn slowly(
-    story: &WireStory,
-    calls: &[CallRow],
-    style: &Style,
-    pace: &mut Pace,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut writer = wire::WireWriter::new(style);
-    writer.begin(&story.title, story.margins, out)?;
-    let mut last = Span::ZERO;
-    let mut calls = calls.iter().peekable();
-    for event in &story.events {
-        out.flush()?;
-        pace.wait(event.after - last);
-        last = event.after;
-        while let Some(call) = calls.next_if(|call| call.after <= event.after) {
-            writer.call(call, out)?;
-        }
-        writer.event(event, out)?;
+impl<W> WireSink<W> {
+    /// Which end of the wire a ladder of one of them shows. Both ends' addresses are their own in what they send.
+    fn place(&self, side: Side, connection: &Connection, own: &Kept) -> String {
+        let sent = own.segments().find(|segment| {
+            let other = self.twins.other(segment.frame);
+            other.is_none_or(|other| other > segment.frame)
+        });
+        let tuple = sent.map(|segment| segment.tuple);
+        let ends = tuple.map(|tuple| [tuple.source.address, tuple.destination.address]);
+        let ends = ends
+            .unwrap_or([Side::Client, Side::Server].map(|side| connection.endpoint(side).address));
+        explain::wire_end(side, ends)
     }
-    for call in calls {
-        writer.call(call, out)?;
-    }
-    LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
 }
 
 /// The rows of calls among the packets of both views.

@@ -216,6 +216,9 @@ fn data(out: &mut String, segment: &Segment, change: &Change) {
         "; the next is ",
         change.seq.wrapping_add(segment.len)
     );
+    if segment.flags.contains(Flags::URG) {
+        put!(out, "; marked as urgent");
+    }
 }
 
 /// Numbers before this segment that the capture does not have, or not yet.

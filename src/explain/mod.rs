@@ -36,11 +36,12 @@ pub use reach::{Reach, Ruler};
 pub use related::{related, related_to_end};
 pub use step::{Narrator, Wording, short_heading};
 pub use story::{Arrow, Conclusion, Line, Outline, Step, Steps, Story, Title, Tone, Weight};
-pub use tell::{Segments, Telling, story, title};
+pub use tell::{CONSTRUCTED, Segments, Telling, story, title};
 pub use trouble::{advice, heading, meaning, what_happened};
 pub use verdict::{conclusion, reason};
 pub use wire::{
-    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireStory, wire_story, wire_title,
+    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireStory, wire_end, wire_end_in_short,
+    wire_story, wire_title,
 };
 
 use crate::tcp::{Segment, Side};

@@ -386,6 +386,7 @@ fn tags(tags: &mut Vec<String>, change: &Change) {
         match *event {
             Event::DuplicateAck { number, .. } => tags.push(format!("DUP-ACK #{number}")),
             Event::CaptureDuplicate { of } => tags.push(format!("CAPTURED TWICE, {of}")),
+            Event::CongestionMark { in_ip: true } => tags.push("CE".to_owned()),
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What renderers see: a conversation as titled, explained steps.
 
+use super::words::Bytes;
 use crate::tcp::{Direction, Endpoint, Flags, Preview, TcpState};
 use crate::time::{Span, Timestamp};
 
@@ -104,6 +105,28 @@ impl Step {
             weight: Weight::Bulk,
             preview: Preview::EMPTY,
             len: 0,
+        }
+    }
+}
+
+impl Step {
+    /// The one word that is to be read from the last row: `SYN`, `13 bytes`, `ACK 14`.
+    #[must_use]
+    pub fn essence(&self) -> String {
+        let arrow = &self.arrow;
+        let ordinary = ["ACK", "PSH-ACK"].contains(&arrow.name.as_str());
+        let bytes = Bytes(u64::from(self.len));
+        match (arrow.tags.first(), ordinary) {
+            (Some(tag), true) if self.len == 0 => tag.clone(),
+            (Some(tag), true) => format!("{bytes}  {tag}"),
+            (Some(tag), false) => format!("{}  {tag}", arrow.name),
+            (None, true) if self.len > 0 => bytes.to_string(),
+            // What is acknowledged, without what came beyond it.
+            (None, true) => {
+                let number = arrow.numbers.split(',').next().unwrap_or_default();
+                number.to_uppercase()
+            }
+            (None, false) => arrow.name.clone(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::brief::{find, not_here};
 use super::full::{Vantage, full};
@@ -141,6 +142,22 @@ pub fn wire_title(client: &Connection, remark: &str, over: bool) -> Title {
         remark: remark.to_owned(),
         ..super::tell::title(client, None, over)
     }
+}
+
+/// Which end of a wire a ladder shows: `the server's end of the wire, where the server is 10.17.12.1 ...`. `own` is that
+/// end's address in what it sends, `other` the one that it sends to.
+#[must_use]
+pub fn wire_end(side: Side, [own, other]: [IpAddr; 2]) -> String {
+    let (end, far) = (the(side), the(!side));
+    format!(
+        "{end}'s end of the wire, where {end} is {own} and {far} {other} (the wire exchanges them)"
+    )
+}
+
+/// The same in short, beside other words: `server's end`.
+#[must_use]
+pub fn wire_end_in_short(side: Side) -> String {
+    format!("{}'s end", side.name())
 }
 
 /// Turns the segments that both ends of a wire have seen into events, in capture order.

@@ -359,7 +359,7 @@ impl<'a> Player<'a> {
         }
         let dropped = self.supply.dropped();
         if dropped > 0 {
-            let _ = write!(origin, "; {dropped} not kept");
+            let _ = write!(origin, "; {}", stage::not_kept(dropped));
         }
         origin
     }

@@ -46,6 +46,8 @@ pub(crate) struct Collection {
     folds: bool,
     first: Option<Timestamp>,
     untold: u64,
+    /// Whose view of a wire this is, where it is one.
+    view: Option<String>,
 }
 
 impl Collection {
@@ -58,7 +60,13 @@ impl Collection {
             folds: !choice.all_packets,
             first: None,
             untold: 0,
+            view: None,
         }
+    }
+
+    /// What is stepped through is the view of one end.
+    pub(crate) fn set_view(&mut self, view: String) {
+        self.view = Some(view);
     }
 
     /// Whether there is room for another connection.
@@ -142,6 +150,10 @@ impl Collection {
             return Ok(());
         }
         self.program.origin = self.billing.origin.words(self.first);
+        if let Some(view) = self.view {
+            self.program.origin.push_str(", ");
+            self.program.origin.push_str(&view);
+        }
         self.program.intro = self.billing.intro;
         self.program.question = self.billing.question;
         if self.untold > 0 {

@@ -24,6 +24,7 @@ mod rows;
 mod screen;
 mod words;
 
+pub use super::fold::not_kept;
 pub use help::help;
 pub use screen::{Board, Hold, Screen, compose};
 
@@ -242,7 +243,7 @@ pub fn beats(
             }
             Row::NotKept(packets) => {
                 reach = None;
-                (What::Several(words::not_kept(packets)), Vec::new())
+                (What::Several(fold::not_kept(packets)), Vec::new())
             }
             // The time column and the explanation tell of pauses.
             Row::Idle(_) => continue,

@@ -188,7 +188,7 @@ impl<'a> Rows<'a> {
             Stroke::Plain | Stroke::Heavy => 1,
         };
         let room = columns.saturating_sub(self.line.width() + head + 4);
-        let label = self.line.clean(&essence(step)).into_owned();
+        let label = self.line.clean(&step.essence()).into_owned();
         let label = measure::beginning(&label, room).to_owned();
         let strokes = columns
             .saturating_sub(self.line.width() + head + width(&label) + 2)
@@ -233,24 +233,6 @@ impl<'a> Rows<'a> {
             painted: painted(&mut self.line),
             below: String::new(),
         }
-    }
-}
-
-/// The one word of a packet that is to be read from the last row.
-fn essence(step: &Step) -> String {
-    let arrow = &step.arrow;
-    let ordinary = ["ACK", "PSH-ACK"].contains(&arrow.name.as_str());
-    match (arrow.tags.first(), ordinary) {
-        (Some(tag), true) if step.len == 0 => tag.clone(),
-        (Some(tag), true) => format!("{} bytes  {tag}", step.len),
-        (Some(tag), false) => format!("{}  {tag}", arrow.name),
-        (None, true) if step.len > 0 => format!("{} bytes", step.len),
-        // What is acknowledged, without what came beyond it.
-        (None, true) => {
-            let number = arrow.numbers.split(',').next().unwrap_or_default();
-            number.to_uppercase()
-        }
-        (None, false) => arrow.name.clone(),
     }
 }
 
