@@ -493,6 +493,9 @@ impl<'a> Words<'a> {
                     "{}: {} ({place})\nwatch for: {}\n",
                     scenario.name, scenario.title, scenario.watch_for
                 ));
+                if self.performance.choice.present.step {
+                    say::note("it plays first; then its packets wait for your keys");
+                }
                 Ok(())
             }
             (None, Telling::Series) => Ok(()),

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::player::LONGEST_WAIT;
+use super::terminal::Hushed;
 use crate::app::keep::{Keeper, Kept};
 use crate::app::ladders::{KeptCalls, LADDERS};
 use crate::app::pipeline::{Made, Quiet, Sink, Tracked};
@@ -25,18 +26,27 @@ pub(crate) struct Pace {
     speed: Speed,
     /// It was said that waits are cut.
     told: bool,
+    /// From the first wait on.
+    hushed: Option<Hushed>,
 }
 
 impl Pace {
     pub(crate) const fn new(speed: Speed) -> Self {
-        Self { speed, told: false }
+        Self {
+            speed,
+            told: false,
+            hushed: None,
+        }
     }
 
     /// Waits as long as `gap` lasts at this speed.
     pub(crate) fn wait(&mut self, gap: Span) {
+        if self.hushed.is_none() {
+            self.hushed = Hushed::new();
+        }
         let gap = Duration::from_nanos(gap.as_nanos().max(0).unsigned_abs());
         let wanted = self.speed.stretch(gap);
-        if wanted > LONGEST_WAIT && !self.told {
+        if wanted > LONGEST_WAIT && !self.told && !signals::has_come() {
             self.told = true;
             say::note(format_args!(
                 "waits are cut to {} s: one of them would last longer at this speed",
