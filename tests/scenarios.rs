@@ -311,6 +311,55 @@ fn both_sides_of_a_wire_are_joined() {
     }
 }
 
+/// On this wire everything is lost from a third of a second on, and it plays for five seconds more.
+#[test]
+fn the_ladder_of_a_wire_is_written_while_it_plays() {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(["demo", "path-dead", "-p", "21760", "--width", "80"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("our own program starts");
+    let lines = BufReader::new(demo.stdout.take().expect("piped")).lines();
+    let lines = lines.map(|line| line.expect("readable"));
+    let rows: Vec<String> = lines.take_while(|line| !line.contains("LOST")).collect();
+    let ended = demo.try_wait().expect("it was started");
+    demo.kill().expect("it was started");
+    let words = demo.wait_with_output().expect("it has ended").stderr;
+    if let Some((_, why)) = String::from_utf8_lossy(&words).split_once("recorded earlier") {
+        skipped!("a recording takes no time{why}");
+        return;
+    }
+    assert_eq!(ended, None, "the first loss is seen while it plays");
+    let rows = rows.join("\n");
+    for state in ["SYN-SENT", "SYN-RECEIVED", "ESTABLISHED"] {
+        assert!(rows.contains(state), "{rows}");
+    }
+}
+
+/// What each end can know of a packet is said at that end, and nothing twice.
+#[test]
+fn paragraphs_stand_at_both_ends_of_a_wire() {
+    let file = recording("lost-data");
+    let output = run(&["replay", &file, "--explain", "full", "--width", "100"]);
+    let words: Vec<&str> = std::str::from_utf8(&output.stdout)
+        .expect("UTF-8")
+        .split_whitespace()
+        .collect();
+    let text = words.join(" ");
+    for (sentence, times) in [
+        ("initial sequence number", 2),
+        ("The wire loses it.", 1),
+        ("The server is SYN-RECEIVED", 1),
+        ("once this arrives", 0),
+        ("before it have not arrived so far", 1),
+        ("fast retransmit", 1),
+        ("where the capture was made", 0),
+    ] {
+        assert_eq!(text.matches(sentence).count(), times, "{sentence}: {text}");
+    }
+}
+
 #[test]
 fn a_lost_syn_does_not_move_the_server() {
     let file = recording("lost-syn");

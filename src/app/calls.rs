@@ -331,11 +331,16 @@ mod tests {
 
     /// The first packets of a handshake, among these calls.
     fn diary(calls: Vec<Call>) -> Diary {
+        diary_of(calls.into_iter().map(Report::Call))
+    }
+
+    /// The same among these reports.
+    fn diary_of(reports: impl IntoIterator<Item = Report>) -> Diary {
         let scenario = Scenario::named("handshake").expect("in the catalogue");
         let source = capture::recorded(scenario.recording).expect("a recording");
         let (teller, told) = queue();
-        for call in calls {
-            teller.call(call);
+        for report in reports {
+            teller.report(report);
         }
         drop(teller);
         let mut sink = WithCalls::new(Diary::default(), Some(told));
@@ -391,6 +396,29 @@ mod tests {
                 "send() Whole of 1"
             ]
         );
+    }
+
+    /// What waits for longer than segments are held back for is known before it returns.
+    #[test]
+    fn a_call_that_waits_stands_where_it_was_made() {
+        let packets = diary(Vec::new());
+        let (first, last) = (packets.times[0], packets.times[2]);
+        let made = first + Span::from_nanos(-9);
+        let connect = call(CallName::Connect, made, last, packets.tuple);
+        let begun = Call {
+            result: None,
+            duration: Span::ZERO,
+            ..connect.clone()
+        };
+        let waits = Report::Waits(begun);
+        assert_eq!(
+            diary_of([waits.clone()]).words,
+            ["connect() Called", "1", "2", "3"],
+            "it has not returned"
+        );
+        let words = diary_of([waits, Report::Call(connect)]).words;
+        let told = |word: &str| words.iter().filter(|told| told.contains(word)).count();
+        assert_eq!((told("Called"), told("Returned")), (1, 1), "{words:?}");
     }
 
     #[test]

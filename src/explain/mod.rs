@@ -31,7 +31,7 @@ pub use glossary::{Term, look_up, nearest, terms};
 pub use header::{HeaderField, HeaderRow, HeaderView, OptionLine, header_view};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
 pub use pace::{Pace, first_trouble};
-pub use question::{how_it_ends, what_next};
+pub use question::{how_it_ends, what_happens_next, what_next};
 pub use reach::{Reach, Ruler};
 pub use related::{related, related_to_end};
 pub use step::{Narrator, Wording, short_heading};

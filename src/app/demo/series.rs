@@ -343,6 +343,23 @@ mod tests {
     }
 
     #[test]
+    fn one_key_is_an_answer_and_others_are_none() {
+        for (key, shows, ends) in [
+            (b'\r', true, false),
+            (b' ', true, false),
+            (b's', false, false),
+            (b'q', false, true),
+            (0x03, false, true),
+            (0, false, true),
+        ] {
+            let answer = Answer::of(key).expect("an answer");
+            assert_eq!(matches!(answer, Answer::Show), shows, "{key}");
+            assert_eq!(matches!(answer, Answer::End), ends, "{key}");
+        }
+        assert!(Answer::of(b'x').is_none());
+    }
+
+    #[test]
     fn a_child_is_believed_by_its_code_and_its_words() {
         let met = |code, report| of(code, report).0.expect("judged").is_met();
         assert!(met(Some(0), "live\nclosed\n"));

@@ -323,7 +323,11 @@ impl<'a> Player<'a> {
             .current()
             .filter(|current| current.act == following.act)
             .and_then(|current| current.reach);
-        let mut question = explain::what_next(reach.filter(|_| !self.program.raw_seq));
+        let reach = reach.filter(|_| !self.program.raw_seq);
+        let mut question = match following.what {
+            What::Half(_) => explain::what_happens_next(reach),
+            _ => explain::what_next(reach),
+        };
         // The scenario's own question has its place before the last packets.
         let later = self.play.at() * 2 >= self.play.told();
         if let Some(own) = self.program.question.filter(|_| later) {

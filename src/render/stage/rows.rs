@@ -114,9 +114,10 @@ impl<'a> Rows<'a> {
         let mut bytes = Vec::new();
         // Writing to memory cannot fail.
         let _ = match &mut self.wire {
-            _ if self.style.big => return self.call_in_words(call),
             Some(wire) => wire.call(call, &mut bytes),
-            None if self.act.margins.is_some() => return self.call_in_words(call),
+            None if self.style.big || self.act.margins.is_some() => {
+                return self.call_in_words(call);
+            }
             None => self.ladder.call(call, self.act.title.id, &mut bytes),
         };
         let text = String::from_utf8_lossy(&bytes);
