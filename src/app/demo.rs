@@ -26,6 +26,7 @@ use super::saving;
 use super::say;
 use super::show;
 use super::sides::Sides;
+use super::signals;
 use super::step::{self, Billing};
 use super::twins::Joined;
 use super::wire;
@@ -273,6 +274,7 @@ impl Performance<'_> {
             (Some(stage), _) => self.capture(stage, &place, results, billing)?,
             (None, Origin::Constructed(script)) => {
                 self.confine(&Needs::default())?;
+                self.end_waits_at_signal()?;
                 let script =
                     Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
                 let source = Box::new(Memory::of_script(&script));
@@ -280,6 +282,7 @@ impl Performance<'_> {
             }
             (None, _) => {
                 self.confine(&Needs::default())?;
+                self.end_waits_at_signal()?;
                 let source = capture::recorded(self.scenario.recording)?;
                 self.show(source, None, results, DEFAULT_PORT, billing)?
             }
@@ -305,6 +308,19 @@ impl Performance<'_> {
             end_with_parent();
         }
         Ok(())
+    }
+
+    /// What is played back slowly must be ended in order, for the terminal shows no keys meanwhile.
+    fn end_waits_at_signal(&self) -> Result<(), Failure> {
+        if self.choice.present.speed.is_none() {
+            return Ok(());
+        }
+        signals::at_end(|| ()).map_err(|error| {
+            Failure::new(
+                ExitCode::Lab,
+                format_args!("cannot watch for signals: {error}"),
+            )
+        })
     }
 
     /// What is said around its packets when they are stepped through.
