@@ -75,10 +75,10 @@ impl Answer {
     /// What a key means; `None`: nothing.
     const fn of(key: u8) -> Option<Self> {
         Some(match key {
-            b'\r' | b'\n' | b' ' => Self::Show,
+            b' ' => Self::Show,
             b's' | b'S' => Self::Skip,
-            // No more keys come, Ctrl-C, Ctrl-D.
-            b'q' | b'Q' | 0 | 0x03 | 0x04 => Self::End,
+            // Or no more keys come.
+            b'q' | 0 => Self::End,
             _ => return None,
         })
     }
@@ -345,11 +345,9 @@ mod tests {
     #[test]
     fn one_key_is_an_answer_and_others_are_none() {
         for (key, shows, ends) in [
-            (b'\r', true, false),
             (b' ', true, false),
             (b's', false, false),
             (b'q', false, true),
-            (0x03, false, true),
             (0, false, true),
         ] {
             let answer = Answer::of(key).expect("an answer");

@@ -19,7 +19,7 @@ use nix::sys::termios::{self, InputFlags, LocalFlags, SetArg, SpecialCharacterIn
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 
-use super::keys;
+use super::keys::{self, Key};
 use super::player::{Event, Surface};
 use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
@@ -153,6 +153,9 @@ pub(super) struct Hushed(());
 impl Hushed {
     /// `None`: keys come from no terminal of ours, and nothing is shown of them.
     pub(super) fn new() -> Option<Self> {
+        if !io::stdout().is_terminal() {
+            return None;
+        }
         change(|settings| settings.local_flags &= !LocalFlags::ECHO)?;
         Some(Self(()))
     }
@@ -164,8 +167,8 @@ impl Drop for Hushed {
     }
 }
 
-/// The next key, without Enter; `None` where the terminal cannot give one key at a time. 0: there is no more key, or
-/// `enough` was set meanwhile.
+/// The next key, without Enter; `None` where the terminal cannot give one key at a time. Whatever goes on to the next packet
+/// is a space, whatever ends is a q; 0: there is no more key, or `enough` was set meanwhile.
 pub(crate) fn answer(enough: &AtomicBool) -> Option<u8> {
     change(|settings| *settings = each_key_at_once(settings.clone()))?;
     let key = with_keys(|keys| {
@@ -181,17 +184,27 @@ pub(crate) fn answer(enough: &AtomicBool) -> Option<u8> {
             }
             let mut bytes = [0; READ];
             let len = nix::unistd::read(keys, &mut bytes)?;
-            return Ok(if len == 0 { 0 } else { bytes[0] });
+            return Ok(plain(&bytes[..len]));
         }
     });
     restore();
     Some(key.unwrap_or(0))
 }
 
+/// What was pressed, as one plain key.
+fn plain(bytes: &[u8]) -> u8 {
+    match (keys::parse(bytes).first(), bytes.first()) {
+        (Some(Key::Next), _) => b' ',
+        (Some(Key::Quit | Key::Interrupt), _) => b'q',
+        (_, Some(byte)) => *byte,
+        (_, None) => 0,
+    }
+}
+
 /// Changes how the terminal gives keys, until it is put back. `None`: it cannot be changed, or is ours already.
 fn change(how: impl FnOnce(&mut Termios)) -> Option<()> {
     let mut held = lock();
-    if held.is_some() || !with_keys(|keys| Ok(keys.is_terminal())).ok()? {
+    if held.is_some() || !is_ours() {
         return None;
     }
     let before = with_keys(|keys| Ok(termios::tcgetattr(keys)?)).ok()?;
@@ -206,12 +219,21 @@ fn change(how: impl FnOnce(&mut Termios)) -> Option<()> {
     Some(())
 }
 
+/// Whether keys come from a terminal that is given to us: one that changes it from the background is stopped.
+fn is_ours() -> bool {
+    let ours = with_keys(|keys| Ok(nix::unistd::tcgetpgrp(keys)? == nix::unistd::getpgrp()));
+    ours.unwrap_or(false)
+}
+
 /// Puts the terminal back to what it was, once, and says what was held back meanwhile.
 pub(crate) fn restore() {
     let Some(before) = lock().take() else { return };
     if before.screen {
         // Past the lock of standard output: whoever holds it may be what ended.
         let _ = nix::unistd::write(io::stdout().as_fd(), LEAVE);
+    }
+    if !before.screen && !is_ours() {
+        return;
     }
     // Keys that nobody has read yet were not meant for the shell.
     let _ = with_keys(|keys| {
