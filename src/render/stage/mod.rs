@@ -184,6 +184,7 @@ impl Beat {
 }
 
 /// Puts calls between the beats of their connection, where they were made and where they returned.
+#[must_use]
 pub fn with_calls(act: usize, beats: Vec<Beat>, calls: Vec<CallRow>) -> Vec<Beat> {
     let mut together = Vec::with_capacity(beats.len() + calls.len());
     let mut calls = calls.into_iter().peekable();
