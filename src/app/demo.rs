@@ -24,7 +24,7 @@ use super::results;
 use super::sandbox;
 use super::saving;
 use super::say;
-use super::show;
+use super::show::{self, Places};
 use super::sides::Sides;
 use super::signals;
 use super::step::{self, Billing};
@@ -440,7 +440,10 @@ impl Performance<'_> {
                 };
                 wire::sink(self.choice, output, shown)
             }
-            _ => show::scenario(self.choice, output, &name, interface.as_deref(), billing),
+            _ => {
+                let place = Places::One(interface);
+                show::scenario(self.choice, output, &name, place, billing)
+            }
         };
         let mut sink = Both {
             first: WithCalls::new(Joined::new(shown, twins), calls),

@@ -150,12 +150,12 @@ pub(crate) fn scenario(
     choice: &OutputChoice,
     output: Output,
     source: &str,
-    interface: Option<&str>,
+    places: Places,
     billing: Billing,
 ) -> Box<dyn Sink> {
     let what = What {
         source,
-        places: Places::One(interface.map(ToOwned::to_owned)),
+        places,
         growing: false,
         rows: TableChoice {
             rows: Rows::All,

@@ -123,7 +123,11 @@ pub(crate) fn sink(choice: &OutputChoice, output: Output, shown: Shown<'_>) -> B
             }
             Box::new(sink)
         }
-        Some(_) => show::scenario(choice, output, source, None, billing),
+        Some(_) => {
+            let ends = [Side::Client, Side::Server].map(explain::wire_end_in_words);
+            let places = Places::Many(ends.map(Some).to_vec());
+            show::scenario(choice, output, source, places, billing)
+        }
     }
 }
 

@@ -271,6 +271,45 @@ mod tests {
     }
 
     #[test]
+    fn every_call_has_words_of_the_glossary() {
+        for name in [
+            CallName::Socket,
+            CallName::Bind,
+            CallName::Listen,
+            CallName::Accept,
+            CallName::Connect,
+            CallName::Send,
+            CallName::Recv,
+            CallName::Shutdown,
+            CallName::Close,
+        ] {
+            let call = call(name, 0, 0, Ok(0));
+            let row = call_row(&call, Moment::Whole, call.time);
+            assert!(!crate::explain::related_to_call(&row).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_told_as_a_sentence() {
+        let words = |moment, lasted, result| {
+            let call = call(CallName::Connect, 0, lasted, result);
+            call_row(&call, moment, call.time).in_words()
+        };
+        assert_eq!(
+            words(Moment::Called, 0, Ok(0)),
+            "the client's program calls connect(), which has not returned yet"
+        );
+        assert_eq!(
+            words(Moment::Returned, 61_000, Err(libc::ECONNREFUSED)),
+            "the client's connect() fails with ECONNREFUSED after 61 µs"
+        );
+        assert_eq!(
+            words(Moment::Whole, 900, Ok(0)),
+            "the client's program calls connect(), which returns 0"
+        );
+    }
+
+    #[test]
     fn a_meaning_is_told_once() {
         let calls = [1_000, 2_000, 3_000].map(|at| call(CallName::Recv, at, 10, Ok(7)));
         let notes = call_rows(&calls, &[]).into_iter().map(|row| row.note);

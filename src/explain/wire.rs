@@ -150,8 +150,15 @@ pub fn wire_title(client: &Connection, remark: &str, over: bool) -> Title {
 pub fn wire_end(side: Side, [own, other]: [IpAddr; 2]) -> String {
     let (end, far) = (the(side), the(!side));
     format!(
-        "{end}'s end of the wire, where {end} is {own} and {far} {other} (the wire exchanges them)"
+        "{}, where {end} is {own} and {far} {other} (the wire exchanges them)",
+        wire_end_in_words(side)
     )
+}
+
+/// The same without addresses: `the server's end of the wire`.
+#[must_use]
+pub fn wire_end_in_words(side: Side) -> String {
+    format!("{}'s end of the wire", the(side))
 }
 
 /// The same in short, beside other words: `server's end`.

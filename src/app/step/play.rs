@@ -79,9 +79,7 @@ impl Play {
 
     /// Packets that were revealed so far, and those that were told.
     pub(super) fn packets(&self) -> (u64, u64) {
-        let count = |beats: &mut dyn Iterator<Item = &Beat>| {
-            beats.filter(|beat| beat.is_packet()).count() as u64
-        };
+        let count = |beats: &mut dyn Iterator<Item = &Beat>| beats.map(Beat::packets).sum::<u64>();
         let shown = count(&mut self.beats.iter().take(self.shown));
         let waiting = count(&mut self.beats.iter().skip(self.shown));
         let at = self.packets_gone + shown;
@@ -179,7 +177,7 @@ impl Play {
         {
             self.shown -= 1;
             self.gone += 1;
-            self.packets_gone += u64::from(beat.is_packet());
+            self.packets_gone += beat.packets();
             *self.forgotten.entry(beat.act).or_default() += 1;
             if matches!(beat.what, What::End(_)) {
                 self.acts.remove(&beat.act);

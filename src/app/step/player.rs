@@ -342,7 +342,7 @@ impl<'a> Player<'a> {
             Some(What::Packet(step)) => format!("packet {}, {}", step.frame, step.arrow.name),
             Some(What::Half(event)) => event.in_words(),
             Some(What::Call(call)) => format!("the call of {}()", call.name),
-            Some(What::Several(_)) => "the folded packets".to_owned(),
+            Some(What::Several { .. }) => "the folded packets".to_owned(),
             Some(What::End(conclusion)) => format!("the verdict, {}", conclusion.word),
             None => "nothing yet".to_owned(),
         }

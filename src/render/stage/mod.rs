@@ -33,6 +33,7 @@ use std::net::Ipv4Addr;
 use super::fold::{self, NotKept, Row};
 use crate::explain::{
     CallRow, Conclusion, Outline, Reach, Step, Steps, Term, Title, WireEvent, WireStory,
+    related_to_call,
 };
 use crate::tcp::{Endpoint, Side, TcpState};
 use crate::time::Span;
@@ -74,8 +75,13 @@ pub enum What {
     Half(Box<WireEvent>),
     /// A program calls the system, or the call returns.
     Call(Box<CallRow>),
-    /// Packets that stand in one row, in these words.
-    Several(String),
+    /// Packets that stand in one row.
+    Several {
+        /// What is said of them.
+        words: String,
+        /// How many there are.
+        packets: u64,
+    },
     /// The last words about the connection.
     End(Conclusion),
 }
@@ -137,10 +143,10 @@ impl Beat {
     ) -> Self {
         Self {
             act,
+            terms: related_to_call(&call),
             what: What::Call(Box::new(call)),
             phase,
             reach,
-            terms: Vec::new(),
         }
     }
 
@@ -151,14 +157,19 @@ impl Beat {
             What::Packet(step) if side == Side::Client => step.client,
             What::Packet(step) => step.server,
             What::Half(event) => event.state.filter(|_| event.side == side),
-            What::Call(_) | What::Several(_) | What::End(_) => None,
+            What::Call(_) | What::Several { .. } | What::End(_) => None,
         }
     }
 
-    /// Whether it counts as a packet: what programs do beside packets does not, and neither do the last words.
+    /// How many packets it counts for: what programs do beside packets is none, and neither are the last words. On a wire
+    /// a packet that leaves and arrives is two.
     #[must_use]
-    pub const fn is_packet(&self) -> bool {
-        !matches!(self.what, What::Call(_) | What::End(_))
+    pub const fn packets(&self) -> u64 {
+        match self.what {
+            What::Packet(_) | What::Half(_) => 1,
+            What::Several { packets, .. } => packets,
+            What::Call(_) | What::End(_) => 0,
+        }
     }
 
     /// How long after this beat another one of the same connection happened; nothing where that is not known.
@@ -178,7 +189,7 @@ impl Beat {
             What::Packet(step) => Some(step.after),
             What::Half(event) => Some(event.after),
             What::Call(call) => Some(call.after),
-            What::Several(_) | What::End(_) => None,
+            What::Several { .. } | What::End(_) => None,
         }
     }
 }
@@ -240,11 +251,19 @@ pub fn beats(
             }
             Row::Fold(fold) => {
                 reach = None;
-                (What::Several(fold.words()), Vec::new())
+                let what = What::Several {
+                    words: fold.words(),
+                    packets: fold.packets,
+                };
+                (what, Vec::new())
             }
             Row::NotKept(packets) => {
                 reach = None;
-                (What::Several(fold::not_kept(packets)), Vec::new())
+                let what = What::Several {
+                    words: fold::not_kept(packets),
+                    packets,
+                };
+                (what, Vec::new())
             }
             // The time column and the explanation tell of pauses.
             Row::Idle(_) => continue,

@@ -69,7 +69,7 @@ impl<'a> Rows<'a> {
             What::Half(event) if self.wire.is_some() => Some(self.half(event)),
             What::Half(event) => Some(self.half_in_words(event)),
             What::Call(call) => Some(self.call(call)),
-            What::Several(words) => Some(self.several(words)),
+            What::Several { words, .. } => Some(self.several(words)),
             What::End(_) => None,
         }
     }

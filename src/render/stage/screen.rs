@@ -328,7 +328,7 @@ impl Drawing<'_> {
                     self.block(said, call.note, Ink::Plain);
                 }
             }
-            What::Several(words) => {
+            What::Several { words, .. } => {
                 let note =
                     format!("{words}. Folded into one row; --all-packets steps through them.");
                 self.block(said, &note, Ink::Plain);

@@ -37,7 +37,10 @@ fn program(asks: bool) -> Program {
 fn beat(words: &str) -> Beat {
     Beat {
         act: 0,
-        what: What::Several(words.to_owned()),
+        what: What::Several {
+            words: words.to_owned(),
+            packets: 1,
+        },
         phase: Some("open: three-way handshake".to_owned()),
         reach: None,
         terms: Vec::new(),
