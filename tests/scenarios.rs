@@ -355,6 +355,8 @@ fn paragraphs_stand_at_both_ends_of_a_wire() {
         ("before it have not arrived so far", 1),
         ("fast retransmit", 1),
         ("where the capture was made", 0),
+        ("1 packet was lost on the wire.", 1),
+        ("2897–7240 waited for what was missing", 1),
     ] {
         assert_eq!(text.matches(sentence).count(), times, "{sentence}: {text}");
     }

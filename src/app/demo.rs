@@ -428,22 +428,19 @@ impl Performance<'_> {
             (Origin::Wire(..), None) => wire::begin(source),
             _ => (source, None),
         };
-        let shown = match (&twins, self.scenario.origin) {
-            (Some(twins), Origin::Wire(_, plan)) => {
-                let remark = format!("wire: {}", plan.summary);
-                let shown = wire::Shown {
-                    source: &name,
-                    remark: &remark,
-                    twins,
-                    live,
-                    billing,
-                };
-                wire::sink(self.choice, output, shown)
-            }
-            _ => {
-                let place = Places::One(interface);
-                show::scenario(self.choice, output, &name, place, billing)
-            }
+        let shown = if let (Some(twins), Origin::Wire(_, plan)) = (&twins, self.scenario.origin) {
+            let remark = format!("wire: {}", plan.summary);
+            let shown = wire::Shown {
+                source: &name,
+                remark: &remark,
+                twins,
+                live,
+                billing,
+            };
+            wire::sink(self.choice, output, shown)
+        } else {
+            let place = Places::One(interface);
+            show::scenario(self.choice, output, &name, place, billing)
         };
         let mut sink = Both {
             first: WithCalls::new(Joined::new(shown, twins), calls),

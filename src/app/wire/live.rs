@@ -122,6 +122,7 @@ impl Live {
             return Ok(());
         };
         let title = explain::wire_title(client, remark, true);
-        LadderWriter::new(manner.style.clone()).conclude(&title, &explain::conclusion(client), out)
+        let conclusion = self.narrator.conclusion(client);
+        LadderWriter::new(manner.style.clone()).conclude(&title, &conclusion, out)
     }
 }
