@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::known::{Hole, Known};
 use super::{WireEvent, WireHalf};
-use crate::explain::brief::{find, not_here};
+use crate::explain::brief::{find, not_here, reports_twice};
 use crate::explain::full::{Vantage, full};
 use crate::explain::reach::{Reach, Ruler};
 use crate::explain::related::related;
@@ -302,7 +302,9 @@ fn event(step: &Step, change: &Change, side: Side, sends: bool, packet: u64) -> 
     if lost {
         tags.push(LOST.to_owned());
     }
-    let told = sends && step.weight == Weight::Trouble && !step.routine;
+    // That something came twice stands on no arrow.
+    let remarkable = step.weight == Weight::Trouble || reports_twice(change);
+    let told = sends && remarkable && !step.routine;
     WireEvent {
         after: step.after,
         side,
