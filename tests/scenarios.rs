@@ -340,13 +340,7 @@ fn the_ladder_of_a_wire_is_written_while_it_plays() {
 /// What each end can know of a packet is said at that end, and nothing twice.
 #[test]
 fn paragraphs_stand_at_both_ends_of_a_wire() {
-    let file = recording("lost-data");
-    let output = run(&["replay", &file, "--explain", "full", "--width", "100"]);
-    let words: Vec<&str> = std::str::from_utf8(&output.stdout)
-        .expect("UTF-8")
-        .split_whitespace()
-        .collect();
-    let text = words.join(" ");
+    let text = paragraphs("lost-data");
     for (sentence, times) in [
         ("initial sequence number", 2),
         ("The wire loses it.", 1),
@@ -360,6 +354,29 @@ fn paragraphs_stand_at_both_ends_of_a_wire() {
     ] {
         assert_eq!(text.matches(sentence).count(), times, "{sentence}: {text}");
     }
+}
+
+#[test]
+fn where_syns_cross_both_ends_keep_their_names() {
+    let text = paragraphs("simultaneous-open");
+    for (sentence, times) in [
+        ("The client asks for a connection to port 1712", 1),
+        ("The server asks for a connection to port 1713", 1),
+        ("6 bytes for the server", 1),
+        ("6 bytes for the client", 0),
+        ("no more bytes from the client", 1),
+        ("The server is CLOSE-WAIT", 1),
+    ] {
+        assert_eq!(text.matches(sentence).count(), times, "{sentence}: {text}");
+    }
+}
+
+/// The ladder of a recorded wire with everything that is said of it, on one line.
+fn paragraphs(name: &str) -> String {
+    let file = recording(name);
+    let output = run(&["replay", &file, "--explain", "full", "--width", "100"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]

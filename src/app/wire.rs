@@ -278,10 +278,13 @@ impl<W> WireSink<W> {
             let other = self.twins.other(segment.frame);
             other.is_none_or(|other| other > segment.frame)
         });
-        let tuple = sent.map(|segment| segment.tuple);
-        let ends = tuple.map(|tuple| [tuple.source.address, tuple.destination.address]);
-        let ends = ends
-            .unwrap_or([Side::Client, Side::Server].map(|side| connection.endpoint(side).address));
+        let Some(tuple) = sent.map(|segment| segment.tuple) else {
+            return explain::wire_end_in_words(side);
+        };
+        if tuple.source != connection.endpoint(side) {
+            return explain::wire_end_crossed(side);
+        }
+        let ends = [tuple.source.address, tuple.destination.address];
         explain::wire_end(side, ends)
     }
 }

@@ -40,8 +40,8 @@ pub use tell::{CONSTRUCTED, Segments, Telling, story, title};
 pub use trouble::{advice, heading, meaning, what_happened};
 pub use verdict::{conclusion, reason};
 pub use wire::{
-    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireStory, wire_end, wire_end_in_short,
-    wire_end_in_words, wire_story, wire_title,
+    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireStory, wire_end, wire_end_crossed,
+    wire_end_in_short, wire_end_in_words, wire_story, wire_title,
 };
 
 use crate::tcp::{Segment, Side};

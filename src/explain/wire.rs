@@ -152,6 +152,15 @@ pub fn wire_end(side: Side, [own, other]: [IpAddr; 2]) -> String {
     )
 }
 
+/// The same where both ends' SYNs crossed, and this one stands as the client because it has seen its own first.
+#[must_use]
+pub fn wire_end_crossed(side: Side) -> String {
+    format!(
+        "{}, which saw its own SYN first and so is the client here",
+        wire_end_in_words(side)
+    )
+}
+
 /// The same without addresses: `the server's end of the wire`.
 #[must_use]
 pub fn wire_end_in_words(side: Side) -> String {

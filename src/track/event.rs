@@ -64,6 +64,20 @@ impl Change {
         }
     }
 
+    /// The same with the roles of both ends exchanged.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        Self {
+            direction: match self.direction {
+                Direction::ClientToServer => Direction::ServerToClient,
+                Direction::ServerToClient => Direction::ClientToServer,
+            },
+            client: self.server,
+            server: self.client,
+            ..self.clone()
+        }
+    }
+
     /// Corrects the server's states in `frame` by what the whole connection showed later: where a SYN was refused or never
     /// answered, no socket received it, though it had to be assumed that one did when it was sent. Of SYNs before the
     /// one that was answered nobody knows: they may have been lost, or dropped at a full queue.

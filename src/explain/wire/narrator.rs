@@ -99,14 +99,21 @@ impl WireNarrator {
             ruler,
         } = &mut self.ends[side as usize];
         let start = *self.start.get_or_insert(segment.time);
-        // What was sent elsewhere before arrives here. Where SYNs cross each end is the client in its own eyes, so the
-        // roles do not tell.
+        // What was sent elsewhere before arrives here; the roles do not tell.
         let sent_as = |frame: u64| other(frame).filter(|sent| *sent < frame);
         let sent = sent_as(segment.frame);
         let sends = sent.is_none();
         let packet = sent.unwrap_or(segment.frame);
         known.learn(segment, change, sends, segment.time - start);
-        let change = &renumbered(change, sends, &|frame| sent_as(frame).unwrap_or(frame));
+        let mut change = renumbered(change, sends, &|frame| sent_as(frame).unwrap_or(frame));
+        let sender = change.direction.sender();
+        let own = if sends { sender } else { !sender };
+        // Where SYNs cross each end is the client in its own eyes. On this ladder it is one of them.
+        let mirrored = (own != side).then(|| connection.mirrored());
+        if mirrored.is_some() {
+            change = change.mirrored();
+        }
+        let (change, connection) = (&change, mirrored.as_ref().unwrap_or(connection));
         let step = narrator.step(segment, change, connection);
         let mut event = event(&step, change, side, sends, packet);
         if let Some(missing) = missing(change).filter(|_| !sends) {
@@ -114,11 +121,7 @@ impl WireNarrator {
             not_here(&mut event.brief, change, missing);
         }
         event.after = step.time - start;
-        let own = match (change.direction.sender(), sends) {
-            (sender, true) => sender,
-            (sender, false) => !sender,
-        };
-        event.state = match own {
+        event.state = match side {
             Side::Client => step.client,
             Side::Server => step.server,
         };
