@@ -398,6 +398,37 @@ fn a_table_says_what_it_is_sorted_by_and_is() {
     }
 }
 
+/// What is asked of a table or a ladder is asked of a wire's, too.
+#[test]
+fn a_wire_is_shown_as_it_is_asked_for() {
+    let capture = sample("scenarios/lost-data");
+    let shown = |words: &[&str]| {
+        let run = run(&[&["replay", &capture], words].concat());
+        run.ends_with(0).stdout.clone()
+    };
+    let table = shown(&["--sort", "wait", "--top", "1"]);
+    assert!(
+        table.contains("1 of 2 connections, the longest wait"),
+        "{table}"
+    );
+    let narrow = shown(&["--top", "0", "--width", "40"]);
+    assert!(narrow.lines().all(|line| line.len() <= 40), "{narrow}");
+    let ladders = shown(&["--top", "0"]);
+    assert_eq!(
+        ladders.trim(),
+        "1 more connection; --connection N shows one, --all shows every ladder"
+    );
+    for words in [&["--payload"][..], &["--payload", "--ladder", "client"]] {
+        let drawn = shown(words);
+        assert!(drawn.contains("0000  2e 2e 2e 2e"), "{words:?}: {drawn}");
+        // Not all of what was captured is shown, and none of it is missing.
+        assert!(drawn.contains("bytes more"), "{words:?}: {drawn}");
+        assert!(!drawn.contains("not captured"), "{words:?}: {drawn}");
+    }
+    let plain = shown(&["--payload", "--format", "plain", "--memory", "32MB"]);
+    assert!(plain.contains("#2 packet 14"), "{plain}");
+}
+
 #[test]
 fn saved_frames_are_the_frames_that_were_read() {
     let folder = Folder::new();

@@ -442,7 +442,7 @@ fn rows_of_calls_are_no_wider_than_asked() {
 fn payload_is_asked_for_by_frame() {
     let story = plain_exchange();
     let payload: &[u8] = b"Hello server!";
-    let of = |frame: u64| (frame == 4).then_some(payload);
+    let of = |frame: u64| (frame == 4).then(|| payload.into());
     let extras = Extras {
         not_kept: None,
         payload: Some(&of),

@@ -416,6 +416,18 @@ fn one_side_of_a_wire_can_be_drawn_alone() {
     }
 }
 
+/// The verdict is the client's, who heard nothing of it; the reader of both views is told.
+#[test]
+fn a_fin_that_was_lost_on_the_wire_is_told_of() {
+    let output = run(&["replay", &recording("path-dead"), "--width", "200"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let told = "its FIN (packet 17) was lost on the wire: the client does not know.";
+    assert!(words.join(" ").contains(told), "{text}");
+    let ended = run(&["replay", &recording("lost-data"), "--width", "200"]);
+    assert!(!String::from_utf8_lossy(&ended.stdout).contains("does not know"));
+}
+
 fn recording(name: &str) -> String {
     format!(
         "{}/captures/scenarios/{name}.pcapng",

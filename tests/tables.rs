@@ -246,6 +246,20 @@ fn only_addresses_that_find_room_are_in_a_table() {
     );
 }
 
+/// Room that a table takes behind its last column counts, too: where just that is missing, nothing may be broken.
+#[test]
+fn a_table_that_nearly_fits_is_not_broken() {
+    let rows = rows();
+    for columns in 60..130 {
+        let drawn = text(|out| table::connections(&rows, &at(columns), out));
+        for row in &rows {
+            for address in [row.client.to_string(), row.server.to_string()] {
+                assert!(drawn.contains(&address), "{columns} columns:\n{drawn}");
+            }
+        }
+    }
+}
+
 #[test]
 fn narrow_connections_are_sentences() {
     let expected = "\

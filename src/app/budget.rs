@@ -2,7 +2,7 @@
 
 use crate::cli::Resources;
 
-/// What a run takes however large its input is: the program, four batches of segments, fragments that wait for others,
+/// What a run takes however large its input is: the program, six batches of segments, fragments that wait for others,
 /// evicted connections that are remembered, and text on its way out.
 const FIXED: u64 = 24_000_000;
 

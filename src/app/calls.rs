@@ -254,6 +254,10 @@ impl<S: Sink> Sink for WithCalls<S> {
         self.inner.segment(tracked)
     }
 
+    fn wants_segments(&self) -> bool {
+        self.told.is_some() || !self.held.is_empty() || self.inner.wants_segments()
+    }
+
     fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
         self.inner.icmp_error(error, connection)
     }

@@ -24,7 +24,7 @@ use super::results;
 use super::sandbox;
 use super::saving;
 use super::say;
-use super::show::{self, Places};
+use super::show;
 use super::sides::Sides;
 use super::signals;
 use super::step::{self, Billing};
@@ -32,7 +32,7 @@ use super::twins::Joined;
 use super::wire;
 use crate::capture::live::Settings;
 use crate::capture::{self, Saver, Source};
-use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice};
+use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice, Resources};
 use crate::lab::apart::end_with_parent;
 use crate::lab::fates::Fates;
 use crate::lab::network::WIRE_DEVICE;
@@ -425,22 +425,15 @@ impl Performance<'_> {
                 let (source, twins) = wire::follow(source, fates);
                 (source, Some(twins))
             }
-            (Origin::Wire(..), None) => wire::begin(source),
+            (Origin::Wire(..), None) => wire::begin(source, &Resources::default()),
             _ => (source, None),
         };
+        let what = show::what_of_scenario(&name, interface.as_deref(), billing);
         let shown = if let (Some(twins), Origin::Wire(_, plan)) = (&twins, self.scenario.origin) {
             let remark = format!("wire: {}", plan.summary);
-            let shown = wire::Shown {
-                source: &name,
-                remark: &remark,
-                twins,
-                live,
-                billing,
-            };
-            wire::sink(self.choice, output, shown)
+            wire::sink(self.choice, output, &what, &remark, twins, live)
         } else {
-            let place = Places::One(interface);
-            show::scenario(self.choice, output, &name, place, billing)
+            show::whole(self.choice, output, &what)
         };
         let mut sink = Both {
             first: WithCalls::new(Joined::new(shown, twins), calls),

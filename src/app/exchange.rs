@@ -138,10 +138,16 @@ pub(crate) fn failure(error: LabError) -> Failure {
         LabError::NotConnected { address, error }
             if error.kind() == io::ErrorKind::ConnectionRefused =>
         {
-            Some(format!(
-                "nobody listens there; start a server: handshake-watch serve -p {}",
-                address.port()
-            ))
+            Some(if address.ip().is_loopback() {
+                format!(
+                    "nobody listens there; start a server: handshake-watch serve{}",
+                    port_option(address.port())
+                )
+            } else {
+                // The built-in server listens on loopback addresses alone.
+                "nobody listens there, or a firewall says so; ss -ltn on that machine lists its servers"
+                    .to_owned()
+            })
         }
         _ => None,
     };

@@ -14,7 +14,7 @@ use super::results::Results;
 use crate::cli::ReplayCommand;
 use crate::decode;
 use crate::explain::{HeaderView, Totals, header_view};
-use crate::render::{self, Explain};
+use crate::render::{self, Explain, Plural};
 use crate::tcp::{Direction, RawHeader};
 use crate::track::{Connection, ConnectionId};
 
@@ -50,7 +50,7 @@ fn find(
         latest: HashMap::new(),
         found: Found::Nothing,
     };
-    let budget = replay::budget(command, &*reader.source);
+    let budget = replay::budget(command, &*reader.source, false);
     let tracker = replay::tracker(command, budget);
     let outcome = pipeline::run(reader, tracker, &mut finder, 1, None)
         .map_err(|error| Failure::new(ExitCode::Input, error))?;
@@ -71,8 +71,8 @@ fn find(
             None => Err(Failure::new(
                 ExitCode::Usage,
                 format_args!(
-                    "frame {frame} holds no TCP segment in this capture of {} packets",
-                    outcome.totals.frames
+                    "frame {frame} holds no TCP segment in this capture of {}",
+                    Plural(outcome.totals.frames, "packet")
                 ),
             )),
         },

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::ladders::payload;
 use super::pipeline::Tracked;
 use crate::explain::Segments;
+use crate::render::Payload;
 use crate::tcp::{Direction, Labels, Segment};
 use crate::track::{Change, ConnectionId, Event, Slot, Transition};
 
@@ -24,10 +25,37 @@ const PAYLOAD: usize = 256;
 /// The kept segments of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    payload: HashMap<u64, Vec<u8>>,
+    payload: HashMap<u64, KeptPayload>,
     head: Rows,
     tail: VecDeque<Row>,
     dropped: u64,
+}
+
+/// The beginning of a payload.
+#[derive(Debug)]
+struct KeptPayload {
+    bytes: Vec<u8>,
+    /// Bytes that were captured.
+    captured: u32,
+    /// Bytes on the wire.
+    len: u32,
+}
+
+impl KeptPayload {
+    fn of(captured: &[u8], len: u32) -> Self {
+        Self {
+            bytes: captured[..captured.len().min(PAYLOAD)].to_vec(),
+            captured: Payload::from(captured).captured,
+            len,
+        }
+    }
+
+    fn get(&self) -> Payload<'_> {
+        Payload {
+            bytes: &self.bytes,
+            captured: self.captured,
+        }
+    }
 }
 
 /// A segment and what it did, in less than half of the room that a [`Change`] has for eight events: most have one.
@@ -179,8 +207,14 @@ impl Kept {
     }
 
     /// The beginning of a frame's payload.
-    pub(crate) fn payload(&self, frame: u64) -> Option<&[u8]> {
-        self.payload.get(&frame).map(Vec::as_slice)
+    pub(crate) fn payload(&self, frame: u64) -> Option<Payload<'_>> {
+        self.payload.get(&frame).map(KeptPayload::get)
+    }
+
+    /// The same with its length on the wire, for whoever does not have the segment.
+    pub(crate) fn payload_and_len(&self, frame: u64) -> Option<(Payload<'_>, u32)> {
+        let kept = self.payload.get(&frame)?;
+        Some((kept.get(), kept.len))
     }
 
     fn len(&self) -> usize {
@@ -254,8 +288,8 @@ impl Keeper {
             && kept.dropped == 0
             && let Some(payload) = payload(tracked)
         {
-            let bytes = payload[..payload.len().min(PAYLOAD)].to_vec();
-            kept.payload.insert(tracked.segment.frame, bytes);
+            let payload = KeptPayload::of(payload, tracked.segment.len);
+            kept.payload.insert(tracked.segment.frame, payload);
         }
         self.kept = self.kept + kept.len() - before;
     }

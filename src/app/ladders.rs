@@ -9,7 +9,7 @@ use super::show::Manner;
 use crate::calls::Call;
 use crate::decode;
 use crate::explain::{self, Moment, Segments as _, Steps as _, Telling, Totals};
-use crate::render::{Extras, LadderWriter, NotKept};
+use crate::render::{Extras, LadderWriter, NotKept, Plural, Style, table};
 use crate::tcp::Side;
 use crate::track::{Connection, ConnectionId};
 
@@ -284,15 +284,20 @@ impl<W: Write> Sink for LadderSink<W> {
             self.make_ready(&connection)?;
         }
         self.write_ready()?;
-        if self.untold > 0 {
-            writeln!(
-                self.out,
-                "\n{} more connections; --connection N shows one, --all shows every ladder",
-                self.untold
-            )?;
-        }
+        say_untold(self.untold, &self.manner.style, &mut self.out)?;
         self.out.flush()
     }
+}
+
+/// Says that there are connections without a ladder.
+pub(crate) fn say_untold(untold: u64, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    if untold == 0 {
+        return Ok(());
+    }
+    let more = Plural(untold, "more connection");
+    let words = format!("{more}; --connection N shows one, --all shows every ladder");
+    writeln!(out)?;
+    table::remark(&words, style, out)
 }
 
 /// The captured payload of a frame, if it has any.

@@ -155,6 +155,11 @@ impl Source for Memory {
         self.rest.as_ref()?.progress()
     }
 
+    fn held(&self) -> u64 {
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.held());
+        self.size as u64 + rest
+    }
+
     fn dropped(&self) -> u64 {
         self.rest
             .as_ref()

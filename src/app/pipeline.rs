@@ -27,8 +27,11 @@ use crate::track::{
 /// Segments in a batch: large enough that a hand-over costs little a segment, small enough to stay in the second-level cache.
 const BATCH: usize = 1024;
 
-/// Batches under way at once. Four keep both threads busy when either stumbles; a fifth only adds memory.
-const BATCHES: usize = 4;
+/// Batches under way at once: enough to keep both threads busy when either stumbles.
+const BATCHES: usize = 6;
+
+/// Empty batches that are given back at once: each time a reader is woken that waits for them, which costs more than they do.
+const TOGETHER: usize = 3;
 
 /// How long the input must be silent before it counts as growing rather than merely slower than we are.
 const QUIET: Duration = Duration::from_millis(150);
@@ -505,6 +508,7 @@ impl Analysis<'_> {
     ) -> io::Result<Outcome> {
         let mut paused = false;
         let mut latest = Counts::default();
+        let mut spare = Vec::with_capacity(TOGETHER);
         loop {
             let (batch, status) = match full.recv_timeout(if paused { QUIET } else { IDLE }) {
                 Ok(received) => received,
@@ -528,8 +532,13 @@ impl Analysis<'_> {
             if let Some(outcome) = self.batch(&batch, status)? {
                 return Ok(outcome);
             }
-            // A reader that has ended takes nothing back.
-            let _ = empty.send(batch);
+            spare.push(batch);
+            if spare.len() >= TOGETHER || paused {
+                for batch in spare.drain(..) {
+                    // A reader that has ended takes nothing back.
+                    let _ = empty.send(batch);
+                }
+            }
         }
     }
 

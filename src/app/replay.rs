@@ -27,6 +27,7 @@ use crate::capture::{FilterSet, Interface, Source};
 use crate::cli::{Format, Present, ReplayCommand, Rows};
 use crate::explain::Totals;
 use crate::privilege::Needs;
+use crate::render::Plural;
 use crate::track::{Limits, Tracker};
 
 use self::interrupt::Interrupt;
@@ -99,9 +100,9 @@ fn show(
     // A selection is saved by a pass of its own, when it is known what belongs to it.
     let partly = !command.selection.is_everything();
     let (now, later) = if partly { (None, saver) } else { (saver, None) };
-    let budget = budget(command, &*source);
     let (source, problem) = saving::saving(source, now, passes.saved.take());
     let (source, twins) = begin(command, source);
+    let budget = budget(command, &*source, twins.is_some());
     let what = what(command, source.interfaces(), budget);
     let both = Both {
         first: shown(command, output, &what, twins.as_ref()),
@@ -159,16 +160,7 @@ fn shown(
     twins: Option<&Arc<Twins>>,
 ) -> Box<dyn Sink> {
     match twins {
-        Some(twins) => {
-            let shown = wire::Shown {
-                source: what.source,
-                remark: "",
-                twins,
-                live: false,
-                billing: billing(command),
-            };
-            wire::sink(&command.output, output, shown)
-        }
+        Some(twins) => wire::sink(&command.output, output, what, "", twins, false),
         None => show::whole(&command.output, output, what),
     }
 }
@@ -184,7 +176,7 @@ fn begin(command: &ReplayCommand, source: Joinable) -> (Joinable, Option<Arc<Twi
     if !whole || is_growing(command) {
         return (source, None);
     }
-    wire::begin(source)
+    wire::begin(source, &command.resources)
 }
 
 fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface], budget: Budget) -> What<'a> {
@@ -224,13 +216,14 @@ pub(super) fn tracker(command: &ReplayCommand, budget: Budget) -> Tracker {
     })
 }
 
-pub(super) fn budget(command: &ReplayCommand, source: &dyn Source) -> Budget {
+/// `wire`: it is drawn with both its ends' views, however many there are.
+pub(super) fn budget(command: &ReplayCommand, source: &dyn Source, wire: bool) -> Budget {
     let few = matches!(command.table.rows, Rows::Screenful);
     let presented = command.output.present != Present::default();
     let beside = match command.output.format {
         Some(Format::Timeline) => Beside::Segments,
         // What is chosen or presented is shown as ladders, however long.
-        None if presented || !command.selection.is_everything() => Beside::Segments,
+        None if wire || presented || !command.selection.is_everything() => Beside::Segments,
         None | Some(Format::Table) if !few => Beside::Rows,
         // Else ladders are only drawn of captures that are small.
         _ => Beside::Nothing,
@@ -276,8 +269,8 @@ fn selected_something(command: &ReplayCommand, totals: &Totals, nothing: bool) -
 fn say_what_there_is(totals: &Totals) {
     match totals.period {
         Some((first, last)) => say::note(format_args!(
-            "nothing is selected: the capture has {} packets, from {} to {} UTC",
-            totals.frames,
+            "nothing is selected: the capture has {}, from {} to {} UTC",
+            Plural(totals.frames, "packet"),
             first.utc(),
             last.utc()
         )),
@@ -294,7 +287,7 @@ fn judge(
 ) -> ExitCode {
     let mut code = if interrupt.was_heard() {
         // Of what was not read nothing is known, such as whether it holds what was asked for.
-        Interrupt::tell(&outcome.totals)
+        Interrupt::tell(&outcome.totals, nothing)
     } else {
         selected_something(command, &outcome.totals, nothing)
     };

@@ -168,6 +168,10 @@ impl Source for Saving {
         self.source.progress()
     }
 
+    fn held(&self) -> u64 {
+        self.source.held()
+    }
+
     fn dropped(&self) -> u64 {
         self.source.dropped()
     }

@@ -130,12 +130,9 @@ fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places
     match choice.format {
         Some(Format::Json) => json(choice, output, source),
         Some(Format::Summary) => Box::new(SummarySink::new(output, manner.style, source)),
-        Some(Format::Table) => Box::new(TableSink::new(
-            output,
-            manner.style,
-            source,
-            TableChoice::default(),
-        )),
+        Some(Format::Table) => Box::new(
+            TableSink::new(output, manner.style, source, TableChoice::default()).without_hints(),
+        ),
         Some(Format::Plain) => {
             Box::new(StreamSink::new(output, Format::Plain, &manner).with_calls(choice.syscalls))
         }
@@ -145,17 +142,15 @@ fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places
     }
 }
 
-/// For a scenario: it is over soon, and the whole of it can be told better than its parts.
-pub(crate) fn scenario(
-    choice: &OutputChoice,
-    output: Output,
-    source: &str,
-    places: Places,
+/// All of a scenario: it is over soon, and the whole of it can be told better than its parts.
+pub(crate) fn what_of_scenario<'a>(
+    source: &'a str,
+    interface: Option<&str>,
     billing: Billing,
-) -> Box<dyn Sink> {
-    let what = What {
+) -> What<'a> {
+    What {
         source,
-        places,
+        places: Places::One(interface.map(ToOwned::to_owned)),
         growing: false,
         rows: TableChoice {
             rows: Rows::All,
@@ -165,17 +160,33 @@ pub(crate) fn scenario(
         billing,
         budget: Budget::of(&Resources::default(), Beside::Segments, 0),
         threads: Resources::default().threads,
-    };
-    whole(choice, output, &what)
+    }
+}
+
+/// How many ladders are drawn; `None`: one for each connection.
+pub(crate) fn most(choice: &OutputChoice, what: &What<'_>) -> Option<u64> {
+    // Of what was chosen all is wanted by whoever asks for ladders; else a table would have been shown of so many.
+    let asked = choice.format == Some(Format::Timeline) || choice.present.step;
+    match what.rows.rows {
+        Rows::All => None,
+        Rows::Top(most) => Some(most as u64),
+        Rows::Screenful => (!(what.chosen && asked)).then_some(LADDERS),
+    }
+}
+
+/// How ladders look, with as much memory and as many threads as there may be.
+pub(crate) fn manner(choice: &OutputChoice, output: &Output, what: &What<'_>) -> Manner {
+    Manner {
+        memory: what.budget.segments,
+        threads: what.threads,
+        ..Manner::new(choice, output, what.places.clone())
+    }
 }
 
 /// For a capture that has an end.
 pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> Box<dyn Sink> {
-    let manner = Manner {
-        memory: what.budget.segments,
-        threads: what.threads,
-        ..Manner::new(choice, &output, what.places.clone())
-    };
+    let manner = manner(choice, &output, what);
+    let most = most(choice, what);
     if choice.present.step && what.growing {
         // The stage locks standard output itself, on its own thread.
         drop(output);
@@ -191,7 +202,7 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
     }
     if choice.present.step {
         let collection = Collection::new(choice, &manner, what.billing.clone());
-        let steps = StepSink::new(output, collection, manner, what.chosen);
+        let steps = StepSink::new(output, collection, manner, most);
         return Box::new(steps.with_calls(choice.syscalls));
     }
     if let Some(speed) = choice.present.speed {
@@ -200,7 +211,7 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
         if what.growing {
             return Box::new(paced(StreamSink::new(output, format, &manner), pace));
         }
-        let slow = SlowSink::new(output, format, manner, pace);
+        let slow = SlowSink::new(output, format, manner, pace, most);
         return Box::new(slow.with_calls(choice.syscalls));
     }
     match choice.format {
@@ -208,19 +219,9 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
             Box::new(StreamSink::new(output, Format::Timeline, &manner))
         }
         Some(Format::Timeline) => {
-            let most = match what.rows.rows {
-                Rows::All => None,
-                Rows::Top(most) => Some(most as u64),
-                Rows::Screenful => (!what.chosen).then_some(LADDERS),
-            };
             Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
         }
         None if what.chosen => {
-            let most = match what.rows.rows {
-                Rows::All => None,
-                Rows::Top(most) => Some(most as u64),
-                Rows::Screenful => Some(LADDERS),
-            };
             Box::new(LadderSink::new(output, manner, most).with_calls(choice.syscalls))
         }
         None => Box::new(AutoSink::new(output, manner, what)),

@@ -37,13 +37,9 @@ fn lock() -> MutexGuard<'static, bool> {
 
 /// Calls `end` at the first signal, from a thread of its own. Must come after everything that wants a single thread.
 pub(crate) fn at_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let mut heeded = vec![SIGINT, SIGTERM];
-    // `nohup` has it ignored, so that work goes on when the terminal is gone. A script's shell has Ctrl-C ignored for what
-    // runs in its background, but who sends it from there, or `kill -INT`, wants the verdicts.
-    if !is_ignored(SIGHUP) {
-        heeded.push(SIGHUP);
-    }
-    let mut signals = Signals::new(heeded)?;
+    // Scripts start what runs beside them with SIGINT ignored, and yet send it to end a capture; `nohup` means what it says.
+    let hangup = Some(SIGHUP).filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {

@@ -9,7 +9,7 @@ use super::show::{Manner, Places};
 use crate::calls::Call;
 use crate::cli::Format;
 use crate::explain::{self, CallRow, Conclusion, Moment, Narrator, Step, Title, Totals, Wording};
-use crate::render::{LadderWriter, PlainWriter};
+use crate::render::{LadderWriter, Payload, PlainWriter};
 use crate::tcp::{Side, TcpState};
 use crate::time::Timestamp;
 use crate::track::{Connection, ConnectionId};
@@ -69,9 +69,9 @@ impl Telling {
         }
     }
 
-    pub(super) fn payload(
+    pub(super) fn payload<'p>(
         &mut self,
-        captured: &[u8],
+        captured: impl Into<Payload<'p>>,
         len: u32,
         out: &mut Vec<u8>,
     ) -> io::Result<()> {

@@ -25,6 +25,8 @@ pub(crate) struct TableSink<W> {
     choice: TableChoice,
     most: usize,
     digest: Option<Digest>,
+    /// Commands that lead on are told.
+    hints: bool,
 }
 
 impl<W: Write> TableSink<W> {
@@ -43,6 +45,15 @@ impl<W: Write> TableSink<W> {
             digest: Some(Digest::new(choice.sort, most)),
             most,
             choice,
+            hints: true,
+        }
+    }
+
+    /// Where this is no capture file there are no options that lead on.
+    pub(crate) fn without_hints(self) -> Self {
+        Self {
+            hints: false,
+            ..self
         }
     }
 
@@ -95,6 +106,9 @@ impl<W: Write> Sink for TableSink<W> {
             return Ok(());
         };
         let (mut overview, rows) = digest.overview(&self.source, totals);
+        if !self.hints {
+            overview.hints.clear();
+        }
         let sort = self.choice.sort;
         if sort != Sort::Trouble {
             // Groups by cause would be another order above the one that is asked for. The table has each one's trouble.
@@ -112,7 +126,7 @@ impl<W: Write> Sink for TableSink<W> {
             };
             writeln!(self.out)?;
             // Else they are in the order of their numbers.
-            if rows.len() > 1 && (asked || overview.in_trouble > 0) {
+            if overview.connections > 1 && (asked || overview.in_trouble > 0) {
                 table::order(&order, &self.style, &mut self.out)?;
             }
             table::connections(&rows, &self.style, &mut self.out)?;

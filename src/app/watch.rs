@@ -150,6 +150,11 @@ impl<S: Sink> Sink for Watch<S> {
         Ok(())
     }
 
+    fn wants_segments(&self) -> bool {
+        // The first ones in any case: they show that there is something to watch.
+        self.shown == 0 || self.inner.wants_segments()
+    }
+
     fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
         self.inner.icmp_error(error, connection)
     }

@@ -11,20 +11,20 @@ use self::follow::Follow;
 use self::live::Live;
 use super::json::JsonSink;
 use super::keep::{Keeper, Kept};
-use super::ladders::{KeptCalls, write_ladder};
+use super::ladders::{KeptCalls, say_untold, write_ladder};
 use super::memory::Memory;
 use super::output::Output;
 use super::pipeline::{Made, Quiet, Sink, Tracked};
-use super::show::{self, Manner, Places};
+use super::show::{self, Manner, Places, What};
 use super::sides::SIDES;
-use super::step::{Billing, Collection, Pace};
+use super::step::{Collection, Pace, tell_slowly};
 use super::twins::Twins;
 use crate::calls::Call;
 use crate::capture::Source;
-use crate::cli::{Format, Ladder, Only, OutputChoice};
-use crate::explain::{self, CallRow, Totals, View};
+use crate::cli::{Format, Ladder, Only, OutputChoice, Resources};
+use crate::explain::{self, CallRow, Totals, View, WireEvent, WireHalf, WireStory};
 use crate::lab::fates::Fates;
-use crate::render::wire;
+use crate::render::{Style, wire};
 use crate::tcp::Side;
 use crate::time::Timestamp;
 use crate::track::Connection;
@@ -35,21 +35,22 @@ pub(super) type Joinable = Box<dyn Source + Send>;
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
 const MOST_FRAMES: usize = 100_000;
 
-/// Bytes of them, however few they are: a name in a file must not make it take a quarter of the memory that there is.
-const MOST_BYTES: usize = 64 << 20;
+/// Of the memory that there is, the part that they may take, however few they are: what they say is kept beside them.
+const PART: u64 = 4;
 
 /// Looks whether a capture begins on a wire's client side, and if so, reads it whole and joins its two sides.
-pub(crate) fn begin(source: Joinable) -> (Joinable, Option<Arc<Twins>>) {
+pub(crate) fn begin(source: Joinable, resources: &Resources) -> (Joinable, Option<Arc<Twins>>) {
+    let most = usize::try_from(resources.memory / PART).unwrap_or(usize::MAX);
     // Nearly every capture has described its first interface by now. What is no wire goes its own way, past any wrapper.
     if begins_at_client(&*source) == Some(false) {
         return (source, None);
     }
     let mut memory = Memory::of(source);
-    memory.hold(1, MOST_BYTES);
+    memory.hold(1, most);
     if begins_at_client(&memory) != Some(true) {
         return (Box::new(memory), None);
     }
-    memory.hold(MOST_FRAMES, MOST_BYTES);
+    memory.hold(MOST_FRAMES, most);
     let twins = memory.is_whole().then(|| Arc::new(Twins::of(&memory)));
     (Box::new(memory), twins)
 }
@@ -61,52 +62,41 @@ fn begins_at_client(source: &dyn Source) -> Option<bool> {
 }
 
 /// Follows a wire that is at work: frames pass as they come.
-pub(crate) fn follow(
-    source: Box<dyn Source + Send>,
-    fates: Arc<Fates>,
-) -> (Box<dyn Source + Send>, Arc<Twins>) {
+pub(crate) fn follow(source: Joinable, fates: Arc<Fates>) -> (Joinable, Arc<Twins>) {
     let twins = Arc::<Twins>::default();
     let source = Follow::new(source, Arc::clone(&twins), fates);
     (Box::new(source), twins)
 }
 
-/// What is shown of a joined capture.
-pub(crate) struct Shown<'a> {
-    /// The capture's name.
-    pub(crate) source: &'a str,
-    /// What the wire does, where that is known.
-    pub(crate) remark: &'a str,
-    pub(crate) twins: &'a Arc<Twins>,
-    /// It is captured now, and rows are written as they happen.
-    pub(crate) live: bool,
-    pub(crate) billing: Billing,
-}
-
-/// What shows a joined capture.
-pub(crate) fn sink(choice: &OutputChoice, output: Output, shown: Shown<'_>) -> Box<dyn Sink> {
-    let Shown {
-        source,
-        remark,
-        twins,
-        billing,
-        live,
-    } = shown;
+/// What shows a joined capture. `remark` says what the wire does, where that is known; `live`: it is captured now, and rows
+/// are written as they happen.
+pub(crate) fn sink(
+    choice: &OutputChoice,
+    output: Output,
+    what: &What<'_>,
+    remark: &str,
+    twins: &Arc<Twins>,
+    live: bool,
+) -> Box<dyn Sink> {
     match choice.format {
         Some(Format::Json) => Box::new(
             JsonSink::new(
                 output,
-                source,
+                what.source,
                 choice.only != Some(Only::Connections),
                 choice.only != Some(Only::Segments),
             )
             .joined(Arc::clone(twins)),
         ),
         None | Some(Format::Timeline) => {
-            let manner = Manner::new(choice, &output, Places::One(None));
+            let manner = Manner {
+                places: Places::One(None),
+                ..show::manner(choice, &output, what)
+            };
             let collection = choice
                 .present
                 .step
-                .then(|| Collection::new(choice, &manner, billing));
+                .then(|| Collection::new(choice, &manner, what.billing.clone()));
             let mut sink = WireSink::new(
                 output,
                 manner,
@@ -114,6 +104,7 @@ pub(crate) fn sink(choice: &OutputChoice, output: Output, shown: Shown<'_>) -> B
                 Arc::clone(twins),
                 remark.to_owned(),
             );
+            sink.most = show::most(choice, what);
             sink.collection = collection;
             sink.pace = choice.present.speed.map(Pace::new);
             sink.calls = choice.syscalls.then(KeptCalls::default);
@@ -125,8 +116,12 @@ pub(crate) fn sink(choice: &OutputChoice, output: Output, shown: Shown<'_>) -> B
         }
         Some(_) => {
             let ends = [Side::Client, Side::Server].map(explain::wire_end_in_words);
-            let places = Places::Many(ends.map(Some).to_vec());
-            show::scenario(choice, output, source, places, billing)
+            let what = What {
+                places: Places::Many(ends.map(Some).to_vec()),
+                billing: what.billing.clone(),
+                ..*what
+            };
+            show::whole(choice, output, &what)
         }
     }
 }
@@ -142,6 +137,8 @@ struct WireSink<W> {
     ladder: Ladder,
     twins: Arc<Twins>,
     remark: String,
+    /// How many ladders there may be; `None`: any number.
+    most: Option<u64>,
     keeper: Keeper,
     ended: Vec<Connection>,
     /// What the programs called, where that is wanted.
@@ -168,6 +165,7 @@ impl<W: Write> WireSink<W> {
             manner,
             twins,
             remark,
+            most: None,
             ended: Vec::new(),
             calls: None,
             live: None,
@@ -192,16 +190,16 @@ impl<W: Write> WireSink<W> {
             .map(|connection| (connection.id(), connection))
             .collect();
         // The other view of the connection with these segments.
-        let twin = |own: &Kept| {
+        let twin_of = |own: &Kept| {
             let frames = own.segments().map(|segment| segment.frame);
             let mut others = frames.filter_map(|frame| self.twins.other(frame));
             let id = others.find_map(|frame| owners.get(&frame))?;
             Some((*by_id.get(id)?, kept.get(id)?))
         };
-        let mut first = true;
+        let (mut drawn, mut untold) = (0, 0);
         if let Some(live) = &self.live {
-            live.conclude(&self.ended, &self.remark, &self.manner, &mut self.out)?;
-            first = false;
+            live.conclude(&self.ended, &self.remark, &mut self.out)?;
+            drawn = 1;
         }
         for connection in &self.ended {
             let side = self.twins.side(connection.frames().0);
@@ -212,24 +210,40 @@ impl<W: Write> WireSink<W> {
             let Some(own) = kept.get(&connection.id()).filter(|_| side == wanted) else {
                 continue;
             };
-            if !first && self.collection.is_none() {
+            if self.most.is_some_and(|most| drawn >= most) {
+                untold += 1;
+                continue;
+            }
+            if drawn > 0 && self.collection.is_none() {
                 writeln!(self.out)?;
             }
-            first = false;
+            drawn += 1;
             let calls = self.calls.as_ref();
             let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
-            let Some((other, segments)) = twin(own).filter(|_| self.ladder == Ladder::Wire) else {
+            let both = self.ladder == Ladder::Wire;
+            let twin = twin_of(own).filter(|(_, segments)| {
+                // What was not kept would look lost between two views; one view says how much it is.
+                let whole = own.gap().is_none() && segments.gap().is_none();
+                both && whole
+            });
+            let Some((other, segments)) = twin else {
                 let calls = of(&[connection.id()]);
+                let places = Places::One(Some(self.place(side, connection, own)));
                 let manner = &Manner {
-                    places: Places::One(Some(self.place(side, connection, own))),
+                    places,
                     ..self.manner.clone()
                 };
-                match &mut self.collection {
-                    Some(collection) => {
+                let out = &mut self.out;
+                match (&mut self.collection, &mut self.pace) {
+                    (Some(collection), _) => {
                         collection.set_view(explain::wire_end_in_short(side));
                         collection.add(connection, own, &calls, manner);
                     }
-                    None => write_ladder(&mut self.out, connection, own, &calls, manner)?,
+                    (None, Some(pace)) => {
+                        let format = Format::Timeline;
+                        tell_slowly(connection, own, &calls, format, manner, pace, out)?;
+                    }
+                    (None, None) => write_ladder(out, connection, own, &calls, manner)?,
                 }
                 continue;
             };
@@ -253,21 +267,19 @@ impl<W: Write> WireSink<W> {
             let (style, out) = (&self.manner.style, &mut self.out);
             match (&mut self.collection, &mut self.pace) {
                 (Some(collection), _) => collection.add_wire(connection, story, calls),
-                (None, Some(pace)) => {
-                    let mut wait = |gap, out: &mut dyn Write| {
-                        out.flush()?;
-                        pace.wait(gap);
-                        Ok(())
-                    };
-                    wire::wire_paced(&story, &calls, style, &mut wait, out)?;
+                (None, None) if !style.payload => wire::wire(&story, &calls, style, out)?,
+                (None, pace) => {
+                    let views = [own, segments];
+                    bit_by_bit(&story, &calls, views, style, pace.as_mut(), out)?;
                 }
-                (None, None) => wire::wire(&story, &calls, style, out)?,
             }
         }
-        match self.collection.take() {
-            Some(collection) => collection.present(&mut self.out),
-            None => self.out.flush(),
-        }
+        let Some(mut collection) = self.collection.take() else {
+            say_untold(untold, &self.manner.style, &mut self.out)?;
+            return self.out.flush();
+        };
+        collection.leave_out(untold);
+        collection.present(&mut self.out)
     }
 }
 
@@ -287,6 +299,30 @@ impl<W> WireSink<W> {
         let ends = [tuple.source.address, tuple.destination.address];
         explain::wire_end(side, ends)
     }
+}
+
+/// Writes a story event by event, with their waits if they are wanted, and the payload that leaves.
+fn bit_by_bit(
+    story: &WireStory,
+    calls: &[CallRow],
+    views: [&Kept; 2],
+    style: &Style,
+    mut pace: Option<&mut Pace>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut wait = |gap, out: &mut dyn Write| {
+        if let Some(pace) = &mut pace {
+            out.flush()?;
+            pace.wait(gap);
+        }
+        Ok(())
+    };
+    let payload = |event: &WireEvent| {
+        let mut views = views.iter();
+        let leaves = event.what != WireHalf::Arrives;
+        leaves.then(|| views.find_map(|kept| kept.payload_and_len(event.packet)))?
+    };
+    wire::wire_paced(story, calls, style, &mut wait, &payload, out)
 }
 
 /// The rows of calls among the packets of both views.
@@ -359,7 +395,7 @@ mod tests {
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
             let source = capture::open(&path.join("captures").join(capture)).unwrap();
             let own = (&raw const *source).addr();
-            let (source, twins) = begin(source);
+            let (source, twins) = begin(source, &Resources::default());
             assert_eq!((&raw const *source).addr(), own, "{capture}");
             assert!(twins.is_none());
         }

@@ -66,8 +66,10 @@ pub enum ReadError {
 
 /// The first bytes of a file as a person recognises them: as text where they are, else in hex.
 fn first(start: &[u8]) -> String {
-    match std::str::from_utf8(start) {
-        Ok(text) if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => format!("\"{text}\""),
+    match std::str::from_utf8(start.trim_ascii_end()) {
+        Ok(text) if !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
+            format!("\"{text}\"")
+        }
         _ if start.starts_with(b"snoop\0") => "the mark of a snoop file".to_owned(),
         _ => {
             let hex: Vec<_> = start.iter().map(|byte| format!("{byte:02x}")).collect();

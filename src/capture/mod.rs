@@ -33,7 +33,7 @@ pub struct Frame<'a> {
     pub interface: u16,
     /// The captured bytes.
     pub data: &'a [u8],
-    /// Length on the wire; more than `data.len()` when the snaplen cut the packet.
+    /// Length on the wire in bytes; more than `data.len()` when the snaplen cut the packet.
     pub original_len: u32,
 }
 
@@ -94,6 +94,6 @@ pub struct Interface {
     pub link: LinkType,
     /// Decimal digits below a second that its time stamps carry: 6 or 9, rarely others.
     pub digits: u8,
-    /// The longest captured part of a frame; 0 is unlimited or unknown.
+    /// The longest captured part of a frame, in bytes; 0 is unlimited or unknown.
     pub snaplen: u32,
 }

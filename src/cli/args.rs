@@ -9,7 +9,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::choice::{ColorChoice, Format, Ladder, Only};
 use super::expect::Expectation;
-use super::value::{Moment, Speed, parse_duration, parse_moment, parse_size, parse_speed};
+use super::value::{
+    Moment, Speed, parse_address, parse_duration, parse_moment, parse_size, parse_speed,
+};
 use crate::explain::Sort;
 use crate::render::{Explain, TimeColumn};
 use crate::track::Verdict;
@@ -322,7 +324,7 @@ Examples:
   handshake-watch connect ::1 -p 8080    another address and port")]
 pub(super) struct ConnectArgs {
     /// The server's IP address
-    #[arg(default_value = "127.0.0.1")]
+    #[arg(default_value = "127.0.0.1", value_parser = parse_address)]
     pub(super) address: IpAddr,
 
     /// The server's TCP port

@@ -1,5 +1,6 @@
 //! Durations, sizes and moments as people type them.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::time::{Span, Timestamp};
@@ -52,6 +53,16 @@ pub fn parse_speed(text: &str) -> Result<Speed, String> {
 }
 
 const SECONDS_A_DAY: u64 = 86_400;
+
+/// Parses an IP address. Names are not looked up.
+///
+/// # Errors
+/// A sentence that says what is accepted.
+pub(super) fn parse_address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| {
+        "write an IP address, such as 127.0.0.1 or ::1: names are not looked up".to_owned()
+    })
+}
 
 /// Parses `250ms`, `5s`, `1.5m`, `2h`. A bare number is refused: seconds or milliseconds cannot be guessed.
 ///

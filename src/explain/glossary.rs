@@ -681,6 +681,14 @@ const TERMS: &[Term] = &[
         rfc: "RFC 2883; RFC 5682",
     },
     Term {
+        name: "DELIVERED-TWICE",
+        also: &["delivered twice", "network duplicate", "doubled packet"],
+        meaning: "the network delivered one packet twice: it was sent once",
+        text: "Both times its IP identification is the same, and whoever sends something again numbers the packet anew. The receiver knows by the sequence numbers that it has these bytes. The label is a retransmission's, for that is what other tools call it.",
+        see: &["retransmission", "D-SACK", "capture_duplicate"],
+        rfc: "RFC 9293 section 3.10.7.4",
+    },
+    Term {
         name: "tail loss probe",
         also: &["tail_loss_probe", "TLP", "TAIL-PROBE"],
         meaning: "label: the last segment again, early, to provoke an ACK",

@@ -129,6 +129,7 @@ impl Terms {
                 RepeatCause::FastRetransmit => self.add("fast_retransmission"),
                 RepeatCause::TailLossProbe => self.add("tail loss probe"),
                 RepeatCause::Spurious => self.add("spurious_retransmission"),
+                RepeatCause::Network => self.add("DELIVERED-TWICE"),
                 RepeatCause::Unknown => self.add("retransmission"),
             },
             Event::SynRepeated { .. } => self.add("backoff"),

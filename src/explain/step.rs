@@ -329,6 +329,7 @@ fn name(out: &mut String, segment: &Segment, change: &Change) {
             RepeatCause::FastRetransmit => "FAST-RETRANS",
             RepeatCause::TailLossProbe => "TAIL-PROBE",
             RepeatCause::Spurious => "SPURIOUS-RETRANS",
+            RepeatCause::Network => "DELIVERED-TWICE",
             RepeatCause::Timer { .. } | RepeatCause::Unknown => "RETRANS",
         }
     );

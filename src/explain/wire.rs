@@ -125,7 +125,7 @@ pub fn wire_story(
         events: events.collect(),
         title: wire_title(client.connection, remark, true),
         margins: WIRE_MARGINS,
-        conclusion: narrator.conclusion(client.connection),
+        conclusion: narrator.conclusion(client.connection, Some(server.connection)),
     }
 }
 

@@ -109,7 +109,7 @@ fn said(error: &io::Error) -> String {
     }
 }
 
-/// As [`tuple`] where the socket is connected. Else our own end, whose port is 0 when the kernel has taken it back, and whom
+/// As [`tuple()`] where the socket is connected. Else our own end, whose port is 0 when the kernel has taken it back, and whom
 /// `connect()` was called for.
 fn aimed(socket: &Socket, address: SocketAddr) -> Option<FourTuple> {
     tuple(socket).or_else(|| {

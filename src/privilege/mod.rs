@@ -18,7 +18,7 @@
 //! What is still possible: reading and writing what is open (the capture is for reading only), connecting to the port that
 //! [`Needs`] names on whatever address, asking whether a path exists, and using up memory and time.
 //!
-//! The order matters, and [`confine`] keeps it: the bounding set needs a capability to be emptied, groups need root, Landlock
+//! The order matters, and [`confine()`] keeps it: the bounding set needs a capability to be emptied, groups need root, Landlock
 //! and the filter need `no_new_privs`, and all of it covers one thread before it covers those which that one starts.
 
 mod attempt;

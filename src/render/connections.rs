@@ -58,13 +58,14 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
         return sentences(rows, &mut page);
     }
     let arrow = page.line.glyphs().arrow;
-    let mut lines: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &page)).collect();
+    let waits = rows.iter().any(|row| row.waited.is_some());
+    let mut lines: Vec<Vec<String>> = rows.iter().map(|row| cells(row, waits, &page)).collect();
     let mut names = vec![
         "#", "client", "server", "verdict", "sent", "received", "lasted", "repeated",
     ];
     // Everything right of the verdict is a number, and so is the first column.
     let mut numbers = 4;
-    if rows.iter().any(|row| row.waited.is_some()) {
+    if waits {
         names.insert(names.len() - 1, "waited");
         numbers += 1;
     }
@@ -122,8 +123,9 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
     Ok(())
 }
 
-/// A connection's cells, clean: the table itself neither escapes nor spells.
-fn cells(row: &ConnectionRow, page: &Page<'_>) -> Vec<String> {
+/// A connection's cells, clean: the table itself neither escapes nor spells. `waits`: there is a column for waits, also where
+/// this connection has none.
+fn cells(row: &ConnectionRow, waits: bool, page: &Page<'_>) -> Vec<String> {
     let in_words = |span: Span| page.line.clean(&span.in_words().to_string()).into_owned();
     let mut cells = vec![
         row.id.to_string(),
@@ -134,7 +136,9 @@ fn cells(row: &ConnectionRow, page: &Page<'_>) -> Vec<String> {
         format!("{:#}", Bytes(row.server_bytes)),
         in_words(row.lasted),
     ];
-    cells.extend(row.waited.map(in_words));
+    if waits {
+        cells.push(row.waited.map(in_words).unwrap_or_default());
+    }
     cells.push(Count(row.retransmissions).to_string());
     cells
 }
@@ -145,7 +149,8 @@ fn natural_width(names: &[&str], lines: &[Vec<String>]) -> usize {
         let cells = lines.iter().flat_map(|line| line[index].lines());
         cells.map(width).max().unwrap_or(0).max(name.len())
     });
-    columns.sum::<usize>() + GAP * (names.len() - 1)
+    // Also behind the last one there is room, which nobody sees.
+    columns.sum::<usize>() + GAP * names.len() - 1
 }
 
 /// The verdict and what else was wrong: `closed`, `server_silent`. What has the verdict's name is not said twice.

@@ -26,6 +26,7 @@ pub mod wire;
 pub use fold::NotKept;
 pub use ladder::{Extras, LadderWriter, ladder, ladder_with};
 pub use line::Line;
+pub use payload::Payload;
 pub use plain::{PlainWriter, plain};
 pub use quantity::{Bytes, Count, Plural};
 pub use style::{Explain, Glyphs, Ink, Style, TimeColumn, Width};

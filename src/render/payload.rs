@@ -12,35 +12,55 @@ use super::style::{Glyphs, Ink, Style};
 /// Bytes shown of one segment: as many as fill a screen, for a ladder must stay a ladder.
 const SHOWN: usize = 512;
 
+/// What is there of one segment's payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Payload<'a> {
+    /// Its beginning.
+    pub bytes: &'a [u8],
+    /// How many bytes were captured: more than these where not all of them were kept.
+    pub captured: u32,
+}
+
+/// Everything that was captured.
+impl<'a> From<&'a [u8]> for Payload<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            captured: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
 /// Writes the beginning of a payload, indented by `indent` columns. `len` is the payload's length on the wire, which is
 /// more than what was captured when the snaplen cut it.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn payload(
-    captured: &[u8],
+    payload: Payload<'_>,
     len: u32,
     indent: usize,
     style: &Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    if captured.is_empty() && len == 0 {
+    let Payload { bytes, captured } = payload;
+    if bytes.is_empty() && len == 0 {
         return Ok(());
     }
     let mut line = Line::new(style);
     // At least one byte in hexadecimal and a letter must find room.
     let indent = indent.min(style.width.columns() - 16);
-    let shown = &captured[..captured.len().min(SHOWN)];
+    let shown = &bytes[..bytes.len().min(SHOWN)];
     if is_mostly_text(shown) {
         text(shown, indent, style, &mut line, out)?;
     }
     hex(shown, indent, style, &mut line, out)?;
-    let hidden = captured.len() - shown.len();
+    let hidden = u64::from(captured).saturating_sub(shown.len() as u64);
     if hidden > 0 {
-        let words = format!("{} more", Plural(hidden as u64, "byte"));
+        let words = format!("{} more", Plural(hidden, "byte"));
         remark(&words, indent, style, &mut line, out)?;
     }
-    let uncaptured = u64::from(len).saturating_sub(captured.len() as u64);
+    let uncaptured = u64::from(len.saturating_sub(captured));
     if uncaptured > 0 {
         let words = format!("{} not captured", Plural(uncaptured, "byte"));
         remark(&words, indent, style, &mut line, out)?;
@@ -163,7 +183,7 @@ mod tests {
             ..Style::default()
         };
         let mut out = Vec::new();
-        payload(captured, len, 4, &style, &mut out).expect("memory is written");
+        payload(captured.into(), len, 4, &style, &mut out).expect("memory is written");
         String::from_utf8(out).expect("UTF-8")
     }
 

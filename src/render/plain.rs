@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use super::arrow;
 use super::line::Line;
+use super::payload::Payload;
 use super::style::{Explain, Glyphs, Ink, Style, TimeColumn};
 use crate::explain::{CallRow, Conclusion, Line as Stroke, Step, Story, Title, Weight};
 use crate::tcp::TcpState;
@@ -125,8 +126,13 @@ impl PlainWriter {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn payload(&mut self, captured: &[u8], len: u32, out: &mut dyn Write) -> io::Result<()> {
-        super::payload::payload(captured, len, PAYLOAD_INDENT, &self.style, out)
+    pub fn payload<'p>(
+        &mut self,
+        captured: impl Into<Payload<'p>>,
+        len: u32,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        super::payload::payload(captured.into(), len, PAYLOAD_INDENT, &self.style, out)
     }
 
     /// Writes how a connection ended.

@@ -38,6 +38,14 @@ pub fn overview(overview: &Overview, style: &Style, out: &mut dyn Write) -> io::
     page.hints(&overview.hints)
 }
 
+/// Writes a sentence about what is not shown.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn remark(words: &str, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    Page::new(style, out).wrapped(words, 0, Ink::Plain)
+}
+
 /// `2026-11-22 02:41:07 to 02:56:13 UTC (15 min 6 s)`; the second date only when it is another.
 pub(super) fn period((first, last): (Timestamp, Timestamp)) -> String {
     let (begin, end) = (first.utc(), last.utc());

@@ -9,6 +9,7 @@ use super::arrow::LOST;
 use super::ladder::LadderWriter;
 use super::line::Line;
 use super::measure::{width, wrap};
+use super::payload::Payload;
 use super::style::{Explain, Glyphs, Ink, Run, Style};
 use crate::explain::{CallRow, Line as Stroke, Title, WireEvent, WireHalf, WireStory};
 use crate::tcp::Side;
@@ -36,18 +37,20 @@ pub fn wire(
     style: &Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    wire_paced(story, calls, style, &mut |_, _| Ok(()), out)
+    wire_paced(story, calls, style, &mut |_, _| Ok(()), &|_| None, out)
 }
 
-/// The same with a wait before each row: `wait` is told how long after the one before it happened.
+/// The same with a wait before each row, and the payload that leaves: `wait` is told how long after the one before it
+/// happened, `payload` gives what was captured of it and how long it was.
 ///
 /// # Errors
 /// When `out` cannot be written, and those of `wait`.
-pub fn wire_paced(
+pub fn wire_paced<'p>(
     story: &WireStory,
     calls: &[CallRow],
     style: &Style,
     wait: &mut dyn FnMut(Span, &mut dyn Write) -> io::Result<()>,
+    payload: &dyn Fn(&WireEvent) -> Option<(Payload<'p>, u32)>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut writer = WireWriter::new(style);
@@ -63,6 +66,9 @@ pub fn wire_paced(
         }
         pass(event.after, out)?;
         writer.event(event, out)?;
+        if let Some((captured, len)) = payload(event) {
+            writer.payload(captured, len, style, out)?;
+        }
     }
     for call in calls {
         pass(call.after, out)?;
@@ -393,6 +399,20 @@ impl WireWriter {
             self.text.push_str("  ");
             self.text.push_str(&self.line.clean(&event.label));
         }
+    }
+
+    /// Writes captured payload under the row in which it leaves.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn payload<'p>(
+        &mut self,
+        captured: impl Into<Payload<'p>>,
+        len: u32,
+        style: &Style,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        super::payload::payload(captured.into(), len, TIME + 1, style, out)
     }
 
     fn tags(&self, event: &WireEvent) -> String {

@@ -8,23 +8,23 @@ bitflags::bitflags! {
     /// Control bits, in the positions they have in the header.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
     pub struct Flags: u16 {
-        /// No more data from the sender.
+        /// No more data from the sender; takes a sequence number (RFC 9293 section 3.4).
         const FIN = 0x001;
-        /// Synchronize sequence numbers.
+        /// Synchronize sequence numbers: the first one is this segment's; takes one (RFC 9293 section 3.4).
         const SYN = 0x002;
-        /// Reset the connection.
+        /// Reset the connection (RFC 9293 section 3.5.2).
         const RST = 0x004;
-        /// Push: hand what has arrived to the program.
+        /// Push: hand what has arrived to the program (RFC 9293 section 3.9.1.2).
         const PSH = 0x008;
         /// The acknowledgment number is meaningful.
         const ACK = 0x010;
-        /// The urgent pointer is meaningful.
+        /// The urgent pointer is meaningful (RFC 9293 section 3.8.5).
         const URG = 0x020;
-        /// ECN echo.
+        /// ECN echo: a packet that arrived was marked; on a SYN, asks for ECN (RFC 3168 section 6.1).
         const ECE = 0x040;
-        /// Congestion window reduced.
+        /// Congestion window reduced: the echo was heard (RFC 3168 section 6.1.2).
         const CWR = 0x080;
-        /// Accurate ECN (once the nonce sum).
+        /// Accurate ECN (RFC 9768 section 3.1.1); once the nonce sum.
         const AE = 0x100;
     }
 }

@@ -1,4 +1,5 @@
-//! The bytes of one TCP header, taken apart field by field for readers who want to see the header itself.
+//! The bytes of one TCP header (RFC 9293 section 3.1), taken apart field by field for readers who want to see the header
+//! itself.
 
 /// Length of a header without options (RFC 9293 section 3.1).
 const FIXED_LEN: usize = 20;
@@ -15,7 +16,7 @@ pub struct RawHeader<'a> {
 pub struct RawOption<'a> {
     /// Where in the header it begins, in bytes.
     pub at: usize,
-    /// Its kind.
+    /// Its kind, as IANA numbers them (RFC 9293 section 3.2).
     pub kind: u8,
     /// All its bytes, kind and length included; a run of no-operations is one option.
     pub bytes: &'a [u8],
@@ -55,19 +56,19 @@ impl<'a> RawHeader<'a> {
         self.word(2)
     }
 
-    /// Sequence number.
+    /// Sequence number of the first byte, or of the SYN.
     #[must_use]
     pub fn seq(self) -> u32 {
         u32::from(self.word(4)) << 16 | u32::from(self.word(6))
     }
 
-    /// Acknowledgment field.
+    /// Acknowledgment field as it is, whether or not ACK is set.
     #[must_use]
     pub fn ack(self) -> u32 {
         u32::from(self.word(8)) << 16 | u32::from(self.word(10))
     }
 
-    /// Length of the header in words of 32 bits.
+    /// Length of the header in words of 32 bits, options included: 5 to 15.
     #[must_use]
     pub fn data_offset(self) -> u8 {
         self.fixed[12] >> 4
@@ -85,19 +86,19 @@ impl<'a> RawHeader<'a> {
         self.fixed[13]
     }
 
-    /// The window field.
+    /// The window field, unscaled: what it counts depends on the scale that the SYNs agreed on.
     #[must_use]
     pub fn window(self) -> u16 {
         self.word(14)
     }
 
-    /// The checksum field.
+    /// The checksum field; unfinished in what a machine captures of its own packets, where its interface computes it later.
     #[must_use]
     pub fn checksum(self) -> u16 {
         self.word(16)
     }
 
-    /// The urgent pointer field.
+    /// The urgent pointer: bytes from the sequence number to the byte after the urgent data (RFC 9293 section 3.8.5).
     #[must_use]
     pub fn urgent(self) -> u16 {
         self.word(18)

@@ -16,7 +16,7 @@ pub struct IcmpError {
     pub reporter: IpAddr,
     /// The quoted segment's tuple: its source is the end that the error is for.
     pub tuple: FourTuple,
-    /// The quoted sequence number.
+    /// The sequence number of the quoted segment, absolute.
     pub seq: SeqNumber,
     /// What it says.
     pub kind: IcmpKind,
@@ -27,14 +27,14 @@ pub struct IcmpError {
 pub enum IcmpKind {
     /// Destination unreachable with its code, other than "too big".
     Unreachable {
-        /// The code as sent.
+        /// The code as sent; what it means differs between ICMP and `ICMPv6`.
         code: u8,
         /// `ICMPv6` rather than ICMP.
         v6: bool,
     },
     /// The packet did not fit: next-hop MTU in bytes, 0 if not said.
     TooBig {
-        /// MTU of the next hop.
+        /// MTU of the next hop in bytes; 0 where a router does not say it (RFC 1191 section 4).
         mtu: u32,
     },
     /// TTL or hop limit ran out on the way.

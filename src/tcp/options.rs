@@ -8,13 +8,13 @@ bitflags::bitflags! {
     /// Which kinds of option the header carried.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
     pub struct OptionsSeen: u16 {
-        /// Maximum segment size, kind 2.
+        /// Maximum segment size, kind 2 (RFC 9293 section 3.7.1).
         const MSS = 1 << 0;
         /// Window scale, kind 3 (RFC 7323).
         const WINDOW_SCALE = 1 << 1;
         /// SACK permitted, kind 4 (RFC 2018).
         const SACK_PERMITTED = 1 << 2;
-        /// SACK blocks, kind 5.
+        /// SACK blocks, kind 5 (RFC 2018 section 3).
         const SACK = 1 << 3;
         /// Timestamps, kind 8 (RFC 7323).
         const TIMESTAMPS = 1 << 4;
@@ -62,11 +62,12 @@ pub enum FastOpen {
 pub struct Options {
     /// Which kinds were there.
     pub seen: OptionsSeen,
-    /// Maximum segment size in bytes.
+    /// Maximum segment size in bytes: what may follow the fixed headers, options and payload together (RFC 9293 section
+    /// 3.7.1).
     pub mss: Option<u16>,
     /// Window scale shift as sent; RFC 7323 caps its use at 14.
     pub window_scale: Option<u8>,
-    /// Timestamp value and echo reply.
+    /// Timestamp value and echo reply, in ticks of each sender's own clock (RFC 7323 section 3.2).
     pub timestamps: Option<(u32, u32)>,
     /// Fast Open cookie or request.
     pub fast_open: Option<FastOpen>,

@@ -21,11 +21,11 @@ pub struct Segment {
     pub ack: SeqNumber,
     /// Payload bytes, from the IP length (from the frame when that is 0: offload). SYN and FIN are not counted here.
     pub len: u32,
-    /// Control bits.
+    /// Control bits (RFC 9293 section 3.1).
     pub flags: Flags,
-    /// The window field, unscaled.
+    /// The window field as it is: bytes on a SYN, else units of the scale that the SYNs agreed on (RFC 7323 section 2.2).
     pub window: u16,
-    /// The urgent pointer field.
+    /// The urgent pointer: bytes from `seq` to the byte after the urgent data; meaningful only with URG.
     pub urgent: u16,
     /// What the IP header said.
     pub ip: IpFacts,
@@ -46,7 +46,7 @@ pub struct Segment {
 pub struct IpFacts {
     /// IPv4 identification; `None` for IPv6.
     pub id: Option<u16>,
-    /// TTL or hop limit.
+    /// TTL or hop limit, as it was left at the capture point.
     pub ttl: u8,
     /// The two ECN bits: 0 not-ECT, 1 ECT(1), 2 ECT(0), 3 CE (RFC 3168).
     pub ecn: u8,

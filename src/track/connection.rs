@@ -26,11 +26,11 @@ pub enum Roles {
 /// What one end offered in its SYN or SYN-ACK.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Offer {
-    /// Maximum segment size it can receive, bytes.
+    /// Maximum segment size it can receive, in bytes (RFC 9293 section 3.7.1).
     pub mss: Option<u16>,
-    /// Its window scale shift.
+    /// Its window scale shift, in bits (RFC 7323 section 2.2).
     pub window_scale: Option<u8>,
-    /// The window field, unscaled.
+    /// The window field in bytes: on a SYN it is never scaled.
     pub window: u16,
     /// Which options were there.
     pub seen: OptionsSeen,
@@ -52,7 +52,7 @@ pub struct Negotiated {
 /// Segments and bytes that one end sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
-    /// Segments.
+    /// Segments, those without payload and copies included.
     pub packets: u64,
     /// Payload bytes, each counted once: repeated bytes do not count again.
     pub bytes: u64,
@@ -64,7 +64,7 @@ pub struct Counts {
 /// capture point (RFC 6298 section 3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RoundTrips {
-    /// How many were measured.
+    /// How many samples were taken.
     pub count: u32,
     /// The shortest.
     pub min: Span,
@@ -77,7 +77,7 @@ pub struct RoundTrips {
 /// One end of a connection as it can be inferred from outside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Peer {
-    /// Its state, `None` where unknown.
+    /// Its state (RFC 9293 section 3.3.2), `None` where unknown.
     pub state: Option<TcpState>,
     /// What it offered; `None` when its SYN was not seen.
     pub offer: Option<Offer>,
@@ -85,7 +85,7 @@ pub struct Peer {
     pub counts: Counts,
     /// Frame of its first FIN.
     pub fin_frame: Option<u64>,
-    /// Payload bytes it has sent that are not acknowledged yet.
+    /// Payload bytes it has sent that are not acknowledged yet (`FlightSize` of RFC 5681 section 2).
     pub in_flight: u32,
     /// Round-trip times of what it sent.
     pub round_trips: RoundTrips,
@@ -103,7 +103,8 @@ pub(super) struct Party {
     pub(super) offer: Option<Offer>,
 }
 
-/// The opening of a connection.
+/// The opening of a connection (RFC 9293 section 3.5). Frames are numbers in the capture, from 1; times are as seen at the
+/// capture point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Handshake {
     /// Frame of the first SYN.
@@ -112,7 +113,7 @@ pub struct Handshake {
     pub syn_ack: Option<u64>,
     /// Frame of the ACK that completes it.
     pub ack: Option<u64>,
-    /// How many SYNs the client sent until then.
+    /// How many SYNs the client sent until then, repeats included.
     pub syns: u32,
     /// From the most recent SYN to the SYN-ACK.
     pub syn_to_synack: Option<Span>,
@@ -287,7 +288,7 @@ impl Connection {
         self.endpoints[0] == self.endpoints[1]
     }
 
-    /// The opening.
+    /// The opening: its frames and times, as far as they were seen.
     #[must_use]
     pub fn handshake(&self) -> Handshake {
         self.opening.handshake()
@@ -349,7 +350,7 @@ impl Connection {
         self.machine.over == Some(Over::Refused)
     }
 
-    /// First and last frame.
+    /// Numbers of the first and the last frame in the capture, from 1.
     #[must_use]
     pub fn frames(&self) -> (u64, u64) {
         (self.first_frame, self.last_frame)
@@ -407,7 +408,7 @@ impl Connection {
         verdict::closed_by(self)
     }
 
-    /// The frames that prove the verdict, in order.
+    /// Numbers of the frames that prove the verdict, in order of the capture.
     #[must_use]
     pub fn evidence(&self) -> ArrayVec<u64, 12> {
         verdict::evidence(self)

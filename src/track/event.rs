@@ -256,6 +256,8 @@ pub enum RepeatCause {
     TailLossProbe,
     /// The receiver already had it.
     Spurious,
+    /// It was sent once: the network delivered the same packet twice.
+    Network,
     /// Cannot be told.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! How a connection opened, ended, and what was wrong with it: DESIGN's words as enums.
+//! How a connection opened, ended, and what was wrong with it: the words of the JSON contract as enums.
 
 use arrayvec::ArrayVec;
 
@@ -10,7 +10,7 @@ use crate::time::Span;
 /// One word for the whole connection; the first that applies, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Verdict {
-    /// An RST or ICMP unreachable answered a SYN before any SYN-ACK.
+    /// An RST or ICMP unreachable answered a SYN before any SYN-ACK (RFC 9293 section 3.5.3).
     Refused,
     /// SYNs from one side, nothing back.
     NoAnswer,
@@ -18,11 +18,11 @@ pub enum Verdict {
     Aborted,
     /// SYN-ACK seen, handshake never completed, no RST.
     Unfinished,
-    /// An acceptable RST before both FINs were acknowledged.
+    /// An acceptable RST before both FINs were acknowledged (RFC 9293 section 3.5.3).
     Reset,
-    /// Both FINs acknowledged.
+    /// Both FINs acknowledged (RFC 9293 section 3.6).
     Closed,
-    /// One FIN.
+    /// One FIN: the other direction may go on (RFC 9293 section 3.6.1).
     HalfClosed,
     /// None of these.
     Open,
@@ -73,7 +73,7 @@ pub enum Opened {
     Handshake,
     /// Both ends sent a SYN (RFC 9293 figure 7).
     Simultaneous,
-    /// The SYN-ACK came in two pieces: an ACK and a SYN.
+    /// The SYN-ACK came in two pieces: an ACK and a SYN (RFC 9293 section 3.4.1).
     Split,
     /// Data in the SYN was accepted (RFC 7413).
     FastOpen,
@@ -133,9 +133,9 @@ impl Ended {
 pub struct Trouble {
     /// Which kind.
     pub kind: TroubleKind,
-    /// First frame that shows it.
+    /// Number of the first frame that shows it.
     pub first_frame: u64,
-    /// Last frame that shows it.
+    /// Number of the last frame that shows it.
     pub last_frame: u64,
     /// How long it lasted.
     pub lasted: Span,

@@ -33,15 +33,18 @@ impl Taken {
 
 #[test]
 fn the_short_way_changes_nothing_and_is_taken() {
-    let (mut segments, mut judged) = (0, 0);
+    let (mut segments, mut judged, mut noted) = (0, 0, 0);
     for capture in captures("captures".as_ref()) {
         let input = read(&capture);
         segments += input.iter().filter(|taken| taken.is_segment()).count() as u64;
-        judged += compare(&input, &capture.display().to_string());
+        let ways = compare(&input, &capture.display().to_string());
+        judged += ways.judged;
+        noted += ways.noted;
     }
     assert!(segments > 500, "{segments} segments");
     // Teaching captures show what is not by the book more often than a network does.
     assert!(2 * judged < segments, "{judged} of {segments} were judged");
+    assert!(2 * noted > segments, "{noted} of {segments} were noted");
 }
 
 #[test]
@@ -55,27 +58,38 @@ fn the_short_way_changes_nothing_in_real_captures() {
     }
 }
 
-/// Tracks on both ways, by either rules. By our own, how many segments did not take the short one.
-fn compare(input: &[Taken], name: &str) -> u64 {
+/// How many segments went which way.
+struct Ways {
+    /// They did not go by the book.
+    judged: u64,
+    /// They were only noted where nobody looks at them.
+    noted: u64,
+}
+
+/// Tracks on all ways, by either rules. How many segments went which way by our own.
+fn compare(input: &[Taken], name: &str) -> Ways {
     compare_by(LabelRules::Wireshark, input, name);
     compare_by(LabelRules::Own, input, name)
 }
 
-fn compare_by(labels: LabelRules, input: &[Taken], name: &str) -> u64 {
+fn compare_by(labels: LabelRules, input: &[Taken], name: &str) -> Ways {
     let [(short, judged), (thorough, all)] =
         [false, true].map(|thorough| track(input, labels, thorough));
     for (short, thorough) in short.iter().zip(&thorough) {
         assert_eq!(short, thorough, "{name} {labels:?}");
     }
     assert_eq!(short.len(), thorough.len(), "{name}");
-    let [noted, tracked] = [true, false].map(|noted| note(input, labels, noted));
+    let [(noted, count), (tracked, _)] = [true, false].map(|noted| note(input, labels, noted));
     for (noted, tracked) in noted.iter().zip(&tracked) {
         assert_eq!(noted, tracked, "{name} {labels:?}");
     }
     assert_eq!(noted.len(), tracked.len(), "{name}");
     let segments = input.iter().filter(|taken| taken.is_segment()).count();
     assert_eq!(all, segments as u64, "{name}: the thorough way is thorough");
-    judged
+    Ways {
+        judged,
+        noted: count,
+    }
 }
 
 /// All files below a folder.
@@ -163,19 +177,23 @@ fn track(input: &[Taken], labels: LabelRules, thorough: bool) -> (Vec<String>, u
     (lines, tracker.judged())
 }
 
-/// What is told of each connection, a line each: noted, or tracked segment by segment.
-fn note(input: &[Taken], labels: LabelRules, noted: bool) -> Vec<String> {
+/// What is told of each connection, a line each: noted, or tracked segment by segment; and how many segments were noted.
+fn note(input: &[Taken], labels: LabelRules, noted: bool) -> (Vec<String>, u64) {
     let mut tracker = Tracker::new(Limits {
         labels,
         ..Limits::default()
     });
     let mut room = Change::default();
     let mut lines = Vec::new();
+    let mut count = 0;
     for taken in input {
         match taken {
             Taken::Segment(segment) if noted => {
                 let hash = tracker.hasher().hash(&segment.tuple);
+                // What is tracked is told by the number of its connection, and what is noted leaves no trace.
+                room.connection = 0;
                 tracker.note(segment, hash, &mut room);
+                count += u64::from(room.connection == 0);
             }
             Taken::Segment(segment) => room = tracker.segment(segment),
             Taken::Error(error) => {
@@ -192,5 +210,5 @@ fn note(input: &[Taken], labels: LabelRules, noted: bool) -> Vec<String> {
         lines.push(known(connection));
     }
     lines.push(format!("{} gaps", tracker.gaps()));
-    lines
+    (lines, count)
 }

@@ -433,7 +433,7 @@ impl<'m> Watch<'m> {
             );
             let payload = |frame| {
                 let found = kept.iter().find(|kept| kept.segment.frame == frame);
-                found.map(|kept| kept.payload.as_slice())
+                found.map(|kept| kept.payload.as_slice().into())
             };
             let extras = Extras {
                 payload: Some(&payload),

@@ -1,8 +1,10 @@
 //! What was found once, as the smallest input that showed it.
 
-use handshake_watch::explain::{Line, Reach, WireEvent, WireHalf, WireStory};
+use std::net::Ipv4Addr;
+
+use handshake_watch::explain::{ConnectionRow, Line, Reach, WireEvent, WireHalf, WireStory};
 use handshake_watch::render::{self, Glyphs, Style, Width, wire};
-use handshake_watch::tcp::{Direction, Flags, Segment, SeqNumber, Side};
+use handshake_watch::tcp::{Direction, Endpoint, Flags, Segment, SeqNumber, Side};
 use handshake_watch::time::Span;
 use handshake_watch::track::{Limits, Tracker};
 
@@ -31,6 +33,56 @@ fn a_reset_with_more_bytes_than_numbers() {
     tracker.finish();
     assert!(tracker.next_final().is_some(), "one connection");
     assert!(tracker.next_final().is_none(), "and no other");
+}
+
+/// Four bits of the option are the subtype; a byte with more of them was shifted out of sixteen.
+#[test]
+fn a_multipath_subtype_that_no_header_has_room_for() {
+    let mut tracker = Tracker::new(Limits::default());
+    for (frame, subtype) in (1..).zip([0, 15, 16, u8::MAX]) {
+        let mut segment = Segment {
+            frame,
+            flags: Flags::ACK,
+            ..plain_segment()
+        };
+        segment.options.mptcp_subtype = Some(subtype);
+        tracker.segment(&segment);
+    }
+    tracker.finish();
+    assert!(tracker.next_final().is_some(), "one connection");
+}
+
+/// A column of waits that only some connections have moved the cells behind it in the rows of the others.
+#[test]
+fn a_column_that_only_some_rows_have() {
+    let end = |port| Endpoint {
+        address: Ipv4Addr::LOCALHOST.into(),
+        port,
+    };
+    let rows = [None, Some(Span::from_micros(201)), None].map(|waited| ConnectionRow {
+        id: 1,
+        client: end(50_000),
+        server: end(1712),
+        verdict: "closed",
+        client_bytes: 13,
+        server_bytes: 0,
+        lasted: Span::from_micros(187),
+        retransmissions: 77,
+        waited,
+        trouble: Vec::new(),
+    });
+    for columns in [40, 80, 120] {
+        let style = Style {
+            width: Width::new(columns),
+            ..Style::default()
+        };
+        let mut page = Vec::new();
+        render::table::connections(&rows, &style, &mut page).expect("memory");
+        let text = String::from_utf8(page).expect("UTF-8");
+        let repeated = text.lines().filter(|line| line.trim_end().ends_with("77"));
+        assert!(columns < 80 || repeated.count() == 3, "{text}");
+        assert_eq!(text.matches("201 µs").count(), 1, "{text}");
+    }
 }
 
 /// Numbers that are longer than the arrow pushed its head out of the lane, where there was no name to cut.

@@ -22,7 +22,7 @@ use super::scene::{endpoint, frame_of, plain_packet, plain_segment};
 pub fn ladder(chance: &mut Chance<'_>, manner: &Manner) {
     let story = story(chance);
     let payload = hostile_bytes(chance);
-    let of_frame = |_| Some(payload.as_slice());
+    let of_frame = |_| Some(payload.as_slice().into());
     let extras = Extras {
         not_kept: (!chance.once_in(3)).then(|| NotKept {
             before: chance.below(story.steps.len() + 2),

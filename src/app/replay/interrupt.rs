@@ -57,12 +57,15 @@ impl Interrupt {
         )
     }
 
-    /// Says how far the reading came.
-    pub(super) fn tell(totals: &Totals) -> ExitCode {
+    /// Says how far the reading came. `nothing`: not as far as what was selected.
+    pub(super) fn tell(totals: &Totals, nothing: bool) -> ExitCode {
         let packets = Plural(totals.frames, "packet");
-        say::problem(format_args!(
-            "interrupted after {packets}; everything before is shown"
-        ));
+        let shown = if nothing {
+            "nothing that was asked for came before"
+        } else {
+            "everything before is shown"
+        };
+        say::problem(format_args!("interrupted after {packets}; {shown}"));
         ExitCode::Interrupted
     }
 }

@@ -12,6 +12,7 @@ use crate::app::progress::Progress;
 use crate::app::select::{Scout, Selected, Stretch, Surroundings};
 use crate::capture::{FilterSet, Unread};
 use crate::cli::ReplayCommand;
+use crate::render::Plural;
 use crate::track::ConnectionId;
 
 /// The input, open once for each time that it is read, and the filter, compiled as often: later, nothing can be opened.
@@ -116,7 +117,7 @@ pub(super) fn resolve(
         around: selection.around,
         ..Scout::default()
     };
-    first_pass(command, passes.take()?, &mut scout, interrupt)?;
+    let packets = first_pass(command, passes.take()?, &mut scout, interrupt)?;
     let mut found = scout.connections;
     if let Some(wanted) = &chosen.connections {
         found = found.intersection(wanted).copied().collect();
@@ -125,7 +126,10 @@ pub(super) fn resolve(
         if found.is_empty() {
             return Err(Failure::new(
                 ExitCode::Usage,
-                format_args!("frame {frame} holds no TCP segment in this capture"),
+                format_args!(
+                    "frame {frame} holds no TCP segment in this capture of {}",
+                    Plural(packets, "packet")
+                ),
             ));
         }
         let surroundings = Surroundings::of(frame);
@@ -137,15 +141,15 @@ pub(super) fn resolve(
     Ok(chosen)
 }
 
-/// A pass whose result is not shown. How the input ends is reported by the pass that shows it.
+/// A pass whose result is not shown, and how many packets it has met. How the input ends is reported by the pass that shows it.
 fn first_pass(
     command: &ReplayCommand,
     pass: Pass,
     sink: &mut dyn Sink,
     interrupt: &Interrupt,
-) -> Result<(), Failure> {
+) -> Result<u64, Failure> {
     let mut reader = Reader::new(interrupt.read(pass.input)?);
-    let budget = budget(command, &*reader.source);
+    let budget = budget(command, &*reader.source, false);
     reader.filter = pass.filter;
     match pipeline::run(
         reader,
@@ -156,7 +160,7 @@ fn first_pass(
     ) {
         // What it was to find out is not known.
         Ok(_) if interrupt.was_heard() => Err(Interrupt::failure()),
-        Ok(_) => Ok(()),
+        Ok(outcome) => Ok(outcome.totals.frames),
         Err(error) => Err(Failure::new(
             ExitCode::Input,
             format_args!("{}: {error}", command.file.display()),

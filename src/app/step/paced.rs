@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::player::LONGEST_WAIT;
 use super::terminal::Hushed;
 use crate::app::keep::{Keeper, Kept};
-use crate::app::ladders::{KeptCalls, LADDERS};
+use crate::app::ladders::{KeptCalls, say_untold};
 use crate::app::pipeline::{Made, Quiet, Sink, Tracked};
 use crate::app::say;
 use crate::app::show::Manner;
 use crate::app::signals;
 use crate::app::stream::Telling;
+use crate::calls::Call;
 use crate::cli::{Format, Speed};
 use crate::explain::{self, Steps as _, Totals};
 use crate::tcp::{IcmpError, Side};
@@ -58,6 +59,58 @@ impl Pace {
     }
 }
 
+/// Tells a connection from its kept segments, and what the programs called meanwhile, at this pace.
+pub(crate) fn tell_slowly(
+    connection: &Connection,
+    kept: &Kept,
+    calls: &[Call],
+    format: Format,
+    manner: &Manner,
+    pace: &mut Pace,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let title = explain::title(connection, manner.places.of(kept.segments()), true);
+    let before = [Side::Client, Side::Server].map(|side| connection.state_before(side));
+    let mut steps = explain::Telling::new(connection, kept, manner.wording);
+    let mut telling = Telling::new(format, manner);
+    let mut bytes = Vec::new();
+    telling.begin(&title, before, &mut bytes)?;
+    let id = connection.id();
+    let times: Vec<Timestamp> = kept.segments().map(|segment| segment.time).collect();
+    let mut calls = explain::call_rows(calls, &times).into_iter().peekable();
+    let mut last = Span::ZERO;
+    // What is there already is read while the next one is waited for.
+    let mut wait = |next: Span, bytes: &mut Vec<u8>, out: &mut dyn Write| {
+        write(bytes, out)?;
+        pace.wait(next - std::mem::replace(&mut last, next));
+        io::Result::Ok(())
+    };
+    for index in 0..steps.count() {
+        let step = steps.step(index);
+        while let Some(call) = calls.next_if(|call| call.time <= step.time) {
+            wait(call.after, &mut bytes, out)?;
+            telling.call(&call, id, &mut bytes)?;
+        }
+        wait(step.after, &mut bytes, out)?;
+        telling.step(step, &mut bytes)?;
+        if let Some(payload) = kept.payload(step.frame) {
+            telling.payload(payload, step.len, &mut bytes)?;
+        }
+    }
+    for call in calls {
+        wait(call.after, &mut bytes, out)?;
+        telling.call(&call, id, &mut bytes)?;
+    }
+    telling.conclude(&title, &explain::conclusion(connection), &mut bytes)?;
+    write(&mut bytes, out)
+}
+
+fn write(bytes: &mut Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(bytes)?;
+    bytes.clear();
+    out.flush()
+}
+
 /// Tells whole connections at this pace, one after the other.
 pub(crate) struct SlowSink<W> {
     out: W,
@@ -65,16 +118,27 @@ pub(crate) struct SlowSink<W> {
     manner: Manner,
     pace: Pace,
     keeper: Keeper,
+    most: Option<u64>,
+    untold: u64,
     ended: Vec<Connection>,
     /// What the programs called, where that is wanted.
     calls: Option<KeptCalls>,
 }
 
 impl<W: Write> SlowSink<W> {
-    pub(crate) fn new(out: W, format: Format, manner: Manner, pace: Pace) -> Self {
+    /// `most`: how many connections; `None`: all of them.
+    pub(crate) fn new(
+        out: W,
+        format: Format,
+        manner: Manner,
+        pace: Pace,
+        most: Option<u64>,
+    ) -> Self {
         Self {
             out,
             format,
+            most,
+            untold: 0,
             keeper: Keeper::new(manner.memory, manner.style.payload),
             manner,
             pace,
@@ -88,53 +152,6 @@ impl<W: Write> SlowSink<W> {
         self.calls = wanted.then(KeptCalls::default);
         self
     }
-
-    fn tell(&mut self, connection: &Connection, kept: &Kept) -> io::Result<()> {
-        let place = self.manner.places.of(kept.segments());
-        let title = explain::title(connection, place, true);
-        let before = [Side::Client, Side::Server].map(|side| connection.state_before(side));
-        let mut steps = explain::Telling::new(connection, kept, self.manner.wording);
-        let mut telling = Telling::new(self.format, &self.manner);
-        let mut bytes = Vec::new();
-        telling.begin(&title, before, &mut bytes)?;
-        let id = connection.id();
-        let calls = self.calls.as_ref();
-        let calls = calls.map_or_else(Vec::new, |calls| calls.of(&[id]));
-        let times: Vec<Timestamp> = kept.segments().map(|segment| segment.time).collect();
-        let mut calls = explain::call_rows(&calls, &times).into_iter().peekable();
-        let mut last = Span::ZERO;
-        for index in 0..steps.count() {
-            let step = steps.step(index);
-            while let Some(call) = calls.next_if(|call| call.time <= step.time) {
-                self.wait(&mut last, call.after, &mut bytes)?;
-                telling.call(&call, id, &mut bytes)?;
-            }
-            self.wait(&mut last, step.after, &mut bytes)?;
-            telling.step(step, &mut bytes)?;
-            if let Some(payload) = kept.payload(step.frame) {
-                telling.payload(payload, step.len, &mut bytes)?;
-            }
-        }
-        for call in calls {
-            self.wait(&mut last, call.after, &mut bytes)?;
-            telling.call(&call, id, &mut bytes)?;
-        }
-        telling.conclude(&title, &explain::conclusion(connection), &mut bytes)?;
-        self.write(&mut bytes)
-    }
-
-    /// Waits for what comes next. What is there already is read meanwhile.
-    fn wait(&mut self, last: &mut Span, next: Span, bytes: &mut Vec<u8>) -> io::Result<()> {
-        self.write(bytes)?;
-        self.pace.wait(next - std::mem::replace(last, next));
-        Ok(())
-    }
-
-    fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        self.out.write_all(bytes)?;
-        bytes.clear();
-        self.out.flush()
-    }
 }
 
 impl<W: Write> Sink for SlowSink<W> {
@@ -143,7 +160,8 @@ impl<W: Write> Sink for SlowSink<W> {
         if let Some(calls) = &mut self.calls {
             calls.segment(id);
         }
-        if (self.keeper.connections() as u64) < LADDERS || self.keeper.has(id) {
+        let begun = self.keeper.connections() as u64;
+        if self.most.is_none_or(|most| begun < most) || self.keeper.has(id) {
             self.keeper.keep(tracked);
         }
         Ok(())
@@ -152,6 +170,8 @@ impl<W: Write> Sink for SlowSink<W> {
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         if self.keeper.has(connection.id()) {
             self.ended.push(connection.clone());
+        } else {
+            self.untold += 1;
         }
         Ok(())
     }
@@ -172,10 +192,22 @@ impl<W: Write> Sink for SlowSink<W> {
             if index > 0 {
                 writeln!(self.out)?;
             }
-            self.tell(connection, &kept)?;
+            let calls = self.calls.as_ref();
+            let calls = calls.map_or_else(Vec::new, |calls| calls.of(&[connection.id()]));
+            let (format, manner, pace) = (self.format, &self.manner, &mut self.pace);
+            tell_slowly(
+                connection,
+                &kept,
+                &calls,
+                format,
+                manner,
+                pace,
+                &mut self.out,
+            )?;
             self.manner.style.legend = false;
         }
-        Ok(())
+        say_untold(self.untold, &self.manner.style, &mut self.out)?;
+        self.out.flush()
     }
 }
 

@@ -16,16 +16,14 @@ use crate::app::signals;
 use crate::calls::Call;
 use crate::cli::OutputChoice;
 use crate::explain::{self, CallRow, Ruler, Steps as _, Telling, Totals, WireStory};
-use crate::render::NotKept;
 use crate::render::stage::{self, Act, Beat, Sidelights};
+use crate::render::{NotKept, Plural};
 use crate::tcp::Side;
 use crate::time::Timestamp;
 use crate::track::Connection;
 
 /// Beats of all connections together: more keys than anybody presses, and about 40 MB.
 const MOST_BEATS: u64 = 20_000;
-/// Connections that are stepped through when nothing says which.
-const MOST_CONNECTIONS: usize = 10;
 
 /// What is said around the packets.
 #[derive(Clone, Debug)]
@@ -136,6 +134,11 @@ impl Collection {
         }
     }
 
+    /// So many connections are not among those to be stepped through.
+    pub(crate) fn leave_out(&mut self, connections: u64) {
+        self.untold += connections;
+    }
+
     fn begins(&mut self, start: Timestamp) {
         self.first = Some(self.first.map_or(start, |first| first.min(start)));
     }
@@ -158,8 +161,9 @@ impl Collection {
         self.program.question = self.billing.question;
         if self.untold > 0 {
             self.program.intro.push(format!(
-                "{} more connections are left out; --connection N takes one of them.",
-                self.untold
+                "{} {} left out; --connection N takes one, --top N more of them.",
+                Plural(self.untold, "more connection"),
+                if self.untold == 1 { "is" } else { "are" },
             ));
         }
         let (sender, events) = mpsc::channel();
@@ -175,7 +179,7 @@ pub(crate) struct StepSink<W: Write> {
     manner: Manner,
     keeper: Keeper,
     /// How many connections there may be; `None`: any number.
-    most: Option<usize>,
+    most: Option<u64>,
     ended: Vec<Connection>,
     untold: u64,
     /// What the programs called, where that is wanted.
@@ -183,13 +187,13 @@ pub(crate) struct StepSink<W: Write> {
 }
 
 impl<W: Write> StepSink<W> {
-    /// `chosen`: a part was selected, so all of that part is wanted.
-    pub(crate) fn new(out: W, collection: Collection, manner: Manner, chosen: bool) -> Self {
+    /// `most`: how many connections; `None`: all of them.
+    pub(crate) fn new(out: W, collection: Collection, manner: Manner, most: Option<u64>) -> Self {
         Self {
             collection: Some((collection, out)),
             keeper: Keeper::new(manner.memory, false),
             manner,
-            most: (!chosen).then_some(MOST_CONNECTIONS),
+            most,
             ended: Vec::new(),
             untold: 0,
             calls: None,
@@ -209,7 +213,7 @@ impl<W: Write> Sink for StepSink<W> {
         if let Some(calls) = &mut self.calls {
             calls.segment(id);
         }
-        let begun = self.keeper.connections();
+        let begun = self.keeper.connections() as u64;
         if self.most.is_none_or(|most| begun < most) || self.keeper.has(id) {
             self.keeper.keep(tracked);
         }
@@ -248,7 +252,7 @@ impl<W: Write> Sink for StepSink<W> {
                 collection.add(connection, &kept, &calls, &self.manner);
             }
         }
-        collection.untold += self.untold;
+        collection.leave_out(self.untold);
         collection.present(out)
     }
 }

@@ -6,13 +6,14 @@
 
 use std::io::{self, Write};
 
+use crate::app::ladders::payload;
 use crate::app::pipeline::{Made, Tracked};
 use crate::app::show::Manner;
 use crate::app::twins::Twins;
 use crate::calls::Call;
-use crate::explain::{self, Moment, WIRE_MARGINS, WireNarrator};
-use crate::render::LadderWriter;
+use crate::explain::{self, Moment, WIRE_MARGINS, WireHalf, WireNarrator};
 use crate::render::wire::WireWriter;
+use crate::render::{LadderWriter, Style};
 use crate::tcp::Side;
 use crate::time::Timestamp;
 use crate::track::{Connection, ConnectionId};
@@ -23,6 +24,7 @@ const LOOSE: usize = 100;
 /// A conversation that is being told.
 pub(super) struct Live {
     writer: WireWriter,
+    style: Style,
     narrator: WireNarrator,
     /// The client's and the server's view, and when the first packet was captured.
     views: [Option<ConnectionId>; 2],
@@ -37,6 +39,7 @@ impl Live {
     pub(super) fn new(manner: &Manner) -> Self {
         Self {
             writer: WireWriter::new(&manner.style),
+            style: manner.style.clone(),
             narrator: WireNarrator::live(manner.wording),
             views: [None; 2],
             start: None,
@@ -77,7 +80,15 @@ impl Live {
             tracked.connection,
             &|frame| twins.other(frame),
         );
-        self.writer.event(&event, out)
+        self.writer.event(&event, out)?;
+        if self.style.payload
+            && event.what != WireHalf::Arrives
+            && let Some(captured) = payload(tracked)
+        {
+            let len = tracked.segment.len;
+            self.writer.payload(captured, len, &self.style, out)?;
+        }
+        Ok(())
     }
 
     /// A call about this conversation, or about none.
@@ -114,15 +125,16 @@ impl Live {
         &self,
         ended: &[Connection],
         remark: &str,
-        manner: &Manner,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let own = self.views[Side::Client as usize];
-        let Some(client) = ended.iter().find(|connection| Some(connection.id()) == own) else {
+        let [client, server] = self
+            .views
+            .map(|id| ended.iter().find(|connection| Some(connection.id()) == id));
+        let Some(client) = client else {
             return Ok(());
         };
         let title = explain::wire_title(client, remark, true);
-        let conclusion = self.narrator.conclusion(client);
-        LadderWriter::new(manner.style.clone()).conclude(&title, &conclusion, out)
+        let conclusion = self.narrator.conclusion(client, server);
+        LadderWriter::new(self.style.clone()).conclude(&title, &conclusion, out)
     }
 }

@@ -26,7 +26,7 @@ use ring::Ring;
 
 /// Captured bytes of a packet unless asked otherwise: the largest segment that offload makes, and room to spare.
 pub const DEFAULT_SNAPLEN: u32 = 256 * 1024;
-/// Size of the kernel's ring unless asked otherwise: loses nothing at 200 000 packets a second.
+/// Size of the kernel's ring in bytes unless asked otherwise: loses nothing at 200 000 packets a second.
 pub const DEFAULT_BUFFER: u32 = 64 * 1024 * 1024;
 /// How long one call waits for packets before it says [`Next::Pause`] again, so that its caller can look at a clock.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub struct Settings {
     pub interface: Option<String>,
     /// A libpcap filter; `None` captures everything.
     pub filter: Option<String>,
-    /// Bytes of each packet.
+    /// Bytes of each packet that are captured at most.
     pub snaplen: u32,
     /// Bytes of the kernel's ring.
     pub buffer_size: u32,

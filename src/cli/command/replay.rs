@@ -100,10 +100,12 @@ pub(super) fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
             "--header draws one frame: there is nothing to step through or to play".to_owned(),
         );
     }
-    let table = matches!(output.format, None | Some(Format::Table | Format::Timeline));
-    if !table && (args.all || args.top.is_some() || args.sort != Sort::default()) {
-        return Err("--sort, --top and --all are about the table: use --format table".to_owned());
+    output.format = Choosing {
+        sorted: args.sort != Sort::default(),
+        counted: args.all || args.top.is_some(),
+        growing: args.file == Path::new("-"),
     }
+    .format(&output)?;
     if let (Some(Moment::Frame(from)), Some(Moment::Frame(to))) = (args.from, args.to)
         && from > to
     {
@@ -145,4 +147,38 @@ pub(super) fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
         sandboxed: !args.sandbox.no_sandbox,
         output,
     })
+}
+
+/// Which connections are shown, and in which order. That is not up to every format.
+struct Choosing {
+    /// `--sort` says so.
+    sorted: bool,
+    /// `--top` or `--all` do.
+    counted: bool,
+    /// It may not be known which connections there are.
+    growing: bool,
+}
+
+impl Choosing {
+    /// The format in which it can be done. An order alone asks for the table; packets that are shown as they come have
+    /// neither an order of connections nor a first few of them.
+    fn format(self, output: &OutputChoice) -> Checked<Option<Format>> {
+        let unknown = self.counted && self.growing;
+        let presented = output.present.step || output.present.speed.is_some();
+        match output.format {
+            None if !presented && (self.sorted || unknown) => Ok(Some(Format::Table)),
+            None | Some(Format::Timeline) if self.sorted => Err(
+                "--sort orders the rows of a table, and ladders stand in the order of their numbers: use --format table"
+                    .to_owned(),
+            ),
+            None | Some(Format::Timeline) if unknown => Err(
+                "--top and --all are about connections that are known, and a pipe is shown as it comes: use --format table"
+                    .to_owned(),
+            ),
+            Some(Format::Plain | Format::Summary | Format::Json) if self.sorted || self.counted => {
+                Err("--sort, --top and --all are about the table: use --format table".to_owned())
+            }
+            format => Ok(format),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::cli::Moment;
+use crate::cli::{Format, Moment};
 use crate::track::Verdict;
 
 fn parsed(line: &str) -> Result<Command, clap::Error> {
@@ -97,6 +97,26 @@ fn replay_selects_and_demands() {
 }
 
 #[test]
+fn an_order_asks_for_the_table() {
+    for (line, format) in [
+        ("replay a.pcap --sort wait", Some(Format::Table)),
+        (
+            "replay a.pcap --verdict reset --sort wait",
+            Some(Format::Table),
+        ),
+        ("replay - --top 3", Some(Format::Table)),
+        ("replay a.pcap --top 3", None),
+        (
+            "replay a.pcap --format timeline --all",
+            Some(Format::Timeline),
+        ),
+        ("replay a.pcap --speed 1x --top 3", None),
+    ] {
+        assert_eq!(replay(line).output.format, format, "{line}");
+    }
+}
+
+#[test]
 fn rights_are_given_up_unless_that_was_forbidden() {
     assert!(replay("replay a.pcap").sandboxed && live("live").sandboxed);
     assert!(!replay("replay a.pcap --no-sandbox").sandboxed);
@@ -116,6 +136,14 @@ fn what_makes_no_sense_is_refused_with_the_way_out() {
         ("replay", "<FILE>"),
         ("replay a.pcap --only segments", "--format json"),
         ("replay a.pcap --format json --sort wait", "--format table"),
+        ("replay a.pcap --format plain --top 3", "--format table"),
+        (
+            "replay a.pcap --format timeline --sort wait",
+            "--format table",
+        ),
+        ("replay a.pcap --step --sort wait", "--format table"),
+        ("replay - --speed 1x --all", "--format table"),
+        ("replay - --format timeline --top 3", "--format table"),
         ("replay a.pcap --format json --payload", "--format timeline"),
         (
             "replay a.pcap --format table --all-packets",
@@ -147,7 +175,7 @@ fn what_makes_no_sense_is_refused_with_the_way_out() {
         ),
         ("replay a.pcap --header --frame 3 --format json", "--format"),
         ("explain SYN --format table", "plain or json"),
-        ("connect localhost", "IP address"),
+        ("connect localhost", "127.0.0.1 or ::1"),
         ("doctor --format table", "--format json"),
         ("demo refused --step --format json", "--format timeline"),
         ("demo refused --hide --format plain", "--speed"),

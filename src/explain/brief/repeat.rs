@@ -61,6 +61,7 @@ fn why(out: &mut String, change: &Change, cause: RepeatCause) {
             put!(out, ": tail loss probe, to get an ACK (inferred)");
         }
         RepeatCause::Spurious => put!(out, ", needless: ", receiver, " had acknowledged it"),
+        RepeatCause::Network => put!(out, ": the network delivered it twice (inferred)"),
         RepeatCause::Unknown => put!(out, "; the cause cannot be told"),
     }
 }

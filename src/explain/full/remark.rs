@@ -158,6 +158,10 @@ fn repeats(
             out,
             "{receiver} had acknowledged them, so the repeat was needless: the ACK was lost, or came too late (inferred). "
         ),
+        RepeatCause::Network => write!(
+            out,
+            "Inferred: it is the same packet, delivered twice by the network. Its IP identification is the same, and whoever sends something again numbers the packet anew. "
+        ),
         RepeatCause::Unknown => Ok(()),
     }
 }

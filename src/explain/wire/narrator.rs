@@ -15,10 +15,10 @@ use crate::explain::related::related;
 use crate::explain::step::{Narrator, Wording};
 use crate::explain::story::{Conclusion, Line, Step, Weight};
 use crate::explain::verdict;
-use crate::explain::words::{Count, Range, the_capital};
+use crate::explain::words::{Count, Range, the, the_capital};
 use crate::tcp::{Flags, Segment, Side};
 use crate::time::{Span, Timestamp};
-use crate::track::{Change, Connection, Event};
+use crate::track::{Change, Connection, Event, Opened};
 
 /// What never arrives, in a word that needs no colour.
 const LOST: &str = "LOST on the wire";
@@ -138,11 +138,16 @@ impl WireNarrator {
         event
     }
 
-    /// The last words: how it ended as the client saw it, and what both ends' views tell besides.
+    /// The last words: how it ended as the client saw it, and what both ends' views tell besides. `server`: its view, where
+    /// anything arrived there.
     #[must_use]
-    pub fn conclusion(&self, client: &Connection) -> Conclusion {
+    pub fn conclusion(&self, client: &Connection, server: Option<&Connection>) -> Conclusion {
         let mut conclusion = verdict::conclusion(client);
         let text = &mut conclusion.text;
+        if let Some(server) = server {
+            tell_lost_fin(text, Side::Client, client, server);
+            tell_lost_fin(text, Side::Server, server, client);
+        }
         if self.lost > 0 {
             let were = if self.lost == 1 { "was" } else { "were" };
             // Writing to a string cannot fail.
@@ -193,6 +198,21 @@ impl WireNarrator {
             };
             self.said.insert(event.packet, said);
         }
+    }
+}
+
+/// The conclusion is the client's, who cannot know of a FIN that was lost, or that its own was.
+fn tell_lost_fin(out: &mut String, side: Side, own: &Connection, other: &Connection) {
+    // Where SYNs cross each end is the client in its own eyes.
+    if own.opened() == Some(Opened::Simultaneous) || other.peer(side).fin_frame.is_some() {
+        return;
+    }
+    if let Some(frame) = own.peer(side).fin_frame {
+        let (closer, unaware) = (the_capital(side), the(!side));
+        let _ = write!(
+            out,
+            " {closer} has closed its direction, but its FIN (packet {frame}) was lost on the wire: {unaware} does not know."
+        );
     }
 }
 

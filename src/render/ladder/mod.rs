@@ -17,6 +17,7 @@ use super::fold::{self, NotKept, Row};
 use super::layout::Layout;
 use super::line::Line;
 use super::measure::wrap;
+use super::payload::Payload;
 use super::style::{Ink, Style};
 use crate::explain::{CallRow, Conclusion, Outline, Step, Steps, Story, Title, Tone};
 use crate::tcp::{Endpoint, TcpState};
@@ -35,7 +36,7 @@ pub struct Extras<'a> {
     /// Packets in the middle that were not kept.
     pub not_kept: Option<NotKept>,
     /// The captured payload of a frame, where it is kept. Asked only when the style wants payload.
-    pub payload: Option<&'a dyn Fn(u64) -> Option<&'a [u8]>>,
+    pub payload: Option<&'a dyn Fn(u64) -> Option<Payload<'a>>>,
     /// What the programs at both ends called, in the order of time. With it nothing is folded.
     pub calls: &'a [CallRow],
 }
@@ -244,9 +245,14 @@ impl LadderWriter {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn payload(&mut self, captured: &[u8], len: u32, out: &mut dyn Write) -> io::Result<()> {
+    pub fn payload<'p>(
+        &mut self,
+        captured: impl Into<Payload<'p>>,
+        len: u32,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let indent = self.layout.number_end() + 1;
-        super::payload::payload(captured, len, indent, &self.style, out)
+        super::payload::payload(captured.into(), len, indent, &self.style, out)
     }
 
     /// Writes how a connection ended, and what to do about it.

@@ -221,7 +221,18 @@ impl Judge {
         let acked = half.has(Marks::ACKED)
             && segment.seq_end().at_or_before(half.acked)
             && !segment.flags.contains(Flags::SYN);
-        let (label, cause) = if acked {
+        // Nobody waits so shortly and numbers the packet as before: the network delivered it twice.
+        let doubled = after.is_some_and(|after| after < LEAST_TIMER)
+            && !segment.flags.contains(Flags::SYN)
+            && earlier.is_some_and(|earlier| half.sent.is_same_packet(segment, &earlier));
+        let (label, cause) = if doubled {
+            let label = if acked {
+                Labels::SPURIOUS_RETRANSMISSION
+            } else {
+                Labels::RETRANSMISSION
+            };
+            (label, RepeatCause::Network)
+        } else if acked {
             (Labels::SPURIOUS_RETRANSMISSION, RepeatCause::Spurious)
         } else if evidence && !timer {
             (Labels::FAST_RETRANSMISSION, RepeatCause::FastRetransmit)

@@ -21,6 +21,8 @@ pub(in crate::track) struct Sent {
     pub(super) timeouts: u16,
     /// How often it was sent before.
     pub(in crate::track) repeats: u16,
+    /// Its IP identification, 0 where it has none.
+    id: u16,
 }
 
 /// A ring of them. It grows on the heap as needed: most connections never send sixteen.
@@ -43,6 +45,7 @@ impl Ring {
             end: segment.seq_end(),
             timeouts,
             repeats,
+            id: segment.ip.id.unwrap_or(0),
         };
         let capacity = if self.short { FEW } else { CAPACITY };
         if self.entries.len() < capacity {
@@ -57,6 +60,18 @@ impl Ring {
     pub(super) fn carrying(&self, seq: SeqNumber, end: SeqNumber) -> Option<&Sent> {
         self.latest()
             .find(|sent| sent.seq.before(end) && sent.end.after(seq))
+    }
+
+    /// Whether a segment is the very packet that `earlier` was: it has the same IP identification, and its sender gives each
+    /// packet one of its own, as another packet shows.
+    pub(super) fn is_same_packet(&self, segment: &Segment, earlier: &Sent) -> bool {
+        segment.ip.id == Some(earlier.id)
+            && earlier.id != 0
+            && (segment.seq, segment.seq_end()) == (earlier.seq, earlier.end)
+            && self
+                .latest()
+                .find(|sent| sent.seq != segment.seq)
+                .is_some_and(|other| other.id != earlier.id)
     }
 
     /// The latest segment that ends at `end`.

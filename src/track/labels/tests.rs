@@ -207,6 +207,25 @@ fn the_tail_is_probed_after_two_round_trips() {
     assert_eq!(plain[4].labels, Labels::RETRANSMISSION);
 }
 
+/// Whoever sends something again gives the packet an identification of its own.
+#[test]
+fn the_same_packet_again_was_doubled_on_its_way() {
+    let cause = |script: &str| last(script).1.repeats.expect("a repeat").cause;
+    let flight = "30 > PA 1+10 1 100 id7\n30 > PA 11+10 1 100 id8\n30 > PA 21+10 1 100 id9";
+    let again = format!("{flight}\n31 > PA 11+10 1 100 id8");
+    assert_eq!(cause(&again), RepeatCause::Network);
+    assert_eq!(labels(&again), "retransmission");
+    let acked = format!("{flight}\n30.5 < A 1+0 31 100\n31 > PA 11+10 1 100 id8");
+    assert_eq!(cause(&acked), RepeatCause::Network);
+    assert_eq!(labels(&acked), "spurious_retransmission");
+    // Another packet, a host that does not number its packets, and a wait as long as a timer's.
+    for other in ["31 > PA 11+10 1 100 id10", "400 > PA 11+10 1 100 id8"] {
+        assert_ne!(cause(&format!("{flight}\n{other}")), RepeatCause::Network);
+    }
+    let constant = "30 > PA 1+10 1 100 id1\n30 > PA 11+10 1 100 id1\n31 > PA 11+10 1 100 id1";
+    assert_ne!(cause(constant), RepeatCause::Network);
+}
+
 #[test]
 fn what_was_acknowledged_is_repeated_in_vain() {
     let (label, facts) = last("30 > PA 1+10 1 100\n40 < A 1+0 11 100\n300 > PA 1+10 1 100");

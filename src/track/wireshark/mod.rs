@@ -19,7 +19,7 @@ pub(super) use former::Former;
 
 use flow::{Flow, Marks, later};
 
-use crate::tcp::{FastOpen, Flags, Labels, Segment};
+use crate::tcp::{FastOpen, Flags, Labels, OptionsSeen, Segment};
 use crate::time::{Span, Timestamp};
 
 /// Out of order rather than repeated, when the handshake's round trip is not known: within this of the highest segment.
@@ -160,7 +160,7 @@ impl Analysis {
             // Nearly every segment: nothing is learned from it that outlasts it.
             self.complete(segment);
             let labels = self.analyse(segment, from);
-            return if segment.header_cut {
+            return if is_given_up(segment) {
                 Labels::empty()
             } else {
                 labels
@@ -179,7 +179,7 @@ impl Analysis {
         // Only from the next segment on: the round trip of the handshake's last ACK is not used to judge that ACK.
         self.time_handshake(segment);
         self.seen.set(Seen::SETTLED, self.is_settled());
-        if segment.header_cut {
+        if is_given_up(segment) {
             // Wireshark remembers such a segment, and learns from the options that are there. At the one that is cut it
             // gives up: what it would say or conclude after all of them is left out.
             self.flows[from].scale.say(segment);
@@ -311,7 +311,8 @@ impl Analysis {
         forward.remember(segment, labels);
         forward.operations = self.operations;
         if let Some(subtype) = segment.options.mptcp_subtype {
-            self.operations |= 1 << subtype;
+            // A subtype has four bits (RFC 8684 section 3).
+            self.operations |= 1 << (subtype & 0xf);
         }
         if reverse.next.at_or_before(segment.ack) {
             reverse.unacknowledged = 0;
@@ -382,6 +383,12 @@ impl Completeness {
         }
         bits
     }
+}
+
+/// Whether Wireshark stops reading among the options: where the capture cut them off, or at a SACK option without a block.
+fn is_given_up(segment: &Segment) -> bool {
+    let options = &segment.options;
+    segment.header_cut || (options.seen.contains(OptionsSeen::SACK) && options.sack.is_empty())
 }
 
 /// The sender's record and the receiver's.

@@ -1,7 +1,7 @@
 //! Each label of Wireshark's, provoked by a few segments.
 
 use super::Analysis;
-use crate::tcp::Labels;
+use crate::tcp::{Labels, OptionsSeen};
 use crate::track::script::{segment, segments};
 
 /// A handshake with window scale 1 on both sides; its round trip is 20 ms.
@@ -256,7 +256,7 @@ fn a_socket_that_talks_to_itself_is_one_direction() {
 }
 
 #[test]
-fn a_cut_header_is_remembered_and_not_labelled() {
+fn a_broken_header_is_remembered_and_not_labelled() {
     let mut analysis = Analysis::new();
     for (segment, from) in segments(OPEN) {
         analysis.observe(&segment, from);
@@ -264,6 +264,9 @@ fn a_cut_header_is_remembered_and_not_labelled() {
     let (mut cut, from) = segment("30 > PA 1+10 1 100", 4, [40_000, 80]);
     cut.header_cut = true;
     assert_eq!(analysis.observe(&cut, from), Labels::empty());
+    let (mut empty, from) = segment("200 > PA 1+10 1 100", 5, [40_000, 80]);
+    empty.options.seen |= OptionsSeen::SACK;
+    assert_eq!(analysis.observe(&empty, from), Labels::empty());
     let (again, from) = segment("400 > PA 1+10 1 100", 5, [40_000, 80]);
     assert_eq!(analysis.observe(&again, from), Labels::RETRANSMISSION);
 }
