@@ -64,6 +64,14 @@ impl Change {
         }
     }
 
+    /// The same, to be corrected by who knows better.
+    pub const fn of_mut(&mut self, side: Side) -> &mut Transition {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
     /// The same with the roles of both ends exchanged.
     #[must_use]
     pub fn mirrored(&self) -> Self {

@@ -18,7 +18,7 @@ use crate::explain::verdict;
 use crate::explain::words::{Count, Range, the, the_capital};
 use crate::tcp::{Flags, Segment, Side};
 use crate::time::{Span, Timestamp};
-use crate::track::{Change, Connection, Event, Opened};
+use crate::track::{Change, Connection, Event, Opened, Transition};
 
 /// What never arrives, in a word that needs no colour.
 const LOST: &str = "LOST on the wire";
@@ -34,6 +34,8 @@ pub struct WireNarrator {
     full: bool,
     /// Packets that never arrive.
     lost: u64,
+    /// What each packet under way did to its sender, who alone knows that.
+    moved: HashMap<u64, Transition>,
 }
 
 /// What is told of one end, and what it knows.
@@ -81,6 +83,7 @@ impl WireNarrator {
             said: HashMap::new(),
             full: wording.full,
             lost: 0,
+            moved: HashMap::new(),
         }
     }
 
@@ -112,6 +115,17 @@ impl WireNarrator {
         let mirrored = (own != side).then(|| connection.mirrored());
         if mirrored.is_some() {
             change = change.mirrored();
+        }
+        // What an observer at the receiver's end takes the sender for can be ahead of it. Of a FIN it says how it was meant.
+        let tells = segment
+            .flags
+            .intersects(Flags::SYN | Flags::FIN | Flags::RST);
+        if sends {
+            if self.moved.len() < UNDER_WAY {
+                self.moved.insert(packet, *change.of_mut(side));
+            }
+        } else if let Some(moved) = self.moved.get(&packet).filter(|_| !tells) {
+            *change.of_mut(!side) = *moved;
         }
         let (change, connection) = (&change, mirrored.as_ref().unwrap_or(connection));
         let step = narrator.step(segment, change, connection);
