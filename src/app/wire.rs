@@ -180,22 +180,7 @@ impl<W: Write> WireSink<W> {
             }
         }
         self.ended.sort_by_key(Connection::id);
-        let mut owners = HashMap::new();
-        for (id, own) in &kept {
-            owners.extend(own.segments().map(|segment| (segment.frame, *id)));
-        }
-        let by_id: HashMap<u32, &Connection> = self
-            .ended
-            .iter()
-            .map(|connection| (connection.id(), connection))
-            .collect();
-        // The other view of the connection with these segments.
-        let twin_of = |own: &Kept| {
-            let frames = own.segments().map(|segment| segment.frame);
-            let mut others = frames.filter_map(|frame| self.twins.other(frame));
-            let id = others.find_map(|frame| owners.get(&frame))?;
-            Some((*by_id.get(id)?, kept.get(id)?))
-        };
+        let twins = self.twin_ids(&kept);
         let (mut drawn, mut untold) = (0, 0);
         if let Some(live) = &self.live {
             live.conclude(&self.ended, &self.remark, &mut self.out)?;
@@ -221,7 +206,11 @@ impl<W: Write> WireSink<W> {
             let calls = self.calls.as_ref();
             let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
             let both = self.ladder == Ladder::Wire;
-            let twin = twin_of(own).filter(|(_, segments)| {
+            let twin = twins.get(&connection.id()).and_then(|id| {
+                let at = self.ended.binary_search_by_key(id, Connection::id).ok()?;
+                Some((&self.ended[at], kept.get(id)?))
+            });
+            let twin = twin.filter(|(_, segments)| {
                 // What was not kept would look lost between two views; one view says how much it is.
                 let whole = own.gap().is_none() && segments.gap().is_none();
                 both && whole
@@ -284,6 +273,22 @@ impl<W: Write> WireSink<W> {
 }
 
 impl<W> WireSink<W> {
+    /// The other view of each connection of which something has arrived.
+    fn twin_ids(&self, kept: &HashMap<u32, Kept>) -> HashMap<u32, u32> {
+        let mut owners = HashMap::new();
+        for (id, own) in kept {
+            owners.extend(own.segments().map(|segment| (segment.frame, *id)));
+        }
+        let twin = |own: &Kept| {
+            let frames = own.segments().map(|segment| segment.frame);
+            let mut others = frames.filter_map(|frame| self.twins.other(frame));
+            others.find_map(|frame| owners.get(&frame).copied())
+        };
+        kept.iter()
+            .filter_map(|(id, own)| Some((*id, twin(own)?)))
+            .collect()
+    }
+
     /// Which end of the wire a ladder of one of them shows. Both ends' addresses are their own in what they send.
     fn place(&self, side: Side, connection: &Connection, own: &Kept) -> String {
         let sent = own.segments().find(|segment| {

@@ -6,12 +6,14 @@
 
 use std::io::{self, Write};
 
+use crate::app::keep::PAYLOAD;
 use crate::app::ladders::payload;
 use crate::app::pipeline::{Made, Tracked};
 use crate::app::show::Manner;
 use crate::app::twins::Twins;
 use crate::calls::Call;
 use crate::explain::{self, Moment, WIRE_MARGINS, WireHalf, WireNarrator};
+use crate::render::payload::Payload;
 use crate::render::wire::WireWriter;
 use crate::render::{LadderWriter, Style};
 use crate::tcp::Side;
@@ -86,7 +88,11 @@ impl Live {
             && let Some(captured) = payload(tracked)
         {
             let len = tracked.segment.len;
-            self.writer.payload(captured, len, &self.style, out)?;
+            let beginning = Payload {
+                bytes: &captured[..captured.len().min(PAYLOAD)],
+                ..captured.into()
+            };
+            self.writer.payload(beginning, len, &self.style, out)?;
         }
         Ok(())
     }
