@@ -119,13 +119,45 @@ fn results_of_last_time_stay_when_nothing_is_found() {
     let capture = folder.path().join("trace.pcap");
     fs::write(&capture, samples::bytes("handshake.pcap")).expect("a copy");
     let old = folder.path().join("old.txt");
-    for wanted in [&["--around", "99"][..], &["--header", "--frame", "99"]] {
-        fs::write(&old, "old text").expect("a file");
-        let words = [&["trace.pcap", "-o", "old.txt"], wanted].concat();
-        let run = replay(folder.path(), &words, None);
-        assert_eq!(run.status.code(), Some(2), "{wanted:?}: {run:?}");
-        assert_eq!(fs::read_to_string(&old).expect("a file"), "old text");
+    for wanted in [
+        &["--around", "99"][..],
+        &["--header", "--frame", "99"],
+        &["--connection", "99"],
+    ] {
+        for option in ["-o", "-w"] {
+            if option == "-w" && wanted[0] == "--header" {
+                continue;
+            }
+            fs::write(&old, "old text").expect("a file");
+            let words = [&["trace.pcap", option, "old.txt"], wanted].concat();
+            let run = replay(folder.path(), &words, None);
+            assert_eq!(run.status.code(), Some(2), "{wanted:?}: {run:?}");
+            assert_eq!(fs::read_to_string(&old).expect("a file"), "old text");
+        }
     }
+    // What was found of several is saved.
+    let words = [
+        "trace.pcap",
+        "-w",
+        "old.txt",
+        "--connection",
+        "99",
+        "--connection",
+        "1",
+    ];
+    let run = replay(folder.path(), &words, None);
+    assert_eq!(run.status.code(), Some(2), "{run:?}");
+    let mut source = handshake_watch::capture::open(&old).expect("a capture");
+    let mut saved = 0;
+    while let Ok(handshake_watch::capture::Next::Frame(_)) = source.next() {
+        saved += 1;
+    }
+    assert_eq!(saved, 8);
+    // That nothing is chosen is a result.
+    let words = ["trace.pcap", "-o", "old.txt", "--verdict", "reset"];
+    let run = replay(folder.path(), &words, None);
+    assert!(run.status.success(), "{run:?}");
+    assert_eq!(fs::read_to_string(&old).expect("a file"), "");
 }
 
 #[test]

@@ -200,6 +200,8 @@ fn no_answer() {
     );
     let connection = only("0 C > S SYN\n +1s C > S SYN seq 0");
     assert_eq!(before(&connection), [Some(TcpState::Closed), None]);
+    let last = [Side::Client, Side::Server].map(|side| connection.last_state(side));
+    assert_eq!(last, [Some(TcpState::SynSent), None]);
     assert_eq!(connection.handshake().syns, 2);
 }
 

@@ -41,8 +41,8 @@ impl Budget {
         let percent = |part: u64| usize::try_from(rest / 100 * part).unwrap_or(usize::MAX);
         let (connections, segments, rows) = match beside {
             // A few segments are kept until it is known that they are too many for ladders.
-            Beside::Nothing => (68, 2, 1),
-            Beside::Rows => (65, 2, 10),
+            Beside::Nothing => (62, 2, 1),
+            Beside::Rows => (58, 2, 10),
             Beside::Segments => (35, 25, 5),
         };
         Self {

@@ -250,14 +250,14 @@ impl Performance<'_> {
                 Err(error) => place = Place::Recorded(error.to_string()),
             }
         }
-        let (output, saver) = if let Some(output) = given {
+        let (mut output, saver) = if let Some(output) = given {
             (output, None)
         } else {
             let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
             files.spare_each_other()?;
             files.begin()?
         };
-        let mut words = Words::new(self, &output)?;
+        let mut words = Words::new(self, &mut output)?;
         let described = place.describe(self.scenario, stage.as_ref());
         words.before(&described)?;
         let billing = self.billing(&place, &described);
@@ -467,7 +467,7 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    fn new(performance: &'a Performance<'_>, output: &Output) -> Result<Self, Failure> {
+    fn new(performance: &'a Performance<'_>, output: &mut Output) -> Result<Self, Failure> {
         let (telling, choice) = (performance.telling, performance.choice);
         let among = telling == Telling::Series && choice.format != Some(Format::Json);
         let again = among.then(|| output.again()).transpose();

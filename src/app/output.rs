@@ -4,10 +4,13 @@ use std::env;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::failure::Failure;
 use super::results::Results;
 use crate::cli::{ColorChoice, OutputChoice};
+use crate::privilege::ResultFile;
 use crate::render::{Explain, Glyphs, Style, Width};
 
 /// Standard output or a file.
@@ -16,6 +19,53 @@ pub(crate) enum Output {
     Stdout(io::StdoutLock<'static>),
     /// The file of `--output`.
     File(File),
+    /// The same, which still has what was in it before.
+    Later(Box<Later>),
+}
+
+/// A file that is emptied when the first is written to it, or at the end when nothing was: an empty result is one, too.
+pub(crate) struct Later {
+    /// Until something is written.
+    file: Option<ResultFile>,
+    open: Option<File>,
+    spare: Spare,
+}
+
+/// Says that there was no result, so that a file keeps what it holds.
+#[derive(Clone, Default)]
+pub(crate) struct Spare(Arc<AtomicBool>);
+
+impl Spare {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Later {
+    pub(crate) fn new(file: ResultFile) -> Self {
+        Self {
+            file: Some(file),
+            open: None,
+            spare: Spare::default(),
+        }
+    }
+
+    fn open(&mut self) -> io::Result<&mut File> {
+        if let Some(file) = self.file.take() {
+            self.open = Some(file.begin()?);
+        }
+        let lost = || io::Error::other("it could not be emptied");
+        self.open.as_mut().ok_or_else(lost)
+    }
+}
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        if !self.spare.0.load(Ordering::SeqCst) {
+            // Whoever could not empty it before has said so.
+            let _ = self.open();
+        }
+    }
 }
 
 impl Output {
@@ -30,11 +80,20 @@ impl Output {
     }
 
     /// The same place once more, for somebody who keeps it.
-    pub(crate) fn again(&self) -> io::Result<Self> {
+    pub(crate) fn again(&mut self) -> io::Result<Self> {
         Ok(match self {
             Self::Stdout(_) => Self::Stdout(io::stdout().lock()),
             Self::File(file) => Self::File(file.try_clone()?),
+            Self::Later(later) => Self::File(later.open()?.try_clone()?),
         })
+    }
+
+    /// For saying later that there was no result.
+    pub(crate) fn spare(&self) -> Spare {
+        match self {
+            Self::Later(later) => later.spare.clone(),
+            Self::Stdout(_) | Self::File(_) => Spare::default(),
+        }
     }
 
     /// Whether a person watches it.
@@ -48,6 +107,7 @@ impl Write for Output {
         match self {
             Self::Stdout(stdout) => stdout.write(bytes),
             Self::File(file) => file.write(bytes),
+            Self::Later(later) => later.open()?.write(bytes),
         }
     }
 
@@ -55,6 +115,8 @@ impl Write for Output {
         match self {
             Self::Stdout(stdout) => stdout.flush(),
             Self::File(file) => file.flush(),
+            // Files have no buffer of their own.
+            Self::Later(_) => Ok(()),
         }
     }
 }

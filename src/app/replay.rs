@@ -95,11 +95,15 @@ fn show(
         chosen,
         later: mut passes,
     } = reading;
-    // It is known what there is to write: only now a file that was there may lose what it holds.
-    let (output, saver) = results.begin()?;
+    let (output, frames) = results.begin_later();
+    let spare = output.spare();
     // A selection is saved by a pass of its own, when it is known what belongs to it.
     let partly = !command.selection.is_everything();
-    let (now, later) = if partly { (None, saver) } else { (saver, None) };
+    let (now, later) = if partly {
+        (None, Some(frames))
+    } else {
+        (frames.begin()?, None)
+    };
     let (source, problem) = saving::saving(source, now, passes.saved.take());
     let (source, twins) = begin(command, source);
     let budget = budget(command, &*source, twins.is_some());
@@ -127,11 +131,9 @@ fn show(
         Progress::watched(writes_meanwhile(command)),
     );
     let Both { first, second } = selected.inner.inner.second;
+    let nothing = partly && second.frames.is_empty();
     let mut code = match ran {
-        Ok(outcome) => {
-            let nothing = partly && second.frames.is_empty();
-            judge(command, outcome, nothing, interrupt)
-        }
+        Ok(outcome) => judge(command, outcome, nothing, interrupt),
         Err(error) => match Failure::output(&error) {
             Some(failure) => return Err(failure),
             // Whoever read the output has enough; expectations about the rest cannot be judged.
@@ -142,7 +144,12 @@ fn show(
         code = code.or(failure.code);
         say::problem(failure);
     }
-    if let Some(saver) = later {
+    if nothing && matches!(code, ExitCode::Usage | ExitCode::Interrupted) {
+        // There is no such connection, or it was not reached: what was found the last time stays.
+        spare.set();
+    } else if let Some(frames) = later
+        && let Some(saver) = frames.begin()?
+    {
         save_selected(passes.take()?.input.read()?, &second.frames, saver)?;
     }
     for line in first.failures() {

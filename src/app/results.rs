@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
-use super::output::Output;
+use super::output::{Later, Output};
 use crate::capture::{SaveError, Saver, Unread};
 use crate::privilege::{ResultFile, is_same_file};
 
@@ -121,13 +121,32 @@ impl<'a> Results<'a> {
                 Output::File(file.begin().map_err(|error| cannot_write(path, &error))?)
             }
         };
-        let saver = self.frames.map(|Named { file, path }| {
+        Ok((output, Frames(self.frames).begin()?))
+    }
+
+    /// There may be nothing to write, which is known at the end. Until then the files keep what they hold.
+    pub(crate) fn begin_later(self) -> (Output, Frames<'a>) {
+        let output = match self.output {
+            None => Output::stdout(),
+            Some(Named { file, .. }) => Output::Later(Box::new(Later::new(file))),
+        };
+        (output, Frames(self.frames))
+    }
+}
+
+/// The file of `--write`, if there is one. It still has what was in it before.
+pub(crate) struct Frames<'a>(Option<Named<'a>>);
+
+impl Frames<'_> {
+    /// There are frames to write, be it none.
+    pub(crate) fn begin(self) -> Result<Option<Saver>, Failure> {
+        let saver = self.0.map(|Named { file, path }| {
             file.begin()
                 .map_err(|error| create_error(path, error))
                 .and_then(|file| Saver::new(file, path))
                 .map_err(|error| Failure::new(ExitCode::Output, error))
         });
-        Ok((output, saver.transpose()?))
+        saver.transpose()
     }
 }
 

@@ -30,6 +30,11 @@ impl FrameSet {
         self.bits.is_empty()
     }
 
+    /// Whether this frame and those after it are not in it, as far as whole words tell.
+    fn end_before(&self, frame: u64) -> bool {
+        frame as usize / 64 >= self.bits.len()
+    }
+
     fn contains(&self, frame: u64) -> bool {
         let word = self.bits.get(frame as usize / 64);
         word.is_some_and(|word| word & (1 << (frame % 64)) != 0)
@@ -78,6 +83,8 @@ pub(crate) fn save_selected(
             Next::Frame(frame) if frames.contains(frame.number) => {
                 saver.write(&frame, interfaces, None).map_err(failure)?;
             }
+            // After an interrupt the rest of a file is long.
+            Next::Frame(frame) if frames.end_before(frame.number) => break,
             Next::Frame(_) | Next::Pause => {}
             Next::End => break,
         }

@@ -34,7 +34,8 @@ Exit codes:
   0  fine                              4  not permitted to capture
   1  an --expect was not met           5  no such interface, or a bad filter
   2  wrong usage                       6  the output cannot be written
-  3  input unreadable or cut short     7  built-in ends or a scenario failed"
+  3  input unreadable or cut short     7  built-in ends or a scenario failed
+130  interrupted; replay shows what was read, and a second Ctrl-C ends at once"
 )]
 pub(super) struct Cli {
     #[command(subcommand)]

@@ -93,7 +93,7 @@ pub fn related_to_end(connection: &Connection) -> Vec<&'static Term> {
         terms.add(opened.name());
     }
     for side in [crate::tcp::Side::Client, crate::tcp::Side::Server] {
-        if let Some(state) = connection.peer(side).state {
+        if let Some(state) = connection.last_state(side) {
             terms.add(state.name());
         }
     }

@@ -345,6 +345,16 @@ impl Connection {
         }
     }
 
+    /// The state of `side` after the last segment, judged by everything that was seen. A SYN that nobody answered need not have
+    /// reached anybody.
+    #[must_use]
+    pub fn last_state(&self, side: Side) -> Option<TcpState> {
+        match side {
+            Side::Server if self.verdict() == Verdict::NoAnswer => None,
+            _ => self.end_of(side).state,
+        }
+    }
+
     /// A refusing RST: there was no socket at the server's end.
     pub(super) fn was_refused(&self) -> bool {
         self.machine.over == Some(Over::Refused)

@@ -1,6 +1,7 @@
 //! How often a capture is read, and what a first reading finds out.
 
 use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use super::interrupt::Interrupt;
@@ -65,6 +66,13 @@ impl Passes {
 
 /// What is plainly no capture is refused before anything is made for its results.
 fn input(command: &ReplayCommand) -> Result<Unread, Failure> {
+    if command.file == Path::new("-") && io::stdin().is_terminal() {
+        return Err(Failure::new(
+            ExitCode::Usage,
+            "standard input is a terminal, and nobody types a capture",
+        )
+        .hint("sudo tcpdump -i any -U -w - tcp | handshake-watch replay -"));
+    }
     let input = Unread::open(&command.file)?;
     input.recognise()?;
     Ok(input)

@@ -183,10 +183,9 @@ impl Analysis {
             // Wireshark remembers such a segment, and learns from the options that are there. At the one that is cut it
             // gives up: what it would say or conclude after all of them is left out.
             self.flows[from].scale.say(segment);
-            return self.fast_open_option(segment);
+            return self.fast_open_option(segment) | self.fast_open_answer(segment, from);
         }
-        labels |= self.fast_open_option(segment);
-        labels |= self.fast_open_answer(segment, from);
+        labels |= self.fast_open_option(segment) | self.fast_open_answer(segment, from);
         self.learn_scale(segment, from);
         labels
     }
@@ -310,9 +309,9 @@ impl Analysis {
         }
         forward.remember(segment, labels);
         forward.operations = self.operations;
-        if let Some(subtype) = segment.options.mptcp_subtype {
-            // A subtype has four bits (RFC 8684 section 3).
-            self.operations |= 1 << (subtype & 0xf);
+        // Later subtypes than MP_FASTCLOSE (RFC 8684 section 7.2) it does not count.
+        if let Some(subtype @ ..=7) = segment.options.mptcp_subtype {
+            self.operations |= 1 << subtype;
         }
         if reverse.next.at_or_before(segment.ack) {
             reverse.unacknowledged = 0;

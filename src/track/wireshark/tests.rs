@@ -278,6 +278,9 @@ fn of_a_cut_header_the_options_before_the_cut_count() {
         segment.header_cut = segment.flags.is_syn_ack();
         analysis.observe(&segment, from);
     }
+    let (mut more, from) = segment("2 < SA 0+0 3 100", 3, [40_000, 80]);
+    more.header_cut = true;
+    assert_eq!(analysis.observe(&more, from), Labels::TFO_ACCEPTED);
     // Whether the answer has the option as well is behind the cut.
     assert_eq!(analysis.window_scale(0), Some(7));
     assert_eq!(analysis.window_scale(1), None);
