@@ -132,6 +132,20 @@ impl Entered {
         }
     }
 
+    /// What is known while the call goes on: neither a result nor how long it takes.
+    #[must_use]
+    pub const fn begun(self, socket: Option<FourTuple>) -> Call {
+        Call {
+            time: self.time,
+            side: self.side,
+            call: self.call,
+            result: None,
+            errno: None,
+            duration: Span::ZERO,
+            socket,
+        }
+    }
+
     /// The call has returned: `result` is its number, or the error.
     #[must_use]
     pub fn returned(self, result: Result<i64, &std::io::Error>, socket: Option<FourTuple>) -> Call {

@@ -83,6 +83,26 @@ impl<const COUNT: usize> Piece for Digits<COUNT> {
     }
 }
 
+/// A number with its thousands set apart: `1 843 201`.
+#[derive(Clone, Copy, Debug)]
+pub struct Grouped(pub u64);
+
+impl Piece for Grouped {
+    fn put(&self, out: &mut impl Text) {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(self.0);
+        let head = match digits.len() % 3 {
+            0 => 3,
+            short => short,
+        };
+        out.push_text(&digits[..head]);
+        for start in (head..digits.len()).step_by(3) {
+            out.push_text(" ");
+            out.push_text(&digits[start..start + 3]);
+        }
+    }
+}
+
 /// Writes a piece where only the formatting machinery can be written to.
 ///
 /// # Errors

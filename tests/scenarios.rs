@@ -303,16 +303,80 @@ fn both_sides_of_a_wire_are_joined() {
 
         let drawn = run(&["replay", &recording(name), "--width", "80"]);
         let drawn = String::from_utf8_lossy(&drawn.stdout);
-        assert_eq!(
-            drawn.matches("LOST on the wire").count(),
-            lost,
-            "{name}:\n{drawn}"
-        );
+        assert_eq!(drawn.matches("LOST").count(), lost, "{name}:\n{drawn}");
         assert!(
             drawn.lines().all(|line| line.chars().count() <= 80),
             "{name}:\n{drawn}"
         );
     }
+}
+
+/// On this wire everything is lost from a third of a second on, and it plays for five seconds more.
+#[test]
+fn the_ladder_of_a_wire_is_written_while_it_plays() {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(["demo", "path-dead", "-p", "21760", "--width", "80"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("our own program starts");
+    let lines = BufReader::new(demo.stdout.take().expect("piped")).lines();
+    let lines = lines.map(|line| line.expect("readable"));
+    let rows: Vec<String> = lines.take_while(|line| !line.contains("LOST")).collect();
+    let ended = demo.try_wait().expect("it was started");
+    demo.kill().expect("it was started");
+    let words = demo.wait_with_output().expect("it has ended").stderr;
+    if let Some((_, why)) = String::from_utf8_lossy(&words).split_once("recorded earlier") {
+        skipped!("a recording takes no time{why}");
+        return;
+    }
+    assert_eq!(ended, None, "the first loss is seen while it plays");
+    let rows = rows.join("\n");
+    for state in ["SYN-SENT", "SYN-RECEIVED", "ESTABLISHED"] {
+        assert!(rows.contains(state), "{rows}");
+    }
+}
+
+/// What each end can know of a packet is said at that end, and nothing twice.
+#[test]
+fn paragraphs_stand_at_both_ends_of_a_wire() {
+    let text = paragraphs("lost-data");
+    for (sentence, times) in [
+        ("initial sequence number", 2),
+        ("The wire loses it.", 1),
+        ("The server is SYN-RECEIVED", 1),
+        ("once this arrives", 0),
+        ("before it have not arrived so far", 1),
+        ("fast retransmit", 1),
+        ("where the capture was made", 0),
+        ("1 packet was lost on the wire.", 1),
+        ("2897–7240 waited for what was missing", 1),
+    ] {
+        assert_eq!(text.matches(sentence).count(), times, "{sentence}: {text}");
+    }
+}
+
+#[test]
+fn where_syns_cross_both_ends_keep_their_names() {
+    let text = paragraphs("simultaneous-open");
+    for (sentence, times) in [
+        ("The client asks for a connection to port 1712", 1),
+        ("The server asks for a connection to port 1713", 1),
+        ("6 bytes for the server", 1),
+        ("6 bytes for the client", 0),
+        ("no more bytes from the client", 1),
+        ("The server is CLOSE-WAIT", 1),
+    ] {
+        assert_eq!(text.matches(sentence).count(), times, "{sentence}: {text}");
+    }
+}
+
+/// The ladder of a recorded wire with everything that is said of it, on one line.
+fn paragraphs(name: &str) -> String {
+    let file = recording(name);
+    let output = run(&["replay", &file, "--explain", "full", "--width", "100"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]

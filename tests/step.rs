@@ -131,25 +131,25 @@ fn sample(name: &str) -> String {
 #[test]
 fn one_key_is_one_packet_and_backspace_takes_it_back() {
     let mut stage = Stage::open(&["replay", &sample("refused"), "--step"]);
-    let begin = stage.shows("0 of 3");
+    let begin = stage.shows("0 of 2");
     assert!(begin.contains("recorded 2026-11-22"), "{begin}");
     assert!(!begin.contains("SYN-SENT"), "{begin}");
     stage.press(" ");
-    let first = stage.shows("1 of 3");
+    let first = stage.shows("1 of 2");
     assert!(first.contains("SYN-SENT") && first.contains("asks to open"));
     stage.press(" ");
     stage.shows("RST-ACK");
     stage.press("\u{7f}");
-    assert_eq!(stage.shows("1 of 3"), first);
+    assert_eq!(stage.shows("1 of 2"), first);
     stage.press("?");
     assert!(stage.shows("what does this mean").contains("SYN-SENT: "));
     stage.press("\u{1b}");
-    assert_eq!(stage.shows("1 of 3"), first);
+    assert_eq!(stage.shows("1 of 2"), first);
     stage.press("  ");
-    assert!(stage.shows("3 of 3").contains("✗ refused"));
+    assert!(stage.shows("✗ refused").contains("2 of 2"));
     stage.press("r");
     assert_eq!(
-        without_escapes(&stage.shows("0 of 3")),
+        without_escapes(&stage.shows("0 of 2")),
         without_escapes(&begin)
     );
     stage.press("q");
@@ -165,7 +165,7 @@ fn without_escapes(screen: &str) -> &str {
 fn a_new_size_is_another_layout() {
     let mut stage = Stage::open(&["replay", &sample("handshake"), "--step"]);
     stage.press("  ");
-    stage.shows("2 of 9");
+    stage.shows("2 of 8");
     let size = Winsize {
         ws_row: 24,
         ws_col: 80,
@@ -193,7 +193,7 @@ fn resize(terminal: &OwnedFd, size: Winsize) {
 fn signals_put_the_terminal_back() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         let stage = Stage::open(&["replay", &sample("handshake"), "--step"]);
-        stage.shows("0 of 9");
+        stage.shows("0 of 8");
         let flags = tcgetattr(&stage.terminal).expect("settings").local_flags;
         assert!(!flags.contains(LocalFlags::ICANON | LocalFlags::ECHO));
         stage.signal(signal);

@@ -5,8 +5,8 @@
 //!
 //! A call can be reported a little later than a packet that was captured after it. So a segment is passed on when it is
 //! [`HOLD`] old, and no sooner, while there is anybody who could still report a call. Sinks are also told when a call was
-//! made, if that is known before a segment that came until it returned: a call that waits longer than [`HOLD`] is shown
-//! only when it returns.
+//! made, if that is known before a segment that came until it returned: of a call that waits longer than [`HOLD`] it is,
+//! where the end reports that it waits.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -33,19 +33,30 @@ const HOLD: Span = Span::from_millis(10);
 /// somebody else's could make more than are of interest.
 const UNDER_WAY: usize = 4096;
 
+/// Calls that have not returned. Each end waits in one at a time.
+const WAITING: usize = 64;
+
 /// Tuples whose connection is known. The built-in ends use a few.
 const TUPLES: usize = 1024;
 
 /// Where the ends report their calls.
 #[derive(Clone)]
 pub(crate) struct Teller {
-    calls: SyncSender<Call>,
+    calls: SyncSender<Heard>,
     untold: Arc<AtomicU64>,
+}
+
+/// What is heard of a call.
+enum Heard {
+    /// It was made and may wait.
+    Waits(Call),
+    /// It has returned.
+    Returned(Call),
 }
 
 /// Where calls come from.
 pub(crate) struct Told {
-    calls: Receiver<Call>,
+    calls: Receiver<Heard>,
     untold: Arc<AtomicU64>,
 }
 
@@ -67,15 +78,18 @@ pub(crate) fn queue() -> (Teller, Told) {
 impl Teller {
     /// Reports a call; what does not fit any more is counted.
     pub(crate) fn call(&self, call: Call) {
-        if self.calls.try_send(call).is_err() {
+        if self.calls.try_send(Heard::Returned(call)).is_err() {
             self.untold.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Reports what of a report is a call.
     pub(crate) fn report(&self, report: Report) {
-        if let Report::Call(call) = report {
-            self.call(call);
+        match report {
+            Report::Call(call) => self.call(call),
+            // What does not fit is told when it returns.
+            Report::Waits(call) => drop(self.calls.try_send(Heard::Waits(call))),
+            _ => {}
         }
     }
 }
@@ -103,6 +117,8 @@ pub(crate) struct WithCalls<S> {
     told: Option<Told>,
     /// By the time of their return.
     held: VecDeque<Held>,
+    /// Calls that have not returned.
+    waiting: Vec<Held>,
     /// The connection that each tuple belonged to last.
     owners: HashMap<FlowKey, ConnectionId>,
     /// The connection that began last, and whom its first segment was for.
@@ -115,23 +131,34 @@ impl<S: Sink> WithCalls<S> {
             inner,
             told,
             held: VecDeque::new(),
+            waiting: Vec::new(),
             owners: HashMap::new(),
             latest: None,
         }
     }
 
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Returned(call) => self.hold(call),
+            Heard::Waits(call) if self.waiting.len() < WAITING => self.waiting.push(Held {
+                call,
+                announced: false,
+            }),
+            // It is told when it returns.
+            Heard::Waits(_) => {}
+        }
+    }
+
     fn hold(&mut self, call: Call) {
+        let same = self.waiting.iter().position(|held| {
+            (held.call.side, held.call.call, held.call.time) == (call.side, call.call, call.time)
+        });
+        let announced = same.is_some_and(|same| self.waiting.swap_remove(same).announced);
         let end = call.returned_at();
         let place = self
             .held
             .partition_point(|held| held.call.returned_at() <= end);
-        self.held.insert(
-            place,
-            Held {
-                call,
-                announced: false,
-            },
-        );
+        self.held.insert(place, Held { call, announced });
     }
 
     /// Holds every call that has been reported, until `time` is long enough ago.
@@ -140,7 +167,7 @@ impl<S: Sink> WithCalls<S> {
             let left = (HOLD - (now() - time)).as_nanos().clamp(0, HOLD.as_nanos());
             let left = Duration::from_nanos(left.unsigned_abs());
             match told.calls.recv_timeout(left) {
-                Ok(call) => self.hold(call),
+                Ok(heard) => self.hear(heard),
                 Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.say_untold();
@@ -160,7 +187,7 @@ impl<S: Sink> WithCalls<S> {
             let end = held.call.returned_at();
             due.push((end, held.returned(), held.call));
         }
-        for held in &mut self.held {
+        for held in self.held.iter_mut().chain(&mut self.waiting) {
             if !held.announced && held.call.time <= time {
                 held.announced = true;
                 due.push((held.call.time, Moment::Called, held.call.clone()));
@@ -308,11 +335,16 @@ mod tests {
 
     /// The first packets of a handshake, among these calls.
     fn diary(calls: Vec<Call>) -> Diary {
+        diary_of(calls.into_iter().map(Report::Call))
+    }
+
+    /// The same among these reports.
+    fn diary_of(reports: impl IntoIterator<Item = Report>) -> Diary {
         let scenario = Scenario::named("handshake").expect("in the catalogue");
         let source = capture::recorded(scenario.recording).expect("a recording");
         let (teller, told) = queue();
-        for call in calls {
-            teller.call(call);
+        for report in reports {
+            teller.report(report);
         }
         drop(teller);
         let mut sink = WithCalls::new(Diary::default(), Some(told));
@@ -368,6 +400,29 @@ mod tests {
                 "send() Whole of 1"
             ]
         );
+    }
+
+    /// What waits for longer than segments are held back for is known before it returns.
+    #[test]
+    fn a_call_that_waits_stands_where_it_was_made() {
+        let packets = diary(Vec::new());
+        let (first, last) = (packets.times[0], packets.times[2]);
+        let made = first + Span::from_nanos(-9);
+        let connect = call(CallName::Connect, made, last, packets.tuple);
+        let begun = Call {
+            result: None,
+            duration: Span::ZERO,
+            ..connect.clone()
+        };
+        let waits = Report::Waits(begun);
+        assert_eq!(
+            diary_of([waits.clone()]).words,
+            ["connect() Called", "1", "2", "3"],
+            "it has not returned"
+        );
+        let words = diary_of([waits, Report::Call(connect)]).words;
+        let told = |word: &str| words.iter().filter(|told| told.contains(word)).count();
+        assert_eq!((told("Called"), told("Returned")), (1, 1), "{words:?}");
     }
 
     #[test]

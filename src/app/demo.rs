@@ -26,6 +26,7 @@ use super::saving;
 use super::say;
 use super::show;
 use super::sides::Sides;
+use super::signals;
 use super::step::{self, Billing};
 use super::twins::Joined;
 use super::wire;
@@ -33,6 +34,7 @@ use crate::capture::live::Settings;
 use crate::capture::{self, Saver, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice, Resources};
 use crate::lab::apart::end_with_parent;
+use crate::lab::fates::Fates;
 use crate::lab::network::WIRE_DEVICE;
 use crate::lab::scenario::{Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
 use crate::lab::script::Script;
@@ -272,15 +274,17 @@ impl Performance<'_> {
             (Some(stage), _) => self.capture(stage, &place, results, billing)?,
             (None, Origin::Constructed(script)) => {
                 self.confine(&Needs::default())?;
+                self.end_waits_at_signal()?;
                 let script =
                     Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
                 let source = Box::new(Memory::of_script(&script));
-                self.show(source, results, DEFAULT_PORT, billing)?
+                self.show(source, None, results, DEFAULT_PORT, billing)?
             }
             (None, _) => {
                 self.confine(&Needs::default())?;
+                self.end_waits_at_signal()?;
                 let source = capture::recorded(self.scenario.recording)?;
-                self.show(source, results, DEFAULT_PORT, billing)?
+                self.show(source, None, results, DEFAULT_PORT, billing)?
             }
         };
         if let Some(judgement) = &judgement {
@@ -304,6 +308,19 @@ impl Performance<'_> {
             end_with_parent();
         }
         Ok(())
+    }
+
+    /// What is played back slowly must be ended in order, for the terminal shows no keys meanwhile.
+    fn end_waits_at_signal(&self) -> Result<(), Failure> {
+        if self.choice.present.speed.is_none() {
+            return Ok(());
+        }
+        signals::at_end(|| ()).map_err(|error| {
+            Failure::new(
+                ExitCode::Lab,
+                format_args!("cannot watch for signals: {error}"),
+            )
+        })
     }
 
     /// What is said around its packets when they are stepped through.
@@ -341,6 +358,7 @@ impl Performance<'_> {
         let stopper = source.stopper();
         live::stop_at_signal(&stopper)?;
         let over = Arc::new(AtomicBool::new(false));
+        let fates = scenario.on_wire().then(|| stage.fates());
         let player = thread::Builder::new()
             .name("scenario".to_owned())
             .spawn({
@@ -365,7 +383,7 @@ impl Performance<'_> {
         } else {
             Box::new(source)
         };
-        let (code, judgement) = self.show(source, results, self.port, billing)?;
+        let (code, judgement) = self.show(source, fates, results, self.port, billing)?;
         if !over.load(Ordering::SeqCst) {
             // A player that is overtaken is left alone; each of its waits has a limit.
             if begin.elapsed() >= TIME_LIMIT {
@@ -383,9 +401,11 @@ impl Performance<'_> {
         }
     }
 
+    /// Shows what comes from `source`. `fates`: it comes from a wire that is at work.
     fn show(
         &self,
         source: Box<dyn Source + Send>,
+        fates: Option<Arc<Fates>>,
         Results {
             output,
             saver,
@@ -399,17 +419,21 @@ impl Performance<'_> {
         let interface = interface.and_then(|interface| interface.name.clone());
         let (source, problem) = saving::saving(source, saver, None);
         let name = format!("demo {}", self.scenario.name);
-        let (source, twins) = match self.scenario.origin {
-            Origin::Wire(..) => wire::begin(source, &Resources::default()),
+        let live = fates.is_some();
+        let (source, twins) = match (self.scenario.origin, fates) {
+            (Origin::Wire(..), Some(fates)) => {
+                let (source, twins) = wire::follow(source, fates);
+                (source, Some(twins))
+            }
+            (Origin::Wire(..), None) => wire::begin(source, &Resources::default()),
             _ => (source, None),
         };
-        let shown = match (&twins, self.scenario.origin) {
-            (Some(twins), Origin::Wire(_, plan)) => {
-                let remark = format!("wire: {}", plan.summary);
-                let what = show::what_of_scenario(&name, None, billing);
-                wire::sink(self.choice, output, &what, &remark, twins)
-            }
-            _ => show::scenario(self.choice, output, &name, interface.as_deref(), billing),
+        let what = show::what_of_scenario(&name, interface.as_deref(), billing);
+        let shown = if let (Some(twins), Origin::Wire(_, plan)) = (&twins, self.scenario.origin) {
+            let remark = format!("wire: {}", plan.summary);
+            wire::sink(self.choice, output, &what, &remark, twins, live)
+        } else {
+            show::whole(self.choice, output, &what)
         };
         let mut sink = Both {
             first: WithCalls::new(Joined::new(shown, twins), calls),
@@ -478,6 +502,9 @@ impl<'a> Words<'a> {
                     "{}: {} ({place})\nwatch for: {}\n",
                     scenario.name, scenario.title, scenario.watch_for
                 ));
+                if self.performance.choice.present.step {
+                    say::note("it plays first; then its packets wait for your keys");
+                }
                 Ok(())
             }
             (None, Telling::Series) => Ok(()),

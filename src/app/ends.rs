@@ -75,7 +75,7 @@ pub(crate) fn connect(command: &ConnectCommand) -> Result<ExitCode, Failure> {
 /// A report as a line; system calls are not for here.
 pub(super) fn in_words(report: &Report) -> Option<String> {
     Some(match report {
-        Report::Call(_) => return None,
+        Report::Call(_) | Report::Waits(_) => return None,
         Report::Connected(peer) => format!("{peer} connected"),
         Report::Message(peer, bytes) => format!("{peer} says \"{}\"", bytes.escape_ascii()),
         Report::Closed(peer) => format!("{peer} closed"),

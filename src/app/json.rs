@@ -27,6 +27,8 @@ pub(crate) struct JsonSink<W> {
 struct Wire {
     twins: Arc<Twins>,
     owners: HashMap<u64, ConnectionId>,
+    /// The other view of each connection of which something has arrived.
+    pairs: HashMap<ConnectionId, ConnectionId>,
 }
 
 impl<W: Write> JsonSink<W> {
@@ -49,6 +51,7 @@ impl<W: Write> JsonSink<W> {
         self.wire = Some(Wire {
             twins,
             owners: HashMap::new(),
+            pairs: HashMap::new(),
         });
         self
     }
@@ -68,13 +71,21 @@ impl<W: Write> JsonSink<W> {
 }
 
 impl Wire {
+    /// A frame of this connection. What arrives was sent in another one, which was seen before.
+    fn learn(&mut self, frame: u64, id: ConnectionId) {
+        self.owners.insert(frame, id);
+        let other = self.twins.other(frame);
+        if let Some(twin) = other.and_then(|other| self.owners.get(&other)) {
+            self.pairs.entry(id).or_insert(*twin);
+            self.pairs.entry(*twin).or_insert(id);
+        }
+    }
+
     /// The facts with the vantage and the twin. A connection of which nothing arrived has none.
     fn names<'f>(&self, facts: &ConnectionFacts<'f>) -> ConnectionFacts<'f> {
-        let mut own = self.owners.iter().filter(|(_, owner)| **owner == facts.id);
-        let twin = own.find_map(|(frame, _)| self.owners.get(&self.twins.other(*frame)?));
         ConnectionFacts {
             vantage: Some(self.twins.side(facts.first_frame).name()),
-            twin: twin.copied(),
+            twin: self.pairs.get(&facts.id).copied(),
             ..facts.clone()
         }
     }
@@ -83,8 +94,7 @@ impl Wire {
 impl<W: Write> Sink for JsonSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         if let Some(wire) = &mut self.wire {
-            let frame = tracked.segment.frame;
-            wire.owners.insert(frame, tracked.change.connection);
+            wire.learn(tracked.segment.frame, tracked.change.connection);
         }
         if !self.segments {
             return Ok(());

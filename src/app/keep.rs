@@ -20,7 +20,7 @@ const EDGE: usize = 200;
 const WHOLE_PERCENT: usize = 75;
 
 /// Payload bytes kept of a segment, when payload is wanted: what a reader looks at, not a whole download.
-const PAYLOAD: usize = 256;
+pub(crate) const PAYLOAD: usize = 256;
 
 /// The kept segments of one connection.
 #[derive(Debug, Default)]

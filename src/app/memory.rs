@@ -1,6 +1,7 @@
 //! Frames that are held in memory: of a script, or of a short capture that has to be looked at twice.
 
 use crate::capture::{Frame, Interface, LinkType, Next, ReadError, Source};
+use crate::explain::CONSTRUCTED;
 use crate::lab::script::Script;
 use crate::time::Timestamp;
 
@@ -43,7 +44,7 @@ impl Memory {
         Self {
             frames: frames.collect(),
             interfaces: vec![Interface {
-                name: Some("constructed".to_owned()),
+                name: Some(CONSTRUCTED.to_owned()),
                 link: LinkType::RAW,
                 digits: DIGITS,
                 snaplen: 0,

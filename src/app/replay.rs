@@ -167,7 +167,7 @@ fn shown(
     twins: Option<&Arc<Twins>>,
 ) -> Box<dyn Sink> {
     match twins {
-        Some(twins) => wire::sink(&command.output, output, what, "", twins),
+        Some(twins) => wire::sink(&command.output, output, what, "", twins, false),
         None => show::whole(&command.output, output, what),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::io;
 
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::pipeline::{Made, Quiet, Sink, Tracked};
 use crate::cli::Moment;
 use crate::explain::Totals;
 use crate::tcp::IcmpError;
@@ -125,6 +125,13 @@ impl<S: Sink> Sink for Selected<S> {
             return Ok(());
         }
         self.inner.connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        if made.connection.is_some_and(|id| !self.wants(id)) {
+            return Ok(());
+        }
+        self.inner.call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {

@@ -142,22 +142,7 @@ fn by_packet(choice: &OutputChoice, output: Output, source: &str, places: Places
     }
 }
 
-/// For a scenario: it is over soon, and the whole of it can be told better than its parts.
-pub(crate) fn scenario(
-    choice: &OutputChoice,
-    output: Output,
-    source: &str,
-    interface: Option<&str>,
-    billing: Billing,
-) -> Box<dyn Sink> {
-    whole(
-        choice,
-        output,
-        &what_of_scenario(source, interface, billing),
-    )
-}
-
-/// All of a scenario.
+/// All of a scenario: it is over soon, and the whole of it can be told better than its parts.
 pub(crate) fn what_of_scenario<'a>(
     source: &'a str,
     interface: Option<&str>,
@@ -217,7 +202,8 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
     }
     if choice.present.step {
         let collection = Collection::new(choice, &manner, what.billing.clone());
-        return Box::new(StepSink::new(output, collection, manner, most));
+        let steps = StepSink::new(output, collection, manner, most);
+        return Box::new(steps.with_calls(choice.syscalls));
     }
     if let Some(speed) = choice.present.speed {
         let pace = Pace::new(speed);
@@ -225,7 +211,8 @@ pub(crate) fn whole(choice: &OutputChoice, output: Output, what: &What<'_>) -> B
         if what.growing {
             return Box::new(paced(StreamSink::new(output, format, &manner), pace));
         }
-        return Box::new(SlowSink::new(output, format, manner, pace, most));
+        let slow = SlowSink::new(output, format, manner, pace, most);
+        return Box::new(slow.with_calls(choice.syscalls));
     }
     match choice.format {
         Some(Format::Timeline) if what.growing => {

@@ -57,7 +57,12 @@ impl Telling {
         }
     }
 
-    fn call(&mut self, call: &CallRow, id: ConnectionId, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn call(
+        &mut self,
+        call: &CallRow,
+        id: ConnectionId,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
         match self {
             Self::Ladder(writer) => writer.call(call, id, out),
             Self::Plain(writer) => writer.call(call, id, out),

@@ -1,21 +1,22 @@
 //! Both views of a wire, joined: which frame is the arrival of which other one, and what never arrived.
 //!
-//! Comes in: all frames of a capture with a `client side` and a `server side`. Goes out: [`Twins`], which know each
-//! frame's other half; and [`Joined`], a sink that tells it to the sink behind it.
+//! Comes in: the frames of a capture with a `client side` and a `server side`, all of them or as they are captured. Goes
+//! out: [`Twins`], which know each frame's other half; and [`Joined`], a sink that tells it to the sink behind it.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::memory::Memory;
 use super::pipeline::{Made, Quiet, Sink, Tracked};
+use crate::capture::Frame;
 use crate::decode::{self, Decoded};
 use crate::explain::Totals;
 use crate::tcp::{Direction, IcmpError, Segment, Side, TcpState};
 use crate::track::{Change, Connection, ConnectionId, Transition};
 
 /// What a segment keeps on its way; of its addresses source and destination are exchanged.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash, Debug)]
 struct Mark {
     ports: (u16, u16),
     seq: u32,
@@ -28,77 +29,104 @@ struct Mark {
 }
 
 /// A frame that left one side.
+#[derive(Debug)]
 struct Sent {
     frame: u64,
     arrived: bool,
 }
 
-/// The halves of every packet on a wire.
+/// The halves of every packet on a wire. One thread learns of frames, another one asks about those that it has learned of.
 #[derive(Debug, Default)]
 pub(crate) struct Twins {
+    halves: Mutex<Halves>,
+}
+
+#[derive(Debug, Default)]
+struct Halves {
     /// Of each arrival, the frame in which it was sent; and of each sent frame, its first arrival.
     other: HashMap<u64, u64>,
     lost: HashSet<u64>,
     /// Frames captured at the server's side.
     at_server: HashSet<u64>,
+    /// What each side has sent.
+    sent: HashMap<(u16, Mark), Vec<Sent>>,
 }
 
 impl Twins {
-    /// Joins the frames of a capture.
+    /// Joins the frames of a capture that is over: what has not arrived is lost.
     pub(crate) fn of(memory: &Memory) -> Self {
-        let mut twins = Self::default();
-        let mut sent: HashMap<(u16, Mark), Vec<Sent>> = HashMap::new();
+        let twins = Self::default();
         for frame in memory.frames() {
-            let Decoded::Segment(segment) = decode::frame(&frame) else {
-                continue;
-            };
-            let side = frame.interface;
-            if side == 1 {
-                twins.at_server.insert(frame.number);
-            }
-            // An arrival at this side was sent at the other side before.
-            let left = sent.get_mut(&(1 - side.min(1), mark(&segment)));
-            let Some(earlier) = left.and_then(|left| {
-                // What arrives once more than it was sent was doubled on its way.
-                let next = left.iter().position(|sent| !sent.arrived);
-                let next = next.unwrap_or(left.len().saturating_sub(1));
-                left.get_mut(next)
-            }) else {
-                let sent = sent.entry((side.min(1), mark(&segment))).or_default();
-                sent.push(Sent {
-                    frame: frame.number,
-                    arrived: false,
-                });
-                continue;
-            };
-            twins.other.insert(frame.number, earlier.frame);
-            if !earlier.arrived {
-                earlier.arrived = true;
-                twins.other.insert(earlier.frame, frame.number);
-            }
+            twins.learn(&frame);
         }
+        let mut halves = twins.halves();
+        let sent = std::mem::take(&mut halves.sent);
         let lost = sent.into_values().flatten().filter(|sent| !sent.arrived);
-        twins.lost = lost.map(|sent| sent.frame).collect();
+        halves.lost = lost.map(|sent| sent.frame).collect();
+        drop(halves);
         twins
     }
 
-    /// The frame that holds the same packet at the other side.
+    /// The next frame of the capture.
+    pub(crate) fn learn(&self, frame: &Frame<'_>) {
+        let Decoded::Segment(segment) = decode::frame(frame) else {
+            return;
+        };
+        let mut halves = self.halves();
+        let side = frame.interface.min(1);
+        if side == 1 {
+            halves.at_server.insert(frame.number);
+        }
+        // An arrival at this side was sent at the other side before.
+        let left = halves.sent.get_mut(&(1 - side, mark(&segment)));
+        let earlier = left.and_then(|left| {
+            // What arrives once more than it was sent was doubled on its way.
+            let next = left.iter().position(|sent| !sent.arrived);
+            let next = next.unwrap_or(left.len().saturating_sub(1));
+            let sent = left.get_mut(next)?;
+            let first = !std::mem::replace(&mut sent.arrived, true);
+            Some((sent.frame, first))
+        });
+        let Some((sent, first)) = earlier else {
+            let sent = halves.sent.entry((side, mark(&segment))).or_default();
+            sent.push(Sent {
+                frame: frame.number,
+                arrived: false,
+            });
+            return;
+        };
+        halves.other.insert(frame.number, sent);
+        if first {
+            halves.other.insert(sent, frame.number);
+        }
+    }
+
+    /// This frame was sent, and will not arrive.
+    pub(crate) fn lose(&self, frame: u64) {
+        self.halves().lost.insert(frame);
+    }
+
+    /// The frame that holds the same packet at the other side, as far as that has been captured.
     pub(crate) fn other(&self, frame: u64) -> Option<u64> {
-        self.other.get(&frame).copied()
+        self.halves().other.get(&frame).copied()
     }
 
     /// Whether the packet of this frame arrived.
     pub(crate) fn delivered(&self, frame: u64) -> bool {
-        !self.lost.contains(&frame)
+        !self.halves().lost.contains(&frame)
     }
 
     /// At which side a frame was captured.
     pub(crate) fn side(&self, frame: u64) -> Side {
-        if self.at_server.contains(&frame) {
+        if self.halves().at_server.contains(&frame) {
             Side::Server
         } else {
             Side::Client
         }
+    }
+
+    fn halves(&self) -> MutexGuard<'_, Halves> {
+        self.halves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,14 @@
 //! Captures with two sides: recognised, joined, and shown with both ends' views.
 
+mod follow;
+mod live;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use self::follow::Follow;
+use self::live::Live;
 use super::json::JsonSink;
 use super::keep::{Keeper, Kept};
 use super::ladders::{KeptCalls, say_untold, write_ladder};
@@ -17,10 +22,11 @@ use super::twins::Twins;
 use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice, Resources};
-use crate::explain::{self, CallRow, Totals, View, WireHalf, WireStory};
-use crate::render::{LadderWriter, Style, wire};
+use crate::explain::{self, CallRow, Totals, View, WireEvent, WireHalf, WireStory};
+use crate::lab::fates::Fates;
+use crate::render::{Style, wire};
 use crate::tcp::Side;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use crate::track::Connection;
 
 /// A source that may turn out to be of a wire.
@@ -55,13 +61,22 @@ fn begins_at_client(source: &dyn Source) -> Option<bool> {
     Some(first.name.as_deref() == Some(SIDES[0]))
 }
 
-/// What shows a joined capture. `remark` says what the wire does, where that is known.
+/// Follows a wire that is at work: frames pass as they come.
+pub(crate) fn follow(source: Joinable, fates: Arc<Fates>) -> (Joinable, Arc<Twins>) {
+    let twins = Arc::<Twins>::default();
+    let source = Follow::new(source, Arc::clone(&twins), fates);
+    (Box::new(source), twins)
+}
+
+/// What shows a joined capture. `remark` says what the wire does, where that is known; `live`: it is captured now, and rows
+/// are written as they happen.
 pub(crate) fn sink(
     choice: &OutputChoice,
     output: Output,
     what: &What<'_>,
     remark: &str,
     twins: &Arc<Twins>,
+    live: bool,
 ) -> Box<dyn Sink> {
     match choice.format {
         Some(Format::Json) => Box::new(
@@ -93,9 +108,21 @@ pub(crate) fn sink(
             sink.collection = collection;
             sink.pace = choice.present.speed.map(Pace::new);
             sink.calls = choice.syscalls.then(KeptCalls::default);
+            let at_once = live && sink.collection.is_none() && sink.pace.is_none();
+            if at_once && sink.ladder == Ladder::Wire {
+                sink.live = Some(Live::new(&sink.manner));
+            }
             Box::new(sink)
         }
-        Some(_) => show::whole(choice, output, what),
+        Some(_) => {
+            let ends = [Side::Client, Side::Server].map(explain::wire_end_in_words);
+            let what = What {
+                places: Places::Many(ends.map(Some).to_vec()),
+                billing: what.billing.clone(),
+                ..*what
+            };
+            show::whole(choice, output, &what)
+        }
     }
 }
 
@@ -116,6 +143,8 @@ struct WireSink<W> {
     ended: Vec<Connection>,
     /// What the programs called, where that is wanted.
     calls: Option<KeptCalls>,
+    /// What is told as it happens.
+    live: Option<Live>,
 }
 
 impl<W: Write> WireSink<W> {
@@ -139,6 +168,7 @@ impl<W: Write> WireSink<W> {
             most: None,
             ended: Vec::new(),
             calls: None,
+            live: None,
         }
     }
 
@@ -150,7 +180,12 @@ impl<W: Write> WireSink<W> {
             }
         }
         self.ended.sort_by_key(Connection::id);
+        let twins = self.twin_ids(&kept);
         let (mut drawn, mut untold) = (0, 0);
+        if let Some(live) = &self.live {
+            live.conclude(&self.ended, &self.remark, &mut self.out)?;
+            drawn = 1;
+        }
         for connection in &self.ended {
             let side = self.twins.side(connection.frames().0);
             let wanted = match self.ladder {
@@ -171,18 +206,31 @@ impl<W: Write> WireSink<W> {
             let calls = self.calls.as_ref();
             let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
             let both = self.ladder == Ladder::Wire;
-            let twin = self.twin(own, &kept).filter(|(_, segments)| {
+            let twin = twins.get(&connection.id()).and_then(|id| {
+                let at = self.ended.binary_search_by_key(id, Connection::id).ok()?;
+                Some((&self.ended[at], kept.get(id)?))
+            });
+            let twin = twin.filter(|(_, segments)| {
                 // What was not kept would look lost between two views; one view says how much it is.
                 let whole = own.gap().is_none() && segments.gap().is_none();
                 both && whole
             });
             let Some((other, segments)) = twin else {
                 let calls = of(&[connection.id()]);
-                let (manner, out) = (&self.manner, &mut self.out);
+                let places = Places::One(Some(self.place(side, connection, own)));
+                let manner = &Manner {
+                    places,
+                    ..self.manner.clone()
+                };
+                let out = &mut self.out;
                 match (&mut self.collection, &mut self.pace) {
-                    (Some(collection), _) => collection.add(connection, own, manner),
+                    (Some(collection), _) => {
+                        collection.set_view(explain::wire_end_in_short(side));
+                        collection.add(connection, own, &calls, manner);
+                    }
                     (None, Some(pace)) => {
-                        tell_slowly(connection, own, Format::Timeline, manner, pace, out)?;
+                        let format = Format::Timeline;
+                        tell_slowly(connection, own, &calls, format, manner, pace, out)?;
                     }
                     (None, None) => write_ladder(out, connection, own, &calls, manner)?,
                 }
@@ -207,7 +255,7 @@ impl<W: Write> WireSink<W> {
             let calls = wire_calls(&of(&[connection.id(), other.id()]), times);
             let (style, out) = (&self.manner.style, &mut self.out);
             match (&mut self.collection, &mut self.pace) {
-                (Some(collection), _) => collection.add_wire(connection, story),
+                (Some(collection), _) => collection.add_wire(connection, story, calls),
                 (None, None) if !style.payload => wire::wire(&story, &calls, style, out)?,
                 (None, pace) => {
                     let views = [own, segments];
@@ -222,21 +270,39 @@ impl<W: Write> WireSink<W> {
         collection.leave_out(untold);
         collection.present(&mut self.out)
     }
+}
 
-    /// The other view of the connection with these segments.
-    fn twin<'s, 'k>(
-        &'s self,
-        own: &Kept,
-        kept: &'k HashMap<u32, Kept>,
-    ) -> Option<(&'s Connection, &'k Kept)> {
-        let frame = own
-            .segments()
-            .find_map(|segment| self.twins.other(segment.frame))?;
-        self.ended.iter().find_map(|connection| {
-            let segments = kept.get(&connection.id())?;
-            let has = segments.segments().any(|segment| segment.frame == frame);
-            has.then_some((connection, segments))
-        })
+impl<W> WireSink<W> {
+    /// The other view of each connection of which something has arrived.
+    fn twin_ids(&self, kept: &HashMap<u32, Kept>) -> HashMap<u32, u32> {
+        let mut owners = HashMap::new();
+        for (id, own) in kept {
+            owners.extend(own.segments().map(|segment| (segment.frame, *id)));
+        }
+        let twin = |own: &Kept| {
+            let frames = own.segments().map(|segment| segment.frame);
+            let mut others = frames.filter_map(|frame| self.twins.other(frame));
+            others.find_map(|frame| owners.get(&frame).copied())
+        };
+        kept.iter()
+            .filter_map(|(id, own)| Some((*id, twin(own)?)))
+            .collect()
+    }
+
+    /// Which end of the wire a ladder of one of them shows. Both ends' addresses are their own in what they send.
+    fn place(&self, side: Side, connection: &Connection, own: &Kept) -> String {
+        let sent = own.segments().find(|segment| {
+            let other = self.twins.other(segment.frame);
+            other.is_none_or(|other| other > segment.frame)
+        });
+        let Some(tuple) = sent.map(|segment| segment.tuple) else {
+            return explain::wire_end_in_words(side);
+        };
+        if tuple.source != connection.endpoint(side) {
+            return explain::wire_end_crossed(side);
+        }
+        let ends = [tuple.source.address, tuple.destination.address];
+        explain::wire_end(side, ends)
     }
 }
 
@@ -249,31 +315,19 @@ fn bit_by_bit(
     mut pace: Option<&mut Pace>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut writer = wire::WireWriter::new(style);
-    writer.begin(&story.title, story.margins, out)?;
-    let mut last = Span::ZERO;
-    let mut calls = calls.iter().peekable();
-    for event in &story.events {
+    let mut wait = |gap, out: &mut dyn Write| {
         if let Some(pace) = &mut pace {
             out.flush()?;
-            pace.wait(event.after - last);
-            last = event.after;
+            pace.wait(gap);
         }
-        while let Some(call) = calls.next_if(|call| call.after <= event.after) {
-            writer.call(call, out)?;
-        }
-        writer.event(event, out)?;
+        Ok(())
+    };
+    let payload = |event: &WireEvent| {
         let mut views = views.iter();
-        if event.what != WireHalf::Arrives
-            && let Some((payload, len)) = views.find_map(|kept| kept.payload_and_len(event.packet))
-        {
-            writer.payload(payload, len, style, out)?;
-        }
-    }
-    for call in calls {
-        writer.call(call, out)?;
-    }
-    LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
+        let leaves = event.what != WireHalf::Arrives;
+        leaves.then(|| views.find_map(|kept| kept.payload_and_len(event.packet)))?
+    };
+    wire::wire_paced(story, calls, style, &mut wait, &payload, out)
 }
 
 /// The rows of calls among the packets of both views.
@@ -290,6 +344,13 @@ impl<W: Write> Sink for WireSink<W> {
         if let Some(calls) = &mut self.calls {
             calls.segment(tracked.change.connection);
         }
+        if let Some(live) = &mut self.live {
+            let side = self.twins.side(tracked.segment.frame);
+            if live.tells(tracked.change.connection, side) {
+                let (twins, remark) = (&self.twins, &self.remark);
+                return live.segment(tracked, side, twins, remark, &mut self.out);
+            }
+        }
         self.keeper.keep(tracked);
         Ok(())
     }
@@ -300,14 +361,25 @@ impl<W: Write> Sink for WireSink<W> {
     }
 
     fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
-        if let Some(calls) = &mut self.calls {
-            calls.keep(made);
+        let Some(calls) = &mut self.calls else {
+            return Ok(());
+        };
+        match &mut self.live {
+            Some(live) if made.connection.is_none_or(|id| live.has_told(id)) => {
+                live.call(made, &mut self.out)
+            }
+            _ => {
+                calls.keep(made);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
-        Ok(())
+        match self.live {
+            Some(_) => self.out.flush(),
+            None => Ok(()),
+        }
     }
 
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {

@@ -216,6 +216,9 @@ fn data(out: &mut String, segment: &Segment, change: &Change) {
         "; the next is ",
         change.seq.wrapping_add(segment.len)
     );
+    if segment.flags.contains(Flags::URG) {
+        put!(out, "; marked as urgent");
+    }
 }
 
 /// Numbers before this segment that the capture does not have, or not yet.
@@ -227,11 +230,22 @@ fn not_seen(out: &mut String, change: &Change, count: u32) {
     );
 }
 
+/// The same where the segment arrives: nobody but the network keeps them back.
+pub(super) fn not_here(out: &mut String, change: &Change, count: u32) {
+    put!(
+        out,
+        Range::before(change.seq, count),
+        " before it have not come: lost or late"
+    );
+}
+
 fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
     for event in &change.events {
         return match *event {
             Event::HandshakeCompletes { .. } => opening::completes(out, change),
             Event::Gap { bytes } => not_seen(out, change, bytes),
+            // Where it reports what came twice, nothing is missing that it waits for.
+            Event::DuplicateAck { .. } if reports_twice(change) => continue,
             Event::DuplicateAck { number, of } => {
                 put!(
                     out,
@@ -324,6 +338,11 @@ fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: b
             "; whether its program read them: unknown"
         ),
     }
+}
+
+/// Whether it says that something came twice.
+pub(super) fn reports_twice(change: &Change) -> bool {
+    has(change, |event| matches!(event, Event::DuplicateSack { .. }))
 }
 
 /// `, has 2897–4344` for the first SACK block above the acknowledgment number, and how many more there are.

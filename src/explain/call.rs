@@ -5,9 +5,13 @@
 
 use std::fmt::Write as _;
 
+use super::words::the;
 use crate::calls::{Call, CallName};
 use crate::tcp::Side;
 use crate::time::{Span, Timestamp};
+
+/// A call that lasts so long has waited for something.
+const LONG: Span = Span::from_millis(1);
 
 /// What of a call a row shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +37,14 @@ pub struct CallRow {
     pub text: String,
     /// The same for a narrow margin: `connect = 0`
     pub short: String,
+    /// `connect`
+    pub name: &'static str,
+    /// Which moment of the call this is.
+    pub moment: Moment,
+    /// What it returned: `0`, `-1`.
+    pub result: String,
+    /// How long it took, where packets came in between, and where that is long.
+    pub took: Option<Span>,
     /// The error's name where it failed: `ECONNREFUSED`.
     pub error: Option<String>,
     /// What this result means, where a reader has not been told yet. Empty where there is nothing to say.
@@ -40,6 +52,27 @@ pub struct CallRow {
 }
 
 impl CallRow {
+    /// The row as a sentence: `the server's accept() returns 7 after 3.1 ms`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let (end, name) = (the(self.side), self.name);
+        let made = match self.moment {
+            Moment::Called => {
+                return format!("{end}'s program calls {name}(), which has not returned yet");
+            }
+            Moment::Returned => format!("{end}'s {name}()"),
+            Moment::Whole => format!("{end}'s program calls {name}(), which"),
+        };
+        let result = match &self.error {
+            Some(error) => format!("fails with {error}"),
+            None => format!("returns {}", self.result),
+        };
+        match self.took {
+            Some(took) => format!("{made} {result} after {took}"),
+            None => format!("{made} {result}"),
+        }
+    }
+
     /// Leaves out what was told before; `told` remembers it.
     pub fn say_once(&mut self, told: &mut Vec<&'static str>) {
         if told.contains(&self.note) {
@@ -91,12 +124,17 @@ pub fn call_row(call: &Call, moment: Moment, start: Timestamp) -> CallRow {
             (text, format!("{name} = {result}"))
         }
     };
+    let worth_telling = moment == Moment::Returned || call.duration >= LONG;
     CallRow {
         side: call.side,
         time,
         after: time - start,
         text,
         short,
+        name,
+        moment,
+        result,
+        took: worth_telling.then_some(call.duration),
         error,
         note: match moment {
             Moment::Called => "",
@@ -229,6 +267,45 @@ mod tests {
                 "send() = 1",
                 "recv() = -1 ECONNRESET, after 9 µs"
             ]
+        );
+    }
+
+    #[test]
+    fn every_call_has_words_of_the_glossary() {
+        for name in [
+            CallName::Socket,
+            CallName::Bind,
+            CallName::Listen,
+            CallName::Accept,
+            CallName::Connect,
+            CallName::Send,
+            CallName::Recv,
+            CallName::Shutdown,
+            CallName::Close,
+        ] {
+            let call = call(name, 0, 0, Ok(0));
+            let row = call_row(&call, Moment::Whole, call.time);
+            assert!(!crate::explain::related_to_call(&row).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_told_as_a_sentence() {
+        let words = |moment, lasted, result| {
+            let call = call(CallName::Connect, 0, lasted, result);
+            call_row(&call, moment, call.time).in_words()
+        };
+        assert_eq!(
+            words(Moment::Called, 0, Ok(0)),
+            "the client's program calls connect(), which has not returned yet"
+        );
+        assert_eq!(
+            words(Moment::Returned, 61_000, Err(libc::ECONNREFUSED)),
+            "the client's connect() fails with ECONNREFUSED after 61 µs"
+        );
+        assert_eq!(
+            words(Moment::Whole, 900, Ok(0)),
+            "the client's program calls connect(), which returns 0"
         );
     }
 

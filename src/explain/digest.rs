@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
+use super::overview::{
+    CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow, given_up_unended,
+};
 use super::trouble::{heading, meaning, what_happened};
-use super::words::Count;
+use super::words::{Count, Number};
 use super::{Totals, facts};
 use crate::tcp::{Endpoint, Side};
 use crate::time::Span;
@@ -341,6 +343,7 @@ impl Digest {
             (0, _) => format!("The longest wait for the other end was {wait} (#{id})."),
             (_, 1) => format!("In the other one the longest wait for a reply was {wait} (#{id})."),
             _ => {
+                let others = Number(others);
                 format!("Among the other {others} the longest wait for a reply was {wait} (#{id}).")
             }
         }
@@ -353,7 +356,7 @@ impl Digest {
             .into_iter()
             .collect();
         if self.connections > self.most as u64 {
-            hints.push(format!("all {}: --all", self.connections));
+            hints.push(format!("all {}: --all", Number(self.connections)));
         }
         if self.sort == Sort::Trouble && self.connections > 1 {
             hints.push("slowest first: --sort wait".to_owned());
@@ -370,10 +373,7 @@ fn gaps(totals: &Totals) -> String {
         (gaps, _) => format!("{} in the capture", Count(gaps, "gap")),
     };
     if totals.evicted_unended > 0 {
-        let given_up = Count(totals.evicted_unended, "connection");
-        words = format!(
-            "{words}, {given_up} given up before the end to keep memory bounded (--memory)"
-        );
+        words = format!("{words}, {}", given_up_unended(totals.evicted_unended));
     }
     words
 }

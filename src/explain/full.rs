@@ -12,14 +12,41 @@ mod remark;
 use std::fmt::{self, Write};
 
 use super::brief::{above, find};
-use super::words::{Bytes, Range, ends, the, the_capital};
+use super::words::{Bytes, Number, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::track::{Change, Connection, Event};
 
+/// From where a segment is seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Vantage {
+    /// Somewhere between the ends: what its receiver makes of it is inferred.
+    Between,
+    /// Where it is sent: what its receiver makes of it is not known yet.
+    Sent,
+    /// Where it arrives.
+    Arrived,
+}
+
+impl Vantage {
+    /// Where times were measured.
+    const fn place(self) -> &'static str {
+        match self {
+            Self::Between => "where the capture was made",
+            Self::Sent | Self::Arrived => "as this end sees it",
+        }
+    }
+}
+
 /// Appends the paragraph about `segment`.
-pub(super) fn full(out: &mut String, segment: &Segment, change: &Change, connection: &Connection) {
+pub(super) fn full(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+    vantage: Vantage,
+) {
     // Writing to a String cannot fail.
-    let _ = write_full(out, segment, change, connection);
+    let _ = write_full(out, segment, change, connection, vantage);
     out.truncate(out.trim_end().len());
 }
 
@@ -28,6 +55,7 @@ fn write_full(
     segment: &Segment,
     change: &Change,
     connection: &Connection,
+    vantage: Vantage,
 ) -> fmt::Result {
     let copy = find(change, |event| match event {
         Event::CaptureDuplicate { of } => Some(of),
@@ -45,14 +73,14 @@ fn write_full(
     } else if flags.contains(Flags::SYN) {
         opening::synchronize(out, segment, change, connection)?;
     } else if flags.contains(Flags::ACK) {
-        exchange(out, segment, change, connection)?;
+        exchange(out, segment, change, connection, vantage)?;
     } else {
         return write!(
             out,
             "Only a first SYN and some resets come without ACK; in a connection's later states a segment without it is dropped (RFC 9293 section 3.10.7.4), and a closed port answers it with RST (section 3.10.7.1)."
         );
     }
-    states(out, change, connection.is_self())
+    states(out, change, connection.is_self(), vantage)
 }
 
 /// A segment of an open connection: what it brings, what it acknowledges, what was found out about it.
@@ -61,6 +89,7 @@ fn exchange(
     segment: &Segment,
     change: &Change,
     connection: &Connection,
+    vantage: Vantage,
 ) -> fmt::Result {
     let asks = find(change, |event| {
         matches!(event, Event::KeepAlive { .. } | Event::WindowProbe { .. }).then_some(())
@@ -73,10 +102,10 @@ fn exchange(
         closing::finish(out, segment, change)?;
     }
     if !asks {
-        acknowledgment(out, segment, change)?;
+        acknowledgment(out, segment, change, vantage)?;
     }
     for event in &change.events {
-        remark::remark(out, *event, segment, change, connection)?;
+        remark::remark(out, *event, segment, change, connection, vantage)?;
     }
     if asks {
         return Ok(());
@@ -127,7 +156,12 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     Ok(())
 }
 
-fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn acknowledgment(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    vantage: Vantage,
+) -> fmt::Result {
     let sender = change.direction.sender();
     let (_, receiver) = ends(change.direction);
     let Some((bytes, syn, fin, frame, rtt)) = find(change, |event| match event {
@@ -168,7 +202,8 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) -> fmt::
     match (frame, rtt) {
         (Some(frame), Some(rtt)) => write!(
             out,
-            ". It answers packet {frame}, {rtt} later where the capture was made"
+            ". It answers packet {frame}, {rtt} later {}",
+            vantage.place()
         )?,
         (Some(frame), None) => write!(
             out,
@@ -268,7 +303,8 @@ fn window(
             write!(
                 out,
                 "{} × 2^{scale} = {} bytes",
-                segment.window, change.window
+                segment.window,
+                Number(u64::from(change.window))
             )?;
         }
         _ => write!(out, "{}", Bytes(u64::from(segment.window)))?,
@@ -290,7 +326,7 @@ fn window(
 }
 
 /// Which state each end is in now, where that changed. A socket that talks to itself has one state.
-fn states(out: &mut String, change: &Change, alone: bool) -> fmt::Result {
+fn states(out: &mut String, change: &Change, alone: bool, vantage: Vantage) -> fmt::Result {
     if alone {
         return match change.client.after.filter(|_| change.client.changed()) {
             Some(after) => write!(out, "The socket is {after}."),
@@ -298,20 +334,25 @@ fn states(out: &mut String, change: &Change, alone: bool) -> fmt::Result {
         };
     }
     let mut first = true;
-    for side in [change.direction.sender(), change.direction.receiver()] {
+    let (sender, receiver) = (change.direction.sender(), change.direction.receiver());
+    let (sides, arrives): (&[Side], _) = match vantage {
+        Vantage::Between => (&[sender, receiver], " once this arrives (inferred)"),
+        Vantage::Sent => (&[sender], ""),
+        Vantage::Arrived => (&[receiver], ""),
+    };
+    for &side in sides {
         let transition = change.of(side);
         let Some(after) = transition.after.filter(|_| transition.changed()) else {
             continue;
         };
-        let (arrives, note) = if side == change.direction.sender() {
+        let (arrives, note) = if side == sender {
             ("", state_note(after))
+        } else if vantage == Vantage::Arrived {
+            (arrives, state_note(after))
         } else if transition.before != Some(TcpState::SynSent) && after == TcpState::SynReceived {
-            (
-                " once this arrives (inferred)",
-                ", if a socket listens there and has room",
-            )
+            (arrives, ", if a socket listens there and has room")
         } else {
-            (" once this arrives (inferred)", state_note(after))
+            (arrives, state_note(after))
         };
         let name = if first { the_capital(side) } else { the(side) };
         let lead = if first { "" } else { "; " };

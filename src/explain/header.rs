@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::brief::brief;
-use super::words::{Bytes, Count, the};
+use super::words::{Bytes, Count, Number, the};
 use crate::tcp::{Flags, RawHeader, RawOption, Segment};
 use crate::track::Change;
 
@@ -299,12 +299,16 @@ fn option_text(option: RawOption<'_>, segment: &Segment, change: &Change) -> Str
     let _ = match (option.kind, value.len()) {
         (1, _) => write!(text, ": {} of padding", Bytes(option.bytes.len() as u64)),
         (0, _) => write!(text, ": what follows is padding"),
-        (2, 2) => write!(text, ": segments of up to {} bytes", word(value)),
+        (2, 2) => write!(
+            text,
+            ": segments of up to {}",
+            Bytes(u64::from(word(value)))
+        ),
         (3, 1) => write!(
             text,
             " {}: later windows count in units of {}",
             value[0],
-            1_u32 << value[0].min(14)
+            Number(1 << value[0].min(14))
         ),
         (5, _) => {
             let base = segment.ack - change.ack;

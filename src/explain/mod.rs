@@ -31,15 +31,18 @@ pub use glossary::{Term, look_up, nearest, terms};
 pub use header::{HeaderField, HeaderRow, HeaderView, OptionLine, header_view};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
 pub use pace::{Pace, first_trouble};
-pub use question::{how_it_ends, what_next};
+pub use question::{how_it_ends, what_happens_next, what_next};
 pub use reach::{Reach, Ruler};
-pub use related::{related, related_to_end};
-pub use step::{Narrator, Wording};
+pub use related::{related, related_to_call, related_to_end};
+pub use step::{Narrator, Wording, short_heading};
 pub use story::{Arrow, Conclusion, Line, Outline, Step, Steps, Story, Title, Tone, Weight};
-pub use tell::{Segments, Telling, story, title};
+pub use tell::{CONSTRUCTED, Segments, Telling, story, title};
 pub use trouble::{advice, heading, meaning, what_happened};
 pub use verdict::{conclusion, reason};
-pub use wire::{View, WireEvent, WireHalf, WireStory, wire_story};
+pub use wire::{
+    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireStory, wire_end, wire_end_crossed,
+    wire_end_in_short, wire_end_in_words, wire_story, wire_title,
+};
 
 use crate::tcp::{Segment, Side};
 use crate::track::{Change, Connection, Roles};

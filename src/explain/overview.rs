@@ -2,6 +2,7 @@
 //!
 //! Plain values without behaviour. Sentences about TCP are finished here; renderers only place them.
 
+use super::words::{Count, Number};
 use crate::tcp::Endpoint;
 use crate::time::{Span, Timestamp};
 
@@ -132,4 +133,32 @@ pub struct Summary {
     pub evicted_unended: u64,
     /// Packets that the capture dropped, where it says so.
     pub capture_dropped: Option<u64>,
+}
+
+/// Why connections are given up.
+const BOUNDED: &str = "to keep memory bounded";
+
+impl Summary {
+    /// `12 connections, to keep memory bounded: 2 before the end, the others soon after it`; `None` where none was given up.
+    #[must_use]
+    pub fn given_up(&self) -> Option<String> {
+        let evicted = Count(self.evicted, "connection");
+        match (self.evicted, self.evicted_unended) {
+            (0, _) => None,
+            (_, 0) => Some(format!("{evicted} soon after the end, {BOUNDED}")),
+            (all, unended) if all == unended => {
+                Some(format!("{evicted} before the end, {BOUNDED}"))
+            }
+            (_, unended) => Some(format!(
+                "{evicted}, {BOUNDED}: {} before the end, the others soon after it",
+                Number(unended)
+            )),
+        }
+    }
+}
+
+/// `2 connections given up before the end to keep memory bounded (--memory)`
+pub(super) fn given_up_unended(connections: u64) -> String {
+    let given_up = Count(connections, "connection");
+    format!("{given_up} given up before the end {BOUNDED} (--memory)")
 }

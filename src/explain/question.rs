@@ -6,7 +6,23 @@ use std::fmt::Write;
 /// The question before the next packet, from what can be known by then.
 #[must_use]
 pub fn what_next(reach: Option<[Reach; 2]>) -> String {
-    let mut question = String::from("What comes next? Who sends it, and with which flags?");
+    ask(
+        "What comes next? Who sends it, and with which flags?",
+        reach,
+    )
+}
+
+/// The question before the next event on a wire, where both ends are seen.
+#[must_use]
+pub fn what_happens_next(reach: Option<[Reach; 2]>) -> String {
+    ask(
+        "What happens next? At which end, and does a packet leave there or arrive?",
+        reach,
+    )
+}
+
+fn ask(question: &str, reach: Option<[Reach; 2]>) -> String {
+    let mut question = question.to_owned();
     let [client, server] = reach.unwrap_or_default().map(|reach| reach.next);
     // Writing to a String cannot fail.
     let _ = match (client, server) {

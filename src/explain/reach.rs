@@ -4,6 +4,7 @@
 //! bytes: SYN and FIN are not counted, though each takes a number. These are the pointers of RFC 9293 figure 3
 //! (SND.UNA, SND.NXT and SND.UNA + SND.WND) as they can be seen at the capture point.
 
+use super::words::{Bytes, Number};
 use crate::tcp::{Flags, Segment, SeqNumber};
 use crate::track::{Change, Connection};
 
@@ -18,6 +19,45 @@ pub struct Reach {
     pub allowed: Option<u32>,
     /// The relative number that the sender uses next; `None` as long as it has sent nothing.
     pub next: Option<u32>,
+}
+
+impl Reach {
+    /// `13 acknowledged, 0 in flight, 65 523 allowed`
+    #[must_use]
+    pub fn in_words(self) -> String {
+        let allowed = match self.allowed {
+            Some(0) => "none allowed".to_owned(),
+            Some(allowed) => format!("{} allowed", amount(u64::from(allowed))),
+            None => "window unknown".to_owned(),
+        };
+        format!(
+            "{} acknowledged, {} in flight, {allowed}",
+            amount(self.acknowledged),
+            amount(u64::from(self.in_flight))
+        )
+    }
+
+    /// The same where there is little room: `13 acked, 0 flying, 65 523 free`
+    #[must_use]
+    pub fn in_short(self) -> String {
+        let allowed = match self.allowed {
+            Some(allowed) => format!("{} free", amount(u64::from(allowed))),
+            None => "window ?".to_owned(),
+        };
+        format!(
+            "{} acked, {} flying, {allowed}",
+            amount(self.acknowledged),
+            amount(u64::from(self.in_flight))
+        )
+    }
+}
+
+/// Exact while that is short.
+fn amount(bytes: u64) -> String {
+    match bytes {
+        ..1_000_000 => Number(bytes).to_string(),
+        _ => Bytes(bytes).to_string(),
+    }
 }
 
 /// Follows both directions of one connection.

@@ -1,5 +1,6 @@
 //! Which words of the glossary a packet is about: the answer to "what does this mean?".
 
+use super::call::CallRow;
 use super::glossary::{Term, look_up};
 use crate::tcp::{Flags, OptionsSeen, Segment};
 use crate::track::{Change, Connection, Event, Opened, RepeatCause, ResetEffect};
@@ -51,6 +52,28 @@ pub fn related(segment: &Segment, change: &Change) -> Vec<&'static Term> {
     }
     if !flags.contains(Flags::RST) {
         terms.add("window");
+    }
+    terms.found
+}
+
+/// The terms that explain a system call.
+#[must_use]
+pub fn related_to_call(call: &CallRow) -> Vec<&'static Term> {
+    let mut terms = Terms::default();
+    let words: &[&str] = match call.name {
+        "socket" => &["socket"],
+        "bind" => &["port"],
+        "listen" => &["LISTEN", "backlog"],
+        "accept" => &["accept", "backlog"],
+        "connect" => &["connect", "handshake"],
+        "send" => &["bytes in flight", "Nagle"],
+        "recv" => &["window"],
+        "shutdown" => &["FIN", "half_closed"],
+        "close" => &["FIN", "TIME-WAIT"],
+        _ => &[],
+    };
+    for word in words {
+        terms.add(word);
     }
     terms.found
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::brief::{above, brief, find};
-use super::full::full;
+use super::full::{Vantage, full};
 use super::story::{Arrow, Line, Step, Weight};
 use super::verdict::closing_packets;
 use super::words::{Range, the};
@@ -157,7 +157,13 @@ impl Narrator {
         }
         step.full.clear();
         if self.wording.full {
-            full(&mut step.full, segment, change, connection);
+            full(
+                &mut step.full,
+                segment,
+                change,
+                connection,
+                Vantage::Between,
+            );
         }
         step.details.clear();
         if !self.wording.no_details {
@@ -241,6 +247,12 @@ impl Narrator {
         }
         heading
     }
+}
+
+/// The word that a heading begins with: `open` of `open: three-way handshake, 34 µs`. It tells nothing of what comes.
+#[must_use]
+pub fn short_heading(heading: &str) -> &str {
+    heading.split(':').next().unwrap_or_default()
 }
 
 /// The state that an end is in now, when it was in another before.
@@ -375,6 +387,7 @@ fn tags(tags: &mut Vec<String>, change: &Change) {
         match *event {
             Event::DuplicateAck { number, .. } => tags.push(format!("DUP-ACK #{number}")),
             Event::CaptureDuplicate { of } => tags.push(format!("CAPTURED TWICE, {of}")),
+            Event::CongestionMark { in_ip: true } => tags.push("CE".to_owned()),
             _ => {}
         }
     }

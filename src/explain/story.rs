@@ -1,5 +1,6 @@
 //! What renderers see: a conversation as titled, explained steps.
 
+use super::words::Number;
 use crate::tcp::{Direction, Endpoint, Flags, Preview, TcpState};
 use crate::time::{Span, Timestamp};
 
@@ -104,6 +105,35 @@ impl Step {
             weight: Weight::Bulk,
             preview: Preview::EMPTY,
             len: 0,
+        }
+    }
+}
+
+impl Step {
+    /// How much payload it has: `1448 bytes`, in full.
+    #[must_use]
+    pub fn size(&self) -> String {
+        let plural = if self.len == 1 { "" } else { "s" };
+        format!("{} byte{plural}", Number(u64::from(self.len)))
+    }
+
+    /// The one word that is to be read from the last row: `SYN`, `13 bytes`, `ACK 14`.
+    #[must_use]
+    pub fn essence(&self) -> String {
+        let arrow = &self.arrow;
+        let ordinary = ["ACK", "PSH-ACK"].contains(&arrow.name.as_str());
+        let bytes = self.size();
+        match (arrow.tags.first(), ordinary) {
+            (Some(tag), true) if self.len == 0 => tag.clone(),
+            (Some(tag), true) => format!("{bytes}  {tag}"),
+            (Some(tag), false) => format!("{}  {tag}", arrow.name),
+            (None, true) if self.len > 0 => bytes,
+            // What is acknowledged, without what came beyond it.
+            (None, true) => {
+                let number = arrow.numbers.split(',').next().unwrap_or_default();
+                number.to_uppercase()
+            }
+            (None, false) => arrow.name.clone(),
         }
     }
 }

@@ -7,6 +7,9 @@ use super::words::Count;
 use crate::tcp::{Segment, Side};
 use crate::track::{Change, Connection, Roles, Verdict};
 
+/// What takes the place of an interface's name where packets were made by hand, and never captured.
+pub const CONSTRUCTED: &str = "constructed";
+
 /// Tells a connection that is over from its kept segments, which may be fewer than it had.
 pub fn story<'a>(
     connection: &Connection,
@@ -144,7 +147,11 @@ pub fn title(connection: &Connection, interface: Option<&str>, over: bool) -> Ti
     let assumed = connection.roles() == Roles::Assumed;
     let packets =
         connection.peer(Side::Client).counts.packets + connection.peer(Side::Server).counts.packets;
-    let mut remark = interface.map_or_else(String::new, |name| format!("on {name}"));
+    let mut remark = match interface {
+        Some(CONSTRUCTED) => CONSTRUCTED.to_owned(),
+        Some(name) => format!("on {name}"),
+        None => String::new(),
+    };
     if over {
         let comma = if remark.is_empty() { "" } else { ", " };
         remark = format!("{remark}{comma}{}", Count(packets, "packet"));

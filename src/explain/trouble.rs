@@ -154,7 +154,11 @@ pub fn what_happened(connection: &Connection, trouble: &Trouble) -> String {
         TroubleKind::ClientSilent => format!("client silent {lasted}; {end}"),
         TroubleKind::NoAnswer => {
             let syns = u64::from(connection.handshake().syns.max(1));
-            format!("{} in {lasted}", Count(syns, "SYN"))
+            match (syns, connection.evicted()) {
+                (1, false) => "1 SYN".to_owned(),
+                (1, true) => "1 SYN, then no longer followed".to_owned(),
+                _ => format!("{} in {lasted}", Count(syns, "SYN")),
+            }
         }
         TroubleKind::ResetAfterIdle => format!("idle {lasted}, then RST"),
         TroubleKind::ReceiverFull => format!(

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::story::{Conclusion, Tone};
 use super::trouble;
-use super::words::{Bytes, Count, the, the_capital};
+use super::words::{Amount, Bytes, Count, the, the_capital};
 use crate::tcp::{IcmpKind, Side, TcpState};
 use crate::track::{Connection, Opened, Verdict};
 
@@ -138,6 +138,15 @@ pub fn conclusion(connection: &Connection) -> Conclusion {
             trouble::sentence(&mut text, found);
         }
     }
+    let unended = matches!(
+        verdict,
+        Verdict::NoAnswer | Verdict::Unfinished | Verdict::HalfClosed | Verdict::Open
+    );
+    if connection.evicted() && unended {
+        text.push_str(
+            " It was given up here to keep memory bounded (--memory): what came later is not known.",
+        );
+    }
     let advice = advice(verdict, connection).or_else(|| {
         troubles
             .first()
@@ -160,7 +169,7 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
     let carried = format!(
         "{} to the server, {} back",
         bytes(Side::Client),
-        connection.peer(Side::Server).counts.bytes
+        Amount(connection.peer(Side::Server).counts.bytes)
     );
     match verdict {
         Verdict::Refused => match unreachable(connection) {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use arrayvec::ArrayString;
 
 use crate::tcp::{Direction, Side};
-use crate::text::{Piece, Text, display, put};
+use crate::text::{Grouped, Piece, Text, display, put};
 
 /// `the client` or `the server`.
 pub(super) const fn the(side: Side) -> &'static str {
@@ -60,6 +60,37 @@ impl Piece for Range {
     }
 }
 
+/// A count in a sentence: `1448`, `23 168`. From five digits on they are set apart as in tables; numbers of bytes, packets
+/// and ports are names and no counts, and stay as they are typed.
+#[derive(Clone, Copy)]
+pub(super) struct Number(pub(super) u64);
+
+impl Piece for Number {
+    fn put(&self, out: &mut impl Text) {
+        if self.0 < 10_000 {
+            self.0.put(out);
+        } else {
+            Grouped(self.0).put(out);
+        }
+    }
+}
+
+/// What is more than this is rounded.
+const EXACT: u64 = 100_000;
+
+/// How many bytes, where the word stands before it: `0`, `23 168`, `5.2 MB`.
+pub(super) struct Amount(pub(super) u64);
+
+impl Piece for Amount {
+    fn put(&self, out: &mut impl Text) {
+        if self.0 < EXACT {
+            Number(self.0).put(out);
+        } else {
+            Bytes(self.0).put(out);
+        }
+    }
+}
+
 /// `1 byte`, `13 bytes`, `5.2 MB`: exact up to five digits.
 pub(super) struct Bytes(pub(super) u64);
 
@@ -67,7 +98,7 @@ impl Piece for Bytes {
     fn put(&self, out: &mut impl Text) {
         let (value, unit) = match self.0 {
             1 => return put!(out, "1 byte"),
-            count @ ..100_000 => return put!(out, count, " bytes"),
+            count @ ..EXACT => return put!(out, Number(count), " bytes"),
             count @ ..1_000_000 => return put!(out, (count + 500) / 1_000, " kB"),
             count @ ..1_000_000_000 => (count as f64 / 1e6, "MB"),
             count => (count as f64 / 1e9, "GB"),
@@ -85,7 +116,7 @@ pub(super) struct Count(pub(super) u64, pub(super) &'static str);
 impl Piece for Count {
     fn put(&self, out: &mut impl Text) {
         let plural = if self.0 == 1 { "" } else { "s" };
-        put!(out, self.0, " ", self.1, plural);
+        put!(out, Number(self.0), " ", self.1, plural);
     }
 }
 
@@ -114,7 +145,7 @@ macro_rules! formatted_too {
     )*};
 }
 
-formatted_too!(Range, Bytes, Count);
+formatted_too!(Range, Number, Amount, Bytes, Count);
 
 /// Writes an enumeration item by item: commas between them, `and` before the last, `nothing` when there is none.
 pub(super) struct List {
@@ -195,7 +226,10 @@ mod tests {
     #[test]
     fn bytes_are_exact_while_short() {
         assert_eq!(Bytes(1).to_string(), "1 byte");
-        assert_eq!(Bytes(99_999).to_string(), "99999 bytes");
+        assert_eq!(Bytes(9_999).to_string(), "9999 bytes");
+        assert_eq!(Bytes(99_999).to_string(), "99 999 bytes");
+        assert_eq!(Amount(10_000).to_string(), "10 000");
+        assert_eq!(Count(1_843_201, "packet").to_string(), "1 843 201 packets");
         assert_eq!(Bytes(5_200_000).to_string(), "5.2 MB");
     }
 }

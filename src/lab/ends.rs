@@ -177,6 +177,7 @@ impl<'a> Door<'a> {
     /// The next client.
     pub(super) fn accept(&self) -> Result<End<'a>, LabError> {
         let entered = Entered::now(Side::Server, CallName::Accept);
+        self.stage.report(Report::Waits(entered.begun(None)));
         let accepted = self.socket.accept();
         let tuple = accepted.as_ref().ok().and_then(|(end, _)| tuple(end));
         let number = accepted.as_ref().map(|(end, _)| i64::from(end.as_raw_fd()));
@@ -217,6 +218,7 @@ impl End<'_> {
         limit: Duration,
     ) -> Result<(), LabError> {
         let entered = Entered::now(self.side, CallName::Connect);
+        self.waits(entered);
         let connected = self.socket.connect_timeout(&address.into(), limit);
         self.tuple = aimed(&self.socket, address);
         self.report(entered, connected.as_ref().map(|()| 0));
@@ -270,6 +272,7 @@ impl End<'_> {
     pub(super) fn recv(&mut self, limit: usize) -> Result<Vec<u8>, LabError> {
         let mut buffer = vec![0; limit];
         let entered = Entered::now(self.side, CallName::Recv);
+        self.waits(entered);
         let read = self.socket.read(&mut buffer);
         self.report(entered, read.as_ref().map(|read| *read as i64));
         buffer.truncate(read.map_err(system("recv"))?);
@@ -318,6 +321,10 @@ impl End<'_> {
             .map_err(system("getsockname"))?
             .as_socket()
             .ok_or(LabError::NoAddress)
+    }
+
+    fn waits(&self, entered: Entered) {
+        self.stage.report(Report::Waits(entered.begun(self.tuple)));
     }
 
     fn report(&self, entered: Entered, result: Result<i64, &io::Error>) {

@@ -7,6 +7,7 @@
 pub mod apart;
 pub mod client;
 mod ends;
+pub mod fates;
 #[cfg(target_os = "linux")]
 pub mod namespace;
 pub mod network;

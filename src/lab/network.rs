@@ -255,6 +255,13 @@ fn ioctl(on: &impl AsRawFd, name: libc::c_ulong, request: &mut libc::ifreq) -> i
     Ok(())
 }
 
+/// Whether an IPv4 packet on the wire's device is on its way to the wire; else it has come from there.
+#[must_use]
+pub fn is_sent(packet: &[u8]) -> bool {
+    let ip = packet.first_chunk::<20>();
+    ip.is_some_and(|ip| ip[12..16] == HERE.octets() && ip[16..20] == THERE.octets())
+}
+
 /// Whether an IPv4 packet on the wire's device is as the client sent it or received it: the client takes the far address
 /// for the server's, so the server's port belongs to that one.
 #[must_use]

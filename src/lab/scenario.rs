@@ -5,9 +5,11 @@
 //! [`TIME_LIMIT`]. What each does is in `scenarios`.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::LabError;
+use super::fates::Fates;
 use super::network::{self, Network};
 use super::scenarios::{attacks, closing, data, loss, opening};
 use super::server::{Listener, Report};
@@ -95,6 +97,7 @@ pub struct Stage {
     pub listener: Listener,
     /// What had to be opened while this process still had every right over its network.
     equipment: network::Equipment,
+    fates: Arc<Fates>,
 }
 
 /// All scenarios, in the order in which one should meet them.
@@ -205,6 +208,7 @@ impl Scenario {
             port,
             listener,
             equipment: self.network.prepare(self.on_wire())?,
+            fates: Arc::default(),
         })
     }
 
@@ -217,7 +221,11 @@ impl Scenario {
             Origin::Sockets(play) => play(stage),
             Origin::Wire(play, crossing) => {
                 let cable = stage.equipment.wire.as_ref();
-                let wire = Wire::start(cable.ok_or(LabError::NoWire)?, crossing)?;
+                let wire = Wire::start(
+                    cable.ok_or(LabError::NoWire)?,
+                    crossing,
+                    Arc::clone(&stage.fates),
+                )?;
                 let result = play(stage);
                 wire.stop();
                 result
@@ -247,6 +255,12 @@ impl Stage {
     /// For packets that no ordinary socket sends.
     pub(super) fn raw(&self) -> Result<&socket2::Socket, LabError> {
         self.equipment.raw.as_ref().ok_or(LabError::NoRawSocket)
+    }
+
+    /// What the wire decides about packets, while it plays.
+    #[must_use]
+    pub fn fates(&self) -> Arc<Fates> {
+        Arc::clone(&self.fates)
     }
 
     /// The congestion control that senders use, where the scenario names one: `reno`, or what there is instead.

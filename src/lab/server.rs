@@ -32,6 +32,8 @@ const PORT_TRIES: usize = 16;
 pub enum Report {
     /// A system call returned.
     Call(Call),
+    /// A system call was made that may wait; it is reported again when it returns.
+    Waits(Call),
     /// A client is connected.
     Connected(SocketAddr),
     /// A client sent something. Hostile bytes.

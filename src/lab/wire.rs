@@ -17,6 +17,7 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::{TimeSpec, TimeValLike as _};
 
 use super::LabError;
+use super::fates::Fates;
 use super::network::{Cable, HERE, THERE};
 use crate::tcp::Side;
 
@@ -108,8 +110,12 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Starts carrying packets.
-    pub(super) fn start(cable: &Cable, plan: &'static Plan) -> Result<Self, LabError> {
+    /// Starts carrying packets, and tells `fates` what becomes of each.
+    pub(super) fn start(
+        cable: &Cable,
+        plan: &'static Plan,
+        fates: Arc<Fates>,
+    ) -> Result<Self, LabError> {
         let system = |call| move |error| LabError::System { call, error };
         let file = cable.file.try_clone().map_err(system("dup"))?;
         let (stopped, stop) = io::pipe().map_err(system("pipe"))?;
@@ -120,10 +126,14 @@ impl Wire {
             decider: Decider::new(plan),
             serial: 0,
             free: [Instant::now(); 2],
+            fates,
         };
         let thread = thread::Builder::new()
             .name("wire".to_owned())
-            .spawn(move || carrier.carry(&stopped))
+            .spawn(move || {
+                carrier.carry(&stopped);
+                carrier.fates.end();
+            })
             .map_err(system("thread"))?;
         Ok(Self { stop, thread })
     }
@@ -154,6 +164,7 @@ struct Carrier {
     serial: u64,
     /// When each direction has sent what it was given before.
     free: [Instant; 2],
+    fates: Arc<Fates>,
 }
 
 impl Carrier {
@@ -219,16 +230,26 @@ impl Carrier {
         let mut due = self.departed(packet.from, bytes.len()) + self.decider.plan.latency;
         let fate = self.decider.fate(&packet);
         self.decider.client = Some(self.decider.client.unwrap_or(packet.source_port));
+        let arrives = fate != Some(Fate::Lose) && self.under_way.len() < ROOM;
+        self.fates.decide(bytes, arrives);
+        if !arrives {
+            return;
+        }
         let mut frame = frame.to_vec();
         swap(&mut frame[self.header..]);
         match fate {
-            Some(Fate::Lose) => return,
             Some(Fate::Delay(more)) => due += more,
-            Some(Fate::Double(later)) => self.send(due + later, frame.clone()),
             Some(Fate::Mark) => mark(&mut frame[self.header..]),
-            None => {}
+            Some(Fate::Double(_) | Fate::Lose) | None => {}
         }
+        let copy = match fate {
+            Some(Fate::Double(later)) => Some((due + later, frame.clone())),
+            _ => None,
+        };
         self.send(due, frame);
+        if let Some((due, copy)) = copy {
+            self.send(due, copy);
+        }
     }
 
     fn send(&mut self, due: Instant, bytes: Vec<u8>) {

@@ -75,6 +75,12 @@ impl Fold {
     }
 }
 
+/// The row that stands for packets that were not kept: `12 packets not kept`.
+#[must_use]
+pub fn not_kept(packets: u64) -> String {
+    format!("{} not kept", Plural(packets, "packet"))
+}
+
 /// Packets that were not kept between two steps of a story.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotKept {

@@ -4,7 +4,7 @@
 //! allocated a line.
 
 use super::escape;
-use super::lesson::LessonResult;
+use super::lesson::{Entry, LessonResult};
 use crate::explain::{
     CallFacts, ConnectionFacts, SegmentFacts, Term, Totals, TroubleFacts, WaitFacts,
 };
@@ -102,6 +102,20 @@ pub fn lesson(out: &mut Vec<u8>, result: &LessonResult) {
         "met": boolean(result.is_met()),
         "wrong": string(&result.wrong),
         "seconds": seconds(Span::from_millis((result.seconds * 1e3) as i64)),
+    );
+    line.end();
+}
+
+/// The line of an entry of the catalogue.
+pub fn entry(out: &mut Vec<u8>, entry: &Entry<'_>) {
+    let mut line = Line { out };
+    object!(line,
+        "name": string(entry.name),
+        "title": string(entry.title),
+        "group": string(entry.group),
+        "teaches": string(entry.teaches),
+        "verdict": string(entry.verdict),
+        "constructed": boolean(entry.constructed),
     );
     line.end();
 }

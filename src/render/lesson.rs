@@ -13,8 +13,6 @@ use super::style::{Ink, Style};
 const INDENT: usize = 2;
 /// Columns that a title in the catalogue needs beside its name.
 const TITLE_MIN: usize = 30;
-/// The longest name of a scenario.
-const NAME: usize = 18;
 /// `constructed`
 const PLAYED: usize = 11;
 /// `half_closed`
@@ -33,6 +31,23 @@ pub struct Lesson<'a> {
     pub group: &'a str,
     /// What it is about.
     pub title: &'a str,
+}
+
+/// A scenario in the catalogue, for outside programs.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// What one types.
+    pub name: &'a str,
+    /// What it is about.
+    pub title: &'a str,
+    /// Which part of a connection's life it is about.
+    pub group: &'a str,
+    /// What one learns.
+    pub teaches: &'a str,
+    /// The verdict that it is meant to come to.
+    pub verdict: &'a str,
+    /// Its packets were written by hand.
+    pub constructed: bool,
 }
 
 /// What came of a scenario.
@@ -144,6 +159,9 @@ pub fn outcome(
 pub fn table(results: &[LessonResult], style: &Style, out: &mut dyn Write) -> io::Result<()> {
     rule("all together", style, out)?;
     let mut line = Line::new(style);
+    let names = results.iter().map(|result| width(result.name));
+    let played = names.max().unwrap_or(0) + 1;
+    let verdict = played + PLAYED + 1;
     for result in results {
         let ink = if result.is_met() {
             Ink::Plain
@@ -154,20 +172,16 @@ pub fn table(results: &[LessonResult], style: &Style, out: &mut dyn Write) -> io
         for (text, column, room) in [
             (
                 result.played.as_deref().unwrap_or("not played"),
-                NAME + 1,
+                played,
                 PLAYED,
             ),
-            (
-                result.verdict.as_deref().unwrap_or("-"),
-                NAME + 1 + PLAYED + 1,
-                VERDICT,
-            ),
+            (result.verdict.as_deref().unwrap_or("-"), verdict, VERDICT),
         ] {
             line.pad_to(column);
             let text = line.clean(text).into_owned();
             line.put_cut(&text, room, ink);
         }
-        let end = NAME + 1 + PLAYED + 1 + VERDICT + SECONDS;
+        let end = verdict + VERDICT + SECONDS;
         line.put_right(&format!("{:.1} s", result.seconds), end, Ink::Quiet);
         let words = match (result.failed, result.wrong.as_str()) {
             (false, "") => "as expected",

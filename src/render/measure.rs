@@ -70,6 +70,19 @@ pub(super) struct Wrapped<'a> {
     later_room: usize,
 }
 
+/// Whether the space at `at` stands between thousands: `23 168`.
+fn is_within_number(text: &str, at: usize) -> bool {
+    let bytes = text.as_bytes();
+    let digits = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+    before.is_some_and(u8::is_ascii_digit) && digits(&bytes[at + 1..]) == 3
+}
+
 /// Breaks `text` into lines: the first is at most `first` columns wide, the others at most `later`.
 pub(super) fn wrap(text: &str, first: usize, later: usize) -> Wrapped<'_> {
     Wrapped {
@@ -91,10 +104,11 @@ impl<'a> Iterator for Wrapped<'a> {
         if fitting.len() == self.rest.len() {
             return Some(std::mem::take(&mut self.rest));
         }
-        let after_fits_space = self.rest[fitting.len()..].starts_with(' ');
-        let end = if after_fits_space {
-            fitting.len()
-        } else if let Some(space) = fitting.rfind(' ') {
+        // The space behind what fits is a good place, too.
+        let up_to = fitting.len() + usize::from(self.rest[fitting.len()..].starts_with(' '));
+        let mut spaces = self.rest[..up_to].rmatch_indices(' ');
+        let space = spaces.find(|(at, _)| !is_within_number(self.rest, *at));
+        let end = if let Some((space, _)) = space {
             space
         } else if room < self.later_room {
             // The next line has more room: leave this one empty rather than break a word.
@@ -125,6 +139,12 @@ mod tests {
         assert_eq!(lines("abcdefgh ij", 4, 4), ["abcd", "efgh", "ij"]);
         assert_eq!(lines("abcdef", 2, 8), ["", "abcdef"]);
         assert_eq!(lines("  ", 4, 4), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn thousands_stay_together() {
+        assert_eq!(lines("has 23 168 bytes", 7, 12), ["has", "23 168 bytes"]);
+        assert_eq!(lines("port 5 1712", 6, 6), ["port 5", "1712"]);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::io::{self, Write};
 use super::arrow;
 use super::line::Line;
 use super::payload::Payload;
-use super::quantity::Plural;
 use super::style::{Explain, Glyphs, Ink, Style, TimeColumn};
 use crate::explain::{CallRow, Conclusion, Line as Stroke, Step, Story, Title, Weight};
 use crate::tcp::TcpState;
@@ -182,12 +181,7 @@ impl PlainWriter {
             arrow::push_quotation(&mut self.text, step, self.style.glyphs);
         }
         if step.len > 0 {
-            put!(
-                &mut self.text,
-                " (",
-                Plural(u64::from(step.len), "byte"),
-                ")"
-            );
+            put!(&mut self.text, " (", step.size().as_str(), ")");
         }
         for tag in &step.arrow.tags {
             self.text.push_str(", ");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::{Piece, Text, display, put};
+use crate::text::{Grouped, Piece, Text, display, put};
 
 /// A count with its thousands set apart: `1 843 201`.
 #[derive(Clone, Copy, Debug)]
@@ -32,16 +32,7 @@ impl fmt::Display for Plural {
 
 impl Piece for Count {
     fn put(&self, out: &mut impl Text) {
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(self.0);
-        let head = match digits.len() % 3 {
-            0 => 3,
-            short => short,
-        };
-        put!(out, &digits[..head]);
-        for start in (head..digits.len()).step_by(3) {
-            put!(out, " ", &digits[start..start + 3]);
-        }
+        Grouped(self.0).put(out);
     }
 }
 

@@ -71,15 +71,7 @@ fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
             format!("{} by the capture", Plural(dropped, "packet")),
         ));
     }
-    if summary.evicted > 0 {
-        let evicted = Plural(summary.evicted, "connection");
-        let words = match summary.evicted_unended {
-            0 => format!("{evicted} soon after the end, to keep memory bounded"),
-            unended => format!(
-                "{evicted}, to keep memory bounded: {} before the end, the others soon after it",
-                Count(unended)
-            ),
-        };
+    if let Some(words) = summary.given_up() {
         lines.push(("given up", words));
     }
     lines

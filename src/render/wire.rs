@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use super::arrow::LOST;
 use super::ladder::LadderWriter;
 use super::line::Line;
 use super::measure::{width, wrap};
@@ -20,6 +21,9 @@ const LEFT: usize = 20;
 /// Columns right of the server's lane.
 const RIGHT: usize = 14;
 
+/// Columns of the strokes and spaces around the label of a packet that is lost.
+const STROKES: usize = 6;
+
 /// Narrower than this the half arrows hold no label.
 pub const NARROWEST: usize = 64;
 
@@ -33,16 +37,41 @@ pub fn wire(
     style: &Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    wire_paced(story, calls, style, &mut |_, _| Ok(()), &|_| None, out)
+}
+
+/// The same with a wait before each row, and the payload that leaves: `wait` is told how long after the one before it
+/// happened, `payload` gives what was captured of it and how long it was.
+///
+/// # Errors
+/// When `out` cannot be written, and those of `wait`.
+pub fn wire_paced<'p>(
+    story: &WireStory,
+    calls: &[CallRow],
+    style: &Style,
+    wait: &mut dyn FnMut(Span, &mut dyn Write) -> io::Result<()>,
+    payload: &dyn Fn(&WireEvent) -> Option<(Payload<'p>, u32)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut writer = WireWriter::new(style);
     writer.begin(&story.title, story.margins, out)?;
     let mut calls = calls.iter().peekable();
+    let mut last = Span::ZERO;
+    let mut pass =
+        |now: Span, out: &mut dyn Write| wait(now - std::mem::replace(&mut last, now), out);
     for event in &story.events {
         while let Some(call) = calls.next_if(|call| call.after <= event.after) {
+            pass(call.after, out)?;
             writer.call(call, out)?;
         }
+        pass(event.after, out)?;
         writer.event(event, out)?;
+        if let Some((captured, len)) = payload(event) {
+            writer.payload(captured, len, style, out)?;
+        }
     }
     for call in calls {
+        pass(call.after, out)?;
         writer.call(call, out)?;
     }
     LadderWriter::new(style.clone()).conclude(&story.title, &story.conclusion, out)
@@ -87,7 +116,7 @@ pub struct WireWriter {
     line: Line,
     lane: usize,
     glyphs: Pieces,
-    notes: bool,
+    explain: Explain,
     text: String,
 }
 
@@ -99,7 +128,7 @@ impl WireWriter {
             line: Line::new(style),
             lane: style.width.columns().max(NARROWEST) - LEFT - RIGHT - 2,
             glyphs: Pieces::of(style.glyphs),
-            notes: matches!(style.explain, Explain::Brief | Explain::Full),
+            explain: style.explain,
             text: String::new(),
         }
     }
@@ -184,7 +213,11 @@ impl WireWriter {
             self.line.put_clean(&margin, Ink::Plain);
         }
         self.line.finish(out)?;
-        self.note(&event.note, out)
+        self.note(&event.note, out)?;
+        if self.explain == Explain::Full {
+            self.note(&event.full, out)?;
+        }
+        Ok(())
     }
 
     /// `connect = 0│                    │`, with an error's name where the lane begins.
@@ -323,14 +356,21 @@ impl WireWriter {
         }
     }
 
-    /// How a lost packet ends: in mid-air, and with a word.
-    fn ending(&self, event: &WireEvent) -> String {
+    /// How a lost packet ends: in mid-air, and with a word. Where there is no room for more, with that word alone: what the
+    /// packet is matters more.
+    fn ending(&mut self, event: &WireEvent) -> String {
+        if event.what != WireHalf::Lost {
+            return String::new();
+        }
         // Half of the lane is enough for any of ours.
         let words = self.fitting(&event.tags.join(", "), self.lane / 2);
-        match (event.what, event.side) {
-            (WireHalf::Lost, Side::Client) => format!("{} {words}", self.glyphs.lost),
-            (WireHalf::Lost, Side::Server) => format!("{words} {}", self.glyphs.lost),
-            _ => String::new(),
+        let sign = self.glyphs.lost;
+        self.write_label(event);
+        let drawn = STROKES + width(&self.text) + width(sign) + 1 + width(&words);
+        let words = if drawn > self.lane { LOST } else { &words };
+        match event.side {
+            Side::Client => format!("{sign} {words}"),
+            Side::Server => format!("{words} {sign}"),
         }
     }
 
@@ -339,19 +379,26 @@ impl WireWriter {
         super::measure::beginning(&self.line.clean(text), room).to_owned()
     }
 
-    /// ` 4  1–1448 `, cut so that `reserved` columns of the lane are left.
+    /// ` 4  1–1448 `, cut so that `reserved` columns of the lane are left. Half a number would be another number.
     fn label(&mut self, event: &WireEvent, reserved: usize) -> String {
+        self.write_label(event);
+        let room = self.lane.saturating_sub(reserved + 2);
+        let mut fitting = super::measure::beginning(&self.text, room);
+        if fitting.len() < self.text.len() {
+            let whole = fitting.rfind("  ").max(fitting.rfind(", "));
+            fitting = &fitting[..whole.unwrap_or(fitting.len())];
+        }
+        format!(" {} ", fitting.trim_end())
+    }
+
+    /// Puts `4  1–1448` into `self.text`.
+    fn write_label(&mut self, event: &WireEvent) {
         self.text.clear();
         self.text.push_str(&event.packet.to_string());
         if !event.label.is_empty() {
             self.text.push_str("  ");
             self.text.push_str(&self.line.clean(&event.label));
         }
-        let room = self.lane.saturating_sub(reserved + 2);
-        format!(
-            " {} ",
-            super::measure::beginning(&self.text, room).trim_end()
-        )
     }
 
     /// Writes captured payload under the row in which it leaves.
@@ -374,7 +421,8 @@ impl WireWriter {
 
     /// What is said under a row.
     fn note(&mut self, note: &str, out: &mut dyn Write) -> io::Result<()> {
-        if note.is_empty() || !self.notes {
+        let wanted = matches!(self.explain, Explain::Brief | Explain::Full);
+        if note.is_empty() || !wanted {
             return Ok(());
         }
         let indent = TIME + 1;

@@ -302,6 +302,17 @@ impl Connection {
             .filter(|_| self.machine.crossing == Crossing::None)
     }
 
+    /// The same with the roles of both ends exchanged, to be looked at. Where SYNs cross on a wire, each end is the client in
+    /// its own eyes, and words about both views need one name for each.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        let mut mirrored = self.clone();
+        mirrored.endpoints.swap(0, 1);
+        mirrored.parties.swap(0, 1);
+        mirrored.machine.ends.swap(0, 1);
+        mirrored
+    }
+
     /// What both SYNs agreed on; `None` when not both were seen.
     #[must_use]
     pub fn negotiated(&self) -> Option<Negotiated> {

@@ -64,6 +64,28 @@ impl Change {
         }
     }
 
+    /// The same, to be corrected by who knows better.
+    pub const fn of_mut(&mut self, side: Side) -> &mut Transition {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    /// The same with the roles of both ends exchanged.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        Self {
+            direction: match self.direction {
+                Direction::ClientToServer => Direction::ServerToClient,
+                Direction::ServerToClient => Direction::ClientToServer,
+            },
+            client: self.server,
+            server: self.client,
+            ..self.clone()
+        }
+    }
+
     /// Corrects the server's states in `frame` by what the whole connection showed later: where a SYN was refused or never
     /// answered, no socket received it, though it had to be assumed that one did when it was sent. Of SYNs before the
     /// one that was answered nobody knows: they may have been lost, or dropped at a full queue.

@@ -7,7 +7,8 @@ use crate::app::failure::Failure;
 use crate::app::output::{self, Output};
 use crate::cli::{Format, OutputChoice};
 use crate::lab::scenario::{Group, SCENARIOS};
-use crate::render::{Explain, Style, escape, lesson};
+use crate::render::lesson::Entry;
+use crate::render::{Explain, Style, json, lesson};
 
 /// All scenarios, by group.
 pub(super) fn list(choice: &OutputChoice) -> Result<ExitCode, Failure> {
@@ -40,25 +41,18 @@ fn list_text(style: &Style, out: &mut Output) -> io::Result<()> {
 }
 
 fn list_json(out: &mut Output) -> io::Result<()> {
+    let mut line = Vec::new();
     for scenario in SCENARIOS {
-        let mut line = Vec::new();
-        for (i, (key, value)) in [
-            ("name", scenario.name),
-            ("title", scenario.title),
-            ("group", scenario.group.name()),
-            ("teaches", scenario.teaches),
-            ("verdict", scenario.verdict),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            line.extend_from_slice(if i == 0 { b"{\"" } else { b",\"" });
-            line.extend_from_slice(key.as_bytes());
-            line.extend_from_slice(b"\":\"");
-            escape::json(&mut line, value.as_bytes());
-            line.push(b'"');
-        }
-        writeln!(line, ",\"constructed\":{}}}", scenario.constructed())?;
+        let entry = Entry {
+            name: scenario.name,
+            title: scenario.title,
+            group: scenario.group.name(),
+            teaches: scenario.teaches,
+            verdict: scenario.verdict,
+            constructed: scenario.constructed(),
+        };
+        line.clear();
+        json::entry(&mut line, &entry);
         out.write_all(&line)?;
     }
     Ok(())

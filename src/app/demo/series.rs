@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::judge::Judgement;
@@ -17,6 +17,7 @@ use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
 use crate::app::output::{self, Output};
 use crate::app::say;
+use crate::app::step;
 use crate::cli::{DemoCommand, Format};
 use crate::lab::apart::{Ended, Reporter, apart};
 use crate::lab::scenario::{SCENARIOS, Scenario};
@@ -24,7 +25,9 @@ use crate::render::lesson::{self, Lesson, LessonResult};
 use crate::render::{Explain, Style, json};
 
 /// What a class is asked to press.
-const KEYS: &str = "Enter shows it; s Enter: the next one; q Enter: the end ";
+const KEYS: &str = "Enter shows it   s the next one   q the end ";
+/// Where a terminal gives whole lines only.
+const LINES: &str = "Enter shows it; s Enter: the next one; q Enter: the end ";
 
 /// Plays all scenarios.
 pub(super) fn all(command: &DemoCommand, port: u16) -> Result<ExitCode, Failure> {
@@ -68,6 +71,19 @@ enum Answer {
     End,
 }
 
+impl Answer {
+    /// What a key means; `None`: nothing.
+    const fn of(key: u8) -> Option<Self> {
+        Some(match key {
+            b' ' => Self::Show,
+            b's' | b'S' => Self::Skip,
+            // Or no more keys come.
+            b'q' | 0 => Self::End,
+            _ => return None,
+        })
+    }
+}
+
 struct Series<'a> {
     command: &'a DemoCommand,
     port: u16,
@@ -77,6 +93,8 @@ struct Series<'a> {
     interrupted: Arc<AtomicBool>,
     /// Nothing is being shown, and Ctrl-C ends this process as usual.
     asking: Arc<AtomicBool>,
+    /// The terminal is as it was found, and other signals end this process as usual.
+    usual: Arc<AtomicBool>,
     results: Vec<LessonResult>,
 }
 
@@ -85,10 +103,16 @@ impl<'a> Series<'a> {
         let output = Output::open(command.output.file.as_deref())?;
         let style = output::style(&command.output, &output, Explain::Brief);
         let asking = Arc::new(AtomicBool::new(true));
+        let usual = Arc::new(AtomicBool::new(true));
         let interrupted = Arc::new(AtomicBool::new(false));
         // Flags need no thread, and there must be none when a child is made.
-        flag::register_conditional_default(SIGINT, Arc::clone(&asking))
-            .and_then(|_| flag::register(SIGINT, Arc::clone(&interrupted)))
+        [(SIGINT, &asking), (SIGTERM, &usual), (SIGHUP, &usual)]
+            .into_iter()
+            .try_for_each(|(signal, ends)| {
+                flag::register_conditional_default(signal, Arc::clone(ends))
+                    .and_then(|_| flag::register(signal, Arc::clone(&interrupted)))
+                    .map(drop)
+            })
             .map_err(|error| {
                 Failure::new(
                     ExitCode::Lab,
@@ -102,6 +126,7 @@ impl<'a> Series<'a> {
             style,
             interrupted,
             asking,
+            usual,
             results: Vec::new(),
         })
     }
@@ -161,10 +186,33 @@ impl<'a> Series<'a> {
         apart(move |reporter| report(&performance, output, reporter))
     }
 
-    /// Asks the scenario's question, and what to do.
+    /// Asks the scenario's question, and what to do: one key, or a line where the terminal gives no single keys.
     fn ask(&mut self, scenario: &Scenario) -> io::Result<Answer> {
         lesson::point("question", scenario.question, &self.style, &mut self.output)?;
         write!(self.output, "{KEYS}")?;
+        self.output.flush()?;
+        // Signals must not end this process while the terminal is another one than before.
+        self.asking.store(false, Ordering::SeqCst);
+        self.usual.store(false, Ordering::SeqCst);
+        let answer = loop {
+            let key = step::answer(&self.interrupted);
+            match key.map(Answer::of) {
+                Some(None) => {}
+                Some(Some(answer)) => break Some(answer),
+                None => break None,
+            }
+        };
+        self.asking.store(true, Ordering::SeqCst);
+        self.usual.store(true, Ordering::SeqCst);
+        writeln!(self.output)?;
+        match answer {
+            Some(answer) => Ok(answer),
+            None => self.ask_for_line(),
+        }
+    }
+
+    fn ask_for_line(&mut self) -> io::Result<Answer> {
+        write!(self.output, "{LINES}")?;
         self.output.flush()?;
         let mut line = String::new();
         let read = io::stdin().lock().read_line(&mut line)?;
@@ -292,6 +340,21 @@ mod tests {
             report: report.to_owned(),
         };
         result(&SCENARIOS[0], Ok(ended), 0.1)
+    }
+
+    #[test]
+    fn one_key_is_an_answer_and_others_are_none() {
+        for (key, shows, ends) in [
+            (b' ', true, false),
+            (b's', false, false),
+            (b'q', false, true),
+            (0, false, true),
+        ] {
+            let answer = Answer::of(key).expect("an answer");
+            assert_eq!(matches!(answer, Answer::Show), shows, "{key}");
+            assert_eq!(matches!(answer, Answer::End), ends, "{key}");
+        }
+        assert!(Answer::of(b'x').is_none());
     }
 
     #[test]

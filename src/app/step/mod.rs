@@ -20,5 +20,5 @@ mod whole;
 pub(crate) use live::live;
 pub(crate) use paced::{Pace, SlowSink, paced, tell_slowly};
 pub(crate) use program::{Full, Origin};
-pub(crate) use terminal::{find, restore};
+pub(crate) use terminal::{answer, find, restore};
 pub(crate) use whole::{Billing, Collection, StepSink};

@@ -6,13 +6,15 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::player::LONGEST_WAIT;
+use super::terminal::Hushed;
 use crate::app::keep::{Keeper, Kept};
-use crate::app::ladders::say_untold;
-use crate::app::pipeline::{Quiet, Sink, Tracked};
+use crate::app::ladders::{KeptCalls, say_untold};
+use crate::app::pipeline::{Made, Quiet, Sink, Tracked};
 use crate::app::say;
 use crate::app::show::Manner;
 use crate::app::signals;
 use crate::app::stream::Telling;
+use crate::calls::Call;
 use crate::cli::{Format, Speed};
 use crate::explain::{self, Steps as _, Totals};
 use crate::tcp::{IcmpError, Side};
@@ -25,18 +27,27 @@ pub(crate) struct Pace {
     speed: Speed,
     /// It was said that waits are cut.
     told: bool,
+    /// From the first wait on.
+    hushed: Option<Hushed>,
 }
 
 impl Pace {
     pub(crate) const fn new(speed: Speed) -> Self {
-        Self { speed, told: false }
+        Self {
+            speed,
+            told: false,
+            hushed: None,
+        }
     }
 
     /// Waits as long as `gap` lasts at this speed.
     pub(crate) fn wait(&mut self, gap: Span) {
+        if self.hushed.is_none() {
+            self.hushed = Hushed::new();
+        }
         let gap = Duration::from_nanos(gap.as_nanos().max(0).unsigned_abs());
         let wanted = self.speed.stretch(gap);
-        if wanted > LONGEST_WAIT && !self.told {
+        if wanted > LONGEST_WAIT && !self.told && !signals::has_come() {
             self.told = true;
             say::note(format_args!(
                 "waits are cut to {} s: one of them would last longer at this speed",
@@ -48,10 +59,11 @@ impl Pace {
     }
 }
 
-/// Tells a connection from its kept segments at this pace.
+/// Tells a connection from its kept segments, and what the programs called meanwhile, at this pace.
 pub(crate) fn tell_slowly(
     connection: &Connection,
     kept: &Kept,
+    calls: &[Call],
     format: Format,
     manner: &Manner,
     pace: &mut Pace,
@@ -63,15 +75,31 @@ pub(crate) fn tell_slowly(
     let mut telling = Telling::new(format, manner);
     let mut bytes = Vec::new();
     telling.begin(&title, before, &mut bytes)?;
+    let id = connection.id();
+    let times: Vec<Timestamp> = kept.segments().map(|segment| segment.time).collect();
+    let mut calls = explain::call_rows(calls, &times).into_iter().peekable();
+    let mut last = Span::ZERO;
+    // What is there already is read while the next one is waited for.
+    let mut wait = |next: Span, bytes: &mut Vec<u8>, out: &mut dyn Write| {
+        write(bytes, out)?;
+        pace.wait(next - std::mem::replace(&mut last, next));
+        io::Result::Ok(())
+    };
     for index in 0..steps.count() {
         let step = steps.step(index);
-        // What is there already is read while the next one is waited for.
-        write(&mut bytes, out)?;
-        pace.wait(step.delta);
+        while let Some(call) = calls.next_if(|call| call.time <= step.time) {
+            wait(call.after, &mut bytes, out)?;
+            telling.call(&call, id, &mut bytes)?;
+        }
+        wait(step.after, &mut bytes, out)?;
         telling.step(step, &mut bytes)?;
         if let Some(payload) = kept.payload(step.frame) {
             telling.payload(payload, step.len, &mut bytes)?;
         }
+    }
+    for call in calls {
+        wait(call.after, &mut bytes, out)?;
+        telling.call(&call, id, &mut bytes)?;
     }
     telling.conclude(&title, &explain::conclusion(connection), &mut bytes)?;
     write(&mut bytes, out)
@@ -93,6 +121,8 @@ pub(crate) struct SlowSink<W> {
     most: Option<u64>,
     untold: u64,
     ended: Vec<Connection>,
+    /// What the programs called, where that is wanted.
+    calls: Option<KeptCalls>,
 }
 
 impl<W: Write> SlowSink<W> {
@@ -113,13 +143,23 @@ impl<W: Write> SlowSink<W> {
             manner,
             pace,
             ended: Vec::new(),
+            calls: None,
         }
+    }
+
+    /// Also tells what the programs called.
+    pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
+        self.calls = wanted.then(KeptCalls::default);
+        self
     }
 }
 
 impl<W: Write> Sink for SlowSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         let id = tracked.change.connection;
+        if let Some(calls) = &mut self.calls {
+            calls.segment(id);
+        }
         let begun = self.keeper.connections() as u64;
         if self.most.is_none_or(|most| begun < most) || self.keeper.has(id) {
             self.keeper.keep(tracked);
@@ -136,6 +176,13 @@ impl<W: Write> Sink for SlowSink<W> {
         Ok(())
     }
 
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.keep(made);
+        }
+        Ok(())
+    }
+
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
         self.ended.sort_by_key(Connection::id);
         for (index, connection) in std::mem::take(&mut self.ended).iter().enumerate() {
@@ -145,8 +192,18 @@ impl<W: Write> Sink for SlowSink<W> {
             if index > 0 {
                 writeln!(self.out)?;
             }
-            let (manner, pace) = (&self.manner, &mut self.pace);
-            tell_slowly(connection, &kept, self.format, manner, pace, &mut self.out)?;
+            let calls = self.calls.as_ref();
+            let calls = calls.map_or_else(Vec::new, |calls| calls.of(&[connection.id()]));
+            let (format, manner, pace) = (self.format, &self.manner, &mut self.pace);
+            tell_slowly(
+                connection,
+                &kept,
+                &calls,
+                format,
+                manner,
+                pace,
+                &mut self.out,
+            )?;
             self.manner.style.legend = false;
         }
         say_untold(self.untold, &self.manner.style, &mut self.out)?;
@@ -186,6 +243,10 @@ impl<S: Sink> Sink for Paced<S> {
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
         self.inner.connection(connection)
+    }
+
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        self.inner.call(made)
     }
 
     fn pause(&mut self, quiet: Quiet) -> io::Result<()> {

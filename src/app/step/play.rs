@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::explain;
 use crate::render::stage::{Act, Beat, What};
 use crate::tcp::Side;
 
@@ -20,6 +21,8 @@ pub(super) struct Play {
     /// Beats that are not kept any more, by connection.
     forgotten: HashMap<usize, u64>,
     gone: u64,
+    /// Packets among them.
+    packets_gone: u64,
     /// Beats that were revealed.
     shown: usize,
     /// The next beat is asked for.
@@ -58,8 +61,8 @@ impl Play {
             && let Some(phase) = &mut beat.phase
         {
             // `open: three-way handshake, 34 µs` answers questions that were not asked yet.
-            let word = phase.split(':').next().unwrap_or_default().len();
-            phase.truncate(word);
+            let short = explain::short_heading(phase).len();
+            phase.truncate(short);
         }
         self.beats.push_back(beat);
     }
@@ -72,6 +75,15 @@ impl Play {
     /// Beats that were revealed so far.
     pub(super) fn at(&self) -> u64 {
         self.gone + self.shown as u64
+    }
+
+    /// Packets that were revealed so far, and those that were told.
+    pub(super) fn packets(&self) -> (u64, u64) {
+        let count = |beats: &mut dyn Iterator<Item = &Beat>| beats.map(Beat::packets).sum::<u64>();
+        let shown = count(&mut self.beats.iter().take(self.shown));
+        let waiting = count(&mut self.beats.iter().skip(self.shown));
+        let at = self.packets_gone + shown;
+        (at, at + waiting)
     }
 
     /// Beats that are held back.
@@ -99,7 +111,8 @@ impl Play {
         if self.waiting() == 0 {
             return false;
         }
-        if self.asks && !self.asking {
+        // What a program does next is no question about TCP.
+        if self.asks_for(self.following()) && !self.asking {
             self.asking = true;
             return true;
         }
@@ -118,8 +131,13 @@ impl Play {
             return false;
         }
         self.shown -= 1;
-        self.asking = self.asks;
+        self.asking = self.asks_for(self.following());
         true
+    }
+
+    /// Whether a beat is asked for before it is shown.
+    fn asks_for(&self, beat: Option<&Beat>) -> bool {
+        self.asks && !beat.is_some_and(|beat| matches!(beat.what, What::Call(_)))
     }
 
     /// To before the first beat that is kept.
@@ -159,6 +177,7 @@ impl Play {
         {
             self.shown -= 1;
             self.gone += 1;
+            self.packets_gone += beat.packets();
             *self.forgotten.entry(beat.act).or_default() += 1;
             if matches!(beat.what, What::End(_)) {
                 self.acts.remove(&beat.act);

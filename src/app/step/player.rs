@@ -18,7 +18,7 @@ use crate::time::Span;
 /// A longer wait is cut to this: nobody looks at a picture that does not change for longer.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// How long the last packet of a connection stays before its verdict, at any speed.
-const LAST_LOOK: Span = Span::from_secs(3);
+const LAST_LOOK: Duration = Duration::from_secs(3);
 /// The size of a terminal that does not know its own.
 const USUAL: (usize, usize) = (80, 24);
 /// Taller than any terminal; bounds the memory of a screen.
@@ -237,12 +237,13 @@ impl<'a> Player<'a> {
         };
         let gap = match self.play.current() {
             _ if self.play.asking() => Span::ZERO,
-            Some(current) if current.act == following.act => gap(current, following),
+            Some(current) if current.act == following.act => current.gap_to(following),
             _ => Span::ZERO,
         };
         let gap = Duration::from_nanos(gap.as_nanos().max(0).unsigned_abs());
+        // The last packet is read before the verdict covers its explanation.
         let wanted = if matches!(following.what, What::End(_)) {
-            gap
+            LAST_LOOK
         } else {
             speed.stretch(gap)
         };
@@ -322,7 +323,11 @@ impl<'a> Player<'a> {
             .current()
             .filter(|current| current.act == following.act)
             .and_then(|current| current.reach);
-        let mut question = explain::what_next(reach.filter(|_| !self.program.raw_seq));
+        let reach = reach.filter(|_| !self.program.raw_seq);
+        let mut question = match following.what {
+            What::Half(_) => explain::what_happens_next(reach),
+            _ => explain::what_next(reach),
+        };
         // The scenario's own question has its place before the last packets.
         let later = self.play.at() * 2 >= self.play.told();
         if let Some(own) = self.program.question.filter(|_| later) {
@@ -336,14 +341,15 @@ impl<'a> Player<'a> {
         match self.play.current().map(|beat| &beat.what) {
             Some(What::Packet(step)) => format!("packet {}, {}", step.frame, step.arrow.name),
             Some(What::Half(event)) => event.in_words(),
-            Some(What::Several(_)) => "the folded packets".to_owned(),
+            Some(What::Call(call)) => format!("the call of {}()", call.name),
+            Some(What::Several { .. }) => "the folded packets".to_owned(),
             Some(What::End(conclusion)) => format!("the verdict, {}", conclusion.word),
             None => "nothing yet".to_owned(),
         }
     }
 
     fn counter(&self) -> String {
-        let (at, told) = (self.play.at(), self.play.told());
+        let (at, told) = self.play.packets();
         let many = if self.over { "" } else { " so far" };
         format!("{at} of {told}{many}")
     }
@@ -357,7 +363,7 @@ impl<'a> Player<'a> {
         }
         let dropped = self.supply.dropped();
         if dropped > 0 {
-            let _ = write!(origin, "; {dropped} not kept");
+            let _ = write!(origin, "; {}", stage::not_kept(dropped));
         }
         origin
     }
@@ -370,17 +376,6 @@ impl<'a> Player<'a> {
             (_, true) => Hold::Paused,
             (_, false) => Hold::Next,
         }
-    }
-}
-
-/// The time between two beats of one connection.
-fn gap(current: &Beat, following: &Beat) -> Span {
-    match (&current.what, &following.what) {
-        (_, What::Packet(step)) => step.delta,
-        (What::Half(before), What::Half(after)) => after.after - before.after,
-        // The last packet is read before the verdict covers its explanation.
-        (_, What::End(_)) => LAST_LOOK,
-        _ => Span::ZERO,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The terminal while packets are stepped through: every key at once, a screen of its own, and back to what it was.
+//! The terminal while packets are stepped through: every key at once, a screen of its own, and back to what it was. Also
+//! the terminal that shows no keys while packets come by themselves, and the one that takes a single key as an answer.
 //!
 //! Comes in: composed screens. Goes out: bytes on standard output; keys and new sizes as events. Whatever ends the program
 //! in order (a key, a signal, an error, a panic) puts the terminal back first.
@@ -7,15 +8,18 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, Once, OnceLock, PoisonError};
 use std::thread;
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{self, InputFlags, LocalFlags, SetArg, SpecialCharacterIndices, Termios};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 
-use super::keys;
+use super::keys::{self, Key};
 use super::player::{Event, Surface};
 use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
@@ -29,11 +33,20 @@ const BEGIN: &str = "\x1b[?2026h\x1b[H";
 const END: &str = "\x1b[?2026l";
 /// Keys are pressed one at a time; a pasted page is more than anybody wants to see.
 const READ: usize = 256;
+/// Milliseconds after which whoever waits for an answer looks whether it is still wanted.
+const LOOK: u8 = 100;
 
 /// Where keys come from when standard input is something else. Opened before the sandbox, in which nothing can be opened.
 static KEYS: OnceLock<OwnedFd> = OnceLock::new();
 /// What the terminal was before; `None` when it is that already.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
+
+/// A terminal as it was found.
+struct Before {
+    settings: Termios,
+    /// It shows a screen of ours meanwhile.
+    screen: bool,
+}
 
 /// Makes sure that there is a terminal to show packets on and to read keys from, while it can still be opened.
 pub(crate) fn find() -> Result<(), Failure> {
@@ -68,7 +81,10 @@ impl<W: Write> Terminal<W> {
         let mut signals = Signals::new([SIGWINCH, SIGINT, SIGTERM, SIGHUP])?;
         let before = with_keys(|keys| Ok(termios::tcgetattr(keys)?))?;
         let raw = each_key_at_once(before.clone());
-        *lock() = Some(before);
+        *lock() = Some(Before {
+            settings: before,
+            screen: true,
+        });
         // From here on, whatever goes wrong, dropping it puts the terminal back.
         let mut terminal = Self { out };
         restore_at_panic();
@@ -129,17 +145,110 @@ impl<W: Write> Drop for Terminal<W> {
     }
 }
 
+/// A terminal that does not show what is typed, for as long as this lives: keys would stand in the middle of rows that
+/// come by themselves.
+#[derive(Debug)]
+pub(super) struct Hushed(());
+
+impl Hushed {
+    /// `None`: keys come from no terminal of ours, and nothing is shown of them.
+    pub(super) fn new() -> Option<Self> {
+        if !io::stdout().is_terminal() {
+            return None;
+        }
+        change(|settings| settings.local_flags &= !LocalFlags::ECHO)?;
+        Some(Self(()))
+    }
+}
+
+impl Drop for Hushed {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// The next key, without Enter; `None` where the terminal cannot give one key at a time. Whatever goes on to the next packet
+/// is a space, whatever ends is a q; 0: there is no more key, or `enough` was set meanwhile.
+pub(crate) fn answer(enough: &AtomicBool) -> Option<u8> {
+    change(|settings| *settings = each_key_at_once(settings.clone()))?;
+    let key = with_keys(|keys| {
+        loop {
+            if enough.load(Ordering::SeqCst) {
+                return Ok(0);
+            }
+            let mut fds = [PollFd::new(keys, PollFlags::POLLIN)];
+            match poll(&mut fds, PollTimeout::from(LOOK)) {
+                Ok(0) | Err(Errno::EINTR) => continue,
+                Ok(_) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let mut bytes = [0; READ];
+            let len = nix::unistd::read(keys, &mut bytes)?;
+            return Ok(plain(&bytes[..len]));
+        }
+    });
+    restore();
+    Some(key.unwrap_or(0))
+}
+
+/// What was pressed, as one plain key.
+fn plain(bytes: &[u8]) -> u8 {
+    match (keys::parse(bytes).first(), bytes.first()) {
+        (Some(Key::Next), _) => b' ',
+        (Some(Key::Quit | Key::Interrupt), _) => b'q',
+        (_, Some(byte)) => *byte,
+        (_, None) => 0,
+    }
+}
+
+/// Changes how the terminal gives keys, until it is put back. `None`: it cannot be changed, or is ours already.
+fn change(how: impl FnOnce(&mut Termios)) -> Option<()> {
+    let mut held = lock();
+    if held.is_some() || !is_ours() {
+        return None;
+    }
+    let before = with_keys(|keys| Ok(termios::tcgetattr(keys)?)).ok()?;
+    let mut after = before.clone();
+    how(&mut after);
+    restore_at_panic();
+    with_keys(|keys| Ok(termios::tcsetattr(keys, SetArg::TCSADRAIN, &after)?)).ok()?;
+    *held = Some(Before {
+        settings: before,
+        screen: false,
+    });
+    Some(())
+}
+
+/// Whether keys come from a terminal that is given to us: one that changes it from the background is stopped.
+fn is_ours() -> bool {
+    let ours = with_keys(|keys| Ok(nix::unistd::tcgetpgrp(keys)? == nix::unistd::getpgrp()));
+    ours.unwrap_or(false)
+}
+
 /// Puts the terminal back to what it was, once, and says what was held back meanwhile.
 pub(crate) fn restore() {
     let Some(before) = lock().take() else { return };
-    // Past the lock of standard output: whoever holds it may be what ended.
-    let _ = nix::unistd::write(io::stdout().as_fd(), LEAVE);
+    if before.screen {
+        // Past the lock of standard output: whoever holds it may be what ended.
+        let _ = nix::unistd::write(io::stdout().as_fd(), LEAVE);
+    }
+    if !before.screen && !is_ours() {
+        return;
+    }
     // Keys that nobody has read yet were not meant for the shell.
-    let _ = with_keys(|keys| Ok(termios::tcsetattr(keys, SetArg::TCSAFLUSH, &before)?));
-    say::release();
+    let _ = with_keys(|keys| {
+        Ok(termios::tcsetattr(
+            keys,
+            SetArg::TCSAFLUSH,
+            &before.settings,
+        )?)
+    });
+    if before.screen {
+        say::release();
+    }
 }
 
-fn lock() -> std::sync::MutexGuard<'static, Option<Termios>> {
+fn lock() -> std::sync::MutexGuard<'static, Option<Before>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -176,7 +285,7 @@ fn read_keys(events: &Sender<Event>) {
     let mut bytes = [0; READ];
     loop {
         let read = with_keys(|keys| match nix::unistd::read(keys, &mut bytes) {
-            Err(nix::errno::Errno::EINTR) => Ok(None),
+            Err(Errno::EINTR) => Ok(None),
             read => Ok(Some(read?)),
         });
         match read {

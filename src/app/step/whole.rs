@@ -8,13 +8,15 @@ use super::player::Player;
 use super::program::{Origin, Program, Supply};
 use super::terminal::Terminal;
 use crate::app::keep::{Keeper, Kept};
-use crate::app::pipeline::{Quiet, Sink, Tracked};
+use crate::app::ladders::KeptCalls;
+use crate::app::pipeline::{Made, Quiet, Sink, Tracked};
 use crate::app::say;
 use crate::app::show::Manner;
 use crate::app::signals;
+use crate::calls::Call;
 use crate::cli::OutputChoice;
-use crate::explain::{self, Ruler, Steps as _, Telling, Totals, WireStory};
-use crate::render::stage::{self, Act, Sidelights};
+use crate::explain::{self, CallRow, Ruler, Steps as _, Telling, Totals, WireStory};
+use crate::render::stage::{self, Act, Beat, Sidelights};
 use crate::render::{NotKept, Plural};
 use crate::tcp::Side;
 use crate::time::Timestamp;
@@ -42,6 +44,8 @@ pub(crate) struct Collection {
     folds: bool,
     first: Option<Timestamp>,
     untold: u64,
+    /// Whose view of a wire this is, where it is one.
+    view: Option<String>,
 }
 
 impl Collection {
@@ -54,7 +58,13 @@ impl Collection {
             folds: !choice.all_packets,
             first: None,
             untold: 0,
+            view: None,
         }
+    }
+
+    /// What is stepped through is the view of one end.
+    pub(crate) fn set_view(&mut self, view: String) {
+        self.view = Some(view);
     }
 
     /// Whether there is room for another connection.
@@ -62,8 +72,15 @@ impl Collection {
         self.play.told() >= MOST_BEATS
     }
 
-    /// Adds a connection from its kept segments.
-    pub(crate) fn add(&mut self, connection: &Connection, kept: &Kept, manner: &Manner) {
+    /// Adds a connection from its kept segments, and what the programs called meanwhile. With calls nothing is folded, as
+    /// on a ladder.
+    pub(crate) fn add(
+        &mut self,
+        connection: &Connection,
+        kept: &Kept,
+        calls: &[Call],
+        manner: &Manner,
+    ) {
         if self.is_full() {
             self.untold += 1;
             return;
@@ -88,20 +105,31 @@ impl Collection {
         self.begins(connection.start());
         let act = Act::new(title, before, steps.highest_frame());
         let act = self.play.begin(act);
-        for beat in stage::beats(act, &mut steps, conclusion, lights, self.folds, not_kept) {
-            self.play.add(beat);
-        }
+        let folds = self.folds && calls.is_empty();
+        let beats = stage::beats(act, &mut steps, conclusion, lights, folds, not_kept);
+        let times: Vec<Timestamp> = kept.segments().map(|segment| segment.time).collect();
+        self.add_beats(act, beats, explain::call_rows(calls, &times));
     }
 
     /// Adds a connection on a wire.
-    pub(crate) fn add_wire(&mut self, connection: &Connection, story: WireStory) {
+    pub(crate) fn add_wire(
+        &mut self,
+        connection: &Connection,
+        story: WireStory,
+        calls: Vec<CallRow>,
+    ) {
         if self.is_full() {
             self.untold += 1;
             return;
         }
         self.begins(connection.start());
         let act = self.play.begin(Act::of_wire(&story));
-        for beat in stage::wire_beats(act, story, explain::related_to_end(connection)) {
+        let beats = stage::wire_beats(act, story, explain::related_to_end(connection));
+        self.add_beats(act, beats, calls);
+    }
+
+    fn add_beats(&mut self, act: usize, beats: Vec<Beat>, calls: Vec<CallRow>) {
+        for beat in stage::with_calls(act, beats, calls) {
             self.play.add(beat);
         }
     }
@@ -125,6 +153,10 @@ impl Collection {
             return Ok(());
         }
         self.program.origin = self.billing.origin.words(self.first);
+        if let Some(view) = self.view {
+            self.program.origin.push_str(", ");
+            self.program.origin.push_str(&view);
+        }
         self.program.intro = self.billing.intro;
         self.program.question = self.billing.question;
         if self.untold > 0 {
@@ -150,6 +182,8 @@ pub(crate) struct StepSink<W: Write> {
     most: Option<u64>,
     ended: Vec<Connection>,
     untold: u64,
+    /// What the programs called, where that is wanted.
+    calls: Option<KeptCalls>,
 }
 
 impl<W: Write> StepSink<W> {
@@ -162,13 +196,23 @@ impl<W: Write> StepSink<W> {
             most,
             ended: Vec::new(),
             untold: 0,
+            calls: None,
         }
+    }
+
+    /// Also steps through what the programs called.
+    pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
+        self.calls = wanted.then(KeptCalls::default);
+        self
     }
 }
 
 impl<W: Write> Sink for StepSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         let id = tracked.change.connection;
+        if let Some(calls) = &mut self.calls {
+            calls.segment(id);
+        }
         let begun = self.keeper.connections() as u64;
         if self.most.is_none_or(|most| begun < most) || self.keeper.has(id) {
             self.keeper.keep(tracked);
@@ -185,6 +229,13 @@ impl<W: Write> Sink for StepSink<W> {
         Ok(())
     }
 
+    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
+        if let Some(calls) = &mut self.calls {
+            calls.keep(made);
+        }
+        Ok(())
+    }
+
     fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
         Ok(())
     }
@@ -196,7 +247,9 @@ impl<W: Write> Sink for StepSink<W> {
         self.ended.sort_by_key(Connection::id);
         for connection in &self.ended {
             if let Some(kept) = self.keeper.take(connection.id()) {
-                collection.add(connection, &kept, &self.manner);
+                let calls = self.calls.as_ref();
+                let calls = calls.map_or_else(Vec::new, |calls| calls.of(&[connection.id()]));
+                collection.add(connection, &kept, &calls, &self.manner);
             }
         }
         collection.leave_out(self.untold);

@@ -132,12 +132,6 @@ pub(super) fn with_calls(output: OutputChoice, wanted: bool) -> Checked<OutputCh
     if wanted && !shown {
         return Err("--syscalls is shown by --format timeline, plain and json".to_owned());
     }
-    if wanted && (output.present.step || output.present.speed.is_some()) {
-        return Err(
-            "--syscalls has no place among packets that are held back: leave out --step and --speed"
-                .to_owned(),
-        );
-    }
     Ok(OutputChoice {
         syscalls: wanted,
         ..output

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::explain::words::List;
+use crate::explain::words::{Bytes, List, Number};
 use crate::tcp::{FastOpen, OptionsSeen, Segment, Side};
 use crate::track::Connection;
 
@@ -17,7 +17,10 @@ pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
     match options.mss {
         Some(mss) => list.next(
             out,
-            format_args!("to take segments of up to {mss} bytes (MSS, section 3.7.1)"),
+            format_args!(
+                "to take segments of up to {} (MSS, section 3.7.1)",
+                Bytes(u64::from(mss))
+            ),
         )?,
         None if options.seen.contains(OptionsSeen::CUT) => {}
         None => {
@@ -37,7 +40,7 @@ pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
             out,
             format_args!(
                 "to count later windows in units of {} (window scale {}, RFC 7323 section 2)",
-                1_u32 << shift.min(MAX_SHIFT),
+                Number(1 << shift.min(MAX_SHIFT)),
                 shift.min(MAX_SHIFT)
             ),
         )?;
@@ -73,8 +76,8 @@ pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
     list.end(out)?;
     write!(
         out,
-        "; its window of {} bytes is not scaled in a SYN. ",
-        segment.window
+        "; its window of {} is not scaled in a SYN. ",
+        Bytes(u64::from(segment.window))
     )
 }
 
@@ -119,7 +122,9 @@ pub(super) fn agreed(out: &mut String, connection: &Connection) -> fmt::Result {
     match (client.mss, server.mss) {
         (Some(client), Some(server)) => write!(
             out,
-            "; each end names its own MSS, {client} the client, {server} the server (section 3.7.1). "
+            "; each end names its own MSS, {} the client, {} the server (section 3.7.1). ",
+            Number(u64::from(client)),
+            Number(u64::from(server))
         ),
         _ => write!(out, ". "),
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use super::Vantage;
+use crate::explain::brief::reports_twice;
 use crate::explain::words::{Ordinal, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::time::Span;
@@ -13,13 +15,14 @@ pub(super) fn remark(
     segment: &Segment,
     change: &Change,
     connection: &Connection,
+    vantage: Vantage,
 ) -> fmt::Result {
     let (sender, receiver) = ends(change.direction);
     match event {
         Event::HandshakeCompletes {
             syn_to_synack,
             synack_to_ack,
-        } => completes(out, change, syn_to_synack, synack_to_ack),
+        } => completes(out, change, syn_to_synack, synack_to_ack, vantage),
         Event::Repeats {
             frame,
             cause,
@@ -30,6 +33,11 @@ pub(super) fn remark(
             out,
             "Its first SACK block reports {} as received twice (D-SACK, RFC 2883 section 4). ",
             Range::of(left, right.wrapping_sub(left))
+        ),
+        Event::Gap { bytes } if vantage == Vantage::Arrived => write!(
+            out,
+            "{} before it have not arrived so far. They are late, or they were lost and come again. ",
+            Range::before(change.seq, bytes),
         ),
         Event::Gap { bytes } => write!(
             out,
@@ -81,11 +89,18 @@ pub(super) fn remark(
     }
 }
 
-fn completes(out: &mut String, change: &Change, answer: Span, ack: Span) -> fmt::Result {
+fn completes(
+    out: &mut String,
+    change: &Change,
+    answer: Span,
+    ack: Span,
+    vantage: Vantage,
+) -> fmt::Result {
     write!(
         out,
-        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). From the last SYN it took {}: {answer} to the SYN-ACK and {ack} to this packet, where the capture was made. ",
-        answer + ack
+        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). From the last SYN it took {}: {answer} to the SYN-ACK and {ack} to this packet, {}. ",
+        answer + ack,
+        vantage.place()
     )?;
     if change.of(Side::Server).before == Some(TcpState::SynReceived) {
         write!(
@@ -153,6 +168,15 @@ fn repeats(
 
 fn duplicate_ack(out: &mut String, change: &Change, number: u32, of: u64) -> fmt::Result {
     let (_, receiver) = ends(change.direction);
+    if reports_twice(change) {
+        // Nothing is due that did not arrive.
+        return write!(
+            out,
+            "ack {} for the {} time since packet {of}. ",
+            change.ack,
+            Ordinal(number.saturating_add(1))
+        );
+    }
     write!(
         out,
         "ack {} for the {} time since packet {of}: something arrived, but not the number that is due (RFC 5681 section 2). ",

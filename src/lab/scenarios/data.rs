@@ -156,8 +156,8 @@ pub(in crate::lab) const WINDOW_SCALING: Scenario = Scenario {
     title: "a window of megabytes in a field of 16 bits",
     group: Group::Data,
     teaches: "the window field counts in units that the SYN announces: shifted left by the window scale (RFC 7323)",
-    watch_for: "wscale in the SYNs, and more than 65535 bytes under way before the first of them is read",
-    question: "The window field holds at most 65535. How can 120 kB be unacknowledged?",
+    watch_for: "wscale in the SYNs, and more than 65535 bytes that are there before the program has read the first of them",
+    question: "The window field holds at most 65535. How can an end offer room for two million bytes?",
     signs: &[Sign {
         name: "SYN with a window scale above 7",
         on: |segment| {

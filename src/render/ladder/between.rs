@@ -4,9 +4,8 @@ use std::io::{self, Write};
 
 use super::LadderWriter;
 use crate::explain::Title;
-use crate::render::fold::Fold;
+use crate::render::fold::{Fold, not_kept};
 use crate::render::measure::{width, wrap};
-use crate::render::quantity::Plural;
 use crate::render::style::{Ink, TimeColumn};
 use crate::tcp::TcpState;
 use crate::text::put;
@@ -113,13 +112,7 @@ impl LadderWriter {
         let [client, server] = before.map(|state| state.map_or("", TcpState::name));
         self.line.put_right(client, layout.left_end(), Ink::Strong);
         if legend {
-            let words = [
-                "state after each packet left / arrived",
-                "states after each packet",
-            ]
-            .into_iter()
-            .find(|words| words.len() <= layout.arrow)
-            .unwrap_or("");
+            let words = legend_within(layout.arrow);
             self.line
                 .pad_to(layout.arrow_start() + (layout.arrow - words.len()) / 2);
             self.line.put_clean(words, Ink::Quiet);
@@ -188,7 +181,7 @@ impl LadderWriter {
 
     /// Packets that the caller did not keep.
     pub(super) fn not_kept(&mut self, packets: u64, out: &mut dyn Write) -> io::Result<()> {
-        self.notice(&format!("{} not kept", Plural(packets, "packet")), out)
+        self.notice(&not_kept(packets), out)
     }
 
     /// A row that stands for others, between dots.
@@ -211,4 +204,15 @@ impl LadderWriter {
         }
         Ok(())
     }
+}
+
+/// What the states beside the arrows are, in at most so many columns.
+pub(in crate::render) fn legend_within(columns: usize) -> &'static str {
+    [
+        "state after each packet left / arrived",
+        "states after each packet",
+    ]
+    .into_iter()
+    .find(|words| words.len() <= columns)
+    .unwrap_or("")
 }

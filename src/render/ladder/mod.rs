@@ -7,6 +7,8 @@ mod between;
 mod call;
 mod packet;
 
+pub(super) use between::legend_within;
+
 use std::fmt::Write as _;
 use std::io::{self, Write};
 

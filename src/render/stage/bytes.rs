@@ -7,14 +7,13 @@
 use crate::explain::Reach;
 use crate::render::line::Line;
 use crate::render::measure::width;
-use crate::render::quantity::Bytes;
 use crate::render::style::{Glyphs, Ink, Style};
 
 /// A bar shorter than this shows nothing.
 const BAR_MIN: usize = 6;
 /// A longer one is hard to compare with the line below it.
 const BAR_MAX: usize = 40;
-/// Columns for the words, so that bars do not change their length with every number: `13 acknowledged, 0 in flight, 65523
+/// Columns for the words, so that bars do not change their length with every number: `13 acknowledged, 0 in flight, 65 523
 /// allowed` and some more.
 const WORDS: usize = 46;
 /// From this many columns on directions are named in words.
@@ -32,8 +31,8 @@ pub(super) fn ruler(line: &mut Line, way: usize, reach: Reach, style: &Style) {
     };
     line.put(name, ink);
     let left = columns.saturating_sub(line.width());
-    let words = words(reach);
-    let short = shorter(reach);
+    let words = reach.in_words();
+    let short = reach.in_short();
     let bar = left.saturating_sub(WORDS.max(width(&words)) + 2);
     if bar >= BAR_MIN {
         draw(line, reach, bar.min(BAR_MAX), ink, style.glyphs);
@@ -49,39 +48,6 @@ pub(super) fn ruler(line: &mut Line, way: usize, reach: Reach, style: &Style) {
     let short = line.clean(&short).into_owned();
     let room = columns.saturating_sub(line.width());
     line.put_cut(&short, room, Ink::Plain);
-}
-
-fn words(reach: Reach) -> String {
-    let allowed = match reach.allowed {
-        Some(0) => "none allowed".to_owned(),
-        Some(allowed) => format!("{} allowed", number(u64::from(allowed))),
-        None => "window unknown".to_owned(),
-    };
-    format!(
-        "{} acknowledged, {} in flight, {allowed}",
-        number(reach.acknowledged),
-        number(u64::from(reach.in_flight))
-    )
-}
-
-fn shorter(reach: Reach) -> String {
-    let allowed = match reach.allowed {
-        Some(allowed) => format!("{} free", number(u64::from(allowed))),
-        None => "window ?".to_owned(),
-    };
-    format!(
-        "{} acked, {} flying, {allowed}",
-        number(reach.acknowledged),
-        number(u64::from(reach.in_flight))
-    )
-}
-
-/// Exact while that is short.
-fn number(bytes: u64) -> String {
-    match bytes {
-        0..=999_999 => bytes.to_string(),
-        _ => Bytes(bytes).to_string(),
-    }
 }
 
 fn draw(line: &mut Line, reach: Reach, columns: usize, ink: Ink, glyphs: Glyphs) {
@@ -177,7 +143,7 @@ mod tests {
         }
         assert_eq!(
             drawn(60, reach(13, 0, Some(65_523))),
-            "C→S ▓·······  13 acknowledged, 0 in flight, 65523 allowed"
+            "C→S ▓·······  13 acknowledged, 0 in flight, 65 523 allowed"
         );
     }
 }

@@ -3,6 +3,7 @@
 use super::rows::{Rows, painted};
 use super::screen::Drawing;
 use super::words;
+use crate::render::ladder::legend_within;
 use crate::render::measure::width;
 use crate::render::style::Ink;
 use crate::render::wire::{NARROWEST, WireWriter};
@@ -113,10 +114,8 @@ impl Drawing<'_> {
             let dots = self.line.glyphs().dots;
             let legend = if hidden > 0 {
                 format!("{dots} {} {dots}", words::above(hidden))
-            } else if layout.arrow >= "state after each packet left / arrived".len() {
-                "state after each packet left / arrived".to_owned()
             } else {
-                "states after each packet".to_owned()
+                legend_within(layout.arrow).to_owned()
             };
             let room = layout.arrow.saturating_sub(width(&legend));
             self.line.pad_to(layout.arrow_start() + room / 2);

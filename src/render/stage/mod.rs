@@ -24,14 +24,19 @@ mod rows;
 mod screen;
 mod words;
 
+pub use super::fold::not_kept;
 pub use help::help;
 pub use screen::{Board, Hold, Screen, compose};
 
 use std::net::Ipv4Addr;
 
 use super::fold::{self, NotKept, Row};
-use crate::explain::{Conclusion, Outline, Reach, Step, Steps, Term, Title, WireEvent, WireStory};
+use crate::explain::{
+    CallRow, Conclusion, Outline, Reach, Step, Steps, Term, Title, WireEvent, WireStory,
+    related_to_call,
+};
 use crate::tcp::{Endpoint, Side, TcpState};
+use crate::time::Span;
 
 /// A connection as it is presented.
 #[derive(Clone, Debug)]
@@ -68,8 +73,15 @@ pub enum What {
     Packet(Box<Step>),
     /// A packet leaves or arrives.
     Half(Box<WireEvent>),
-    /// Packets that stand in one row, in these words.
-    Several(String),
+    /// A program calls the system, or the call returns.
+    Call(Box<CallRow>),
+    /// Packets that stand in one row.
+    Several {
+        /// What is said of them.
+        words: String,
+        /// How many there are.
+        packets: u64,
+    },
     /// The last words about the connection.
     End(Conclusion),
 }
@@ -121,6 +133,23 @@ impl Act {
 }
 
 impl Beat {
+    /// A call, in this part of the connection's life.
+    #[must_use]
+    pub fn of_call(
+        act: usize,
+        call: CallRow,
+        phase: Option<String>,
+        reach: Option<[Reach; 2]>,
+    ) -> Self {
+        Self {
+            act,
+            terms: related_to_call(&call),
+            what: What::Call(Box::new(call)),
+            phase,
+            reach,
+        }
+    }
+
     /// What the state of `side` is after it, where it changed.
     #[must_use]
     pub fn state(&self, side: Side) -> Option<TcpState> {
@@ -128,9 +157,62 @@ impl Beat {
             What::Packet(step) if side == Side::Client => step.client,
             What::Packet(step) => step.server,
             What::Half(event) => event.state.filter(|_| event.side == side),
-            What::Several(_) | What::End(_) => None,
+            What::Call(_) | What::Several { .. } | What::End(_) => None,
         }
     }
+
+    /// How many packets it counts for: what programs do beside packets is none, and neither are the last words. On a wire
+    /// a packet that leaves and arrives is two.
+    #[must_use]
+    pub const fn packets(&self) -> u64 {
+        match self.what {
+            What::Packet(_) | What::Half(_) => 1,
+            What::Several { packets, .. } => packets,
+            What::Call(_) | What::End(_) => 0,
+        }
+    }
+
+    /// How long after this beat another one of the same connection happened; nothing where that is not known.
+    #[must_use]
+    pub fn gap_to(&self, following: &Self) -> Span {
+        match (self.after(), &following.what) {
+            // Between them stand packets that are not shown one by one.
+            (None, What::Packet(step)) => step.delta,
+            (Some(before), _) => following.after().map_or(Span::ZERO, |after| after - before),
+            (None, _) => Span::ZERO,
+        }
+    }
+
+    /// When it happened, since the connection's first packet; `None` where it stands for more than a moment.
+    const fn after(&self) -> Option<Span> {
+        match &self.what {
+            What::Packet(step) => Some(step.after),
+            What::Half(event) => Some(event.after),
+            What::Call(call) => Some(call.after),
+            What::Several { .. } | What::End(_) => None,
+        }
+    }
+}
+
+/// Puts calls between the beats of their connection, where they were made and where they returned.
+#[must_use]
+pub fn with_calls(act: usize, beats: Vec<Beat>, calls: Vec<CallRow>) -> Vec<Beat> {
+    let mut together = Vec::with_capacity(beats.len() + calls.len());
+    let mut calls = calls.into_iter().peekable();
+    let mut before: Option<(Option<String>, Option<[Reach; 2]>)> = None;
+    for beat in beats {
+        let is_end = matches!(beat.what, What::End(_));
+        let now = beat.after();
+        while let Some(call) =
+            calls.next_if(|call| is_end || now.is_some_and(|now| call.after <= now))
+        {
+            let (phase, reach) = before.clone().unwrap_or_default();
+            together.push(Beat::of_call(act, call, phase, reach));
+        }
+        before = Some((beat.phase.clone(), beat.reach));
+        together.push(beat);
+    }
+    together
 }
 
 /// What is known beside the steps of a connection, step by step.
@@ -169,11 +251,19 @@ pub fn beats(
             }
             Row::Fold(fold) => {
                 reach = None;
-                (What::Several(fold.words()), Vec::new())
+                let what = What::Several {
+                    words: fold.words(),
+                    packets: fold.packets,
+                };
+                (what, Vec::new())
             }
             Row::NotKept(packets) => {
                 reach = None;
-                (What::Several(words::not_kept(packets)), Vec::new())
+                let what = What::Several {
+                    words: fold::not_kept(packets),
+                    packets,
+                };
+                (what, Vec::new())
             }
             // The time column and the explanation tell of pauses.
             Row::Idle(_) => continue,

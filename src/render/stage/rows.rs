@@ -4,7 +4,7 @@
 //! below. With `--big` arrows are drawn from edge to edge and hold nothing but the essential word.
 
 use super::{Act, Beat, What};
-use crate::explain::{Line as Stroke, Step, WireEvent, WireHalf};
+use crate::explain::{CallRow, Line as Stroke, Step, WireEvent, WireHalf};
 use crate::render::arrow::LOST;
 use crate::render::layout::Layout;
 use crate::render::line::Line;
@@ -68,7 +68,8 @@ impl<'a> Rows<'a> {
             What::Packet(step) => Some(self.packet(step)),
             What::Half(event) if self.wire.is_some() => Some(self.half(event)),
             What::Half(event) => Some(self.half_in_words(event)),
-            What::Several(words) => Some(self.several(words)),
+            What::Call(call) => Some(self.call(call)),
+            What::Several { words, .. } => Some(self.several(words)),
             What::End(_) => None,
         }
     }
@@ -107,6 +108,40 @@ impl<'a> Rows<'a> {
             painted: text.lines().next().unwrap_or_default().to_owned(),
             below: String::new(),
         }
+    }
+
+    fn call(&mut self, call: &CallRow) -> Row {
+        let mut bytes = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = match &mut self.wire {
+            Some(wire) => wire.call(call, &mut bytes),
+            None if self.style.big || self.act.margins.is_some() => {
+                return self.call_in_words(call);
+            }
+            None => self.ladder.call(call, self.act.title.id, &mut bytes),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        Row {
+            painted: text.lines().next().unwrap_or_default().to_owned(),
+            below: String::new(),
+        }
+    }
+
+    /// `connect() = 0, after 62 µs`, at its end's edge of the screen.
+    fn call_in_words(&mut self, call: &CallRow) -> Row {
+        let words = self.line.clean(&call.text).into_owned();
+        let columns = self.style.width.columns();
+        let ink = match (&call.error, call.side) {
+            (Some(_), _) => Ink::Problem,
+            (None, Side::Client) => Ink::ToServer,
+            (None, Side::Server) => Ink::ToClient,
+        };
+        if call.side == Side::Server {
+            self.line.pad_to(columns.saturating_sub(width(&words)));
+        }
+        let room = columns.saturating_sub(self.line.width());
+        self.line.put_cut(&words, room, ink);
+        self.finish()
     }
 
     /// Where two lanes have no room for half arrows.
@@ -154,7 +189,7 @@ impl<'a> Rows<'a> {
             Stroke::Plain | Stroke::Heavy => 1,
         };
         let room = columns.saturating_sub(self.line.width() + head + 4);
-        let label = self.line.clean(&essence(step)).into_owned();
+        let label = self.line.clean(&step.essence()).into_owned();
         let label = measure::beginning(&label, room).to_owned();
         let strokes = columns
             .saturating_sub(self.line.width() + head + width(&label) + 2)
@@ -199,24 +234,6 @@ impl<'a> Rows<'a> {
             painted: painted(&mut self.line),
             below: String::new(),
         }
-    }
-}
-
-/// The one word of a packet that is to be read from the last row.
-fn essence(step: &Step) -> String {
-    let arrow = &step.arrow;
-    let ordinary = ["ACK", "PSH-ACK"].contains(&arrow.name.as_str());
-    match (arrow.tags.first(), ordinary) {
-        (Some(tag), true) if step.len == 0 => tag.clone(),
-        (Some(tag), true) => format!("{} bytes  {tag}", step.len),
-        (Some(tag), false) => format!("{}  {tag}", arrow.name),
-        (None, true) if step.len > 0 => format!("{} bytes", step.len),
-        // What is acknowledged, without what came beyond it.
-        (None, true) => {
-            let number = arrow.numbers.split(',').next().unwrap_or_default();
-            number.to_uppercase()
-        }
-        (None, false) => arrow.name.clone(),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::rows::{Rows, painted};
 use super::{Act, Beat, What, bytes, words};
-use crate::explain::{Conclusion, Tone};
+use crate::explain::{Conclusion, Tone, short_heading};
 use crate::render::line::Line;
 use crate::render::measure::{width, wrap};
 use crate::render::style::{Explain, Glyphs, Ink, Style};
@@ -227,7 +227,7 @@ impl Drawing<'_> {
             _ if self.board.asks.is_some() => "held back".to_owned(),
             What::End(_) => "how it ended".to_owned(),
             What::Packet(step) if Rows::new(self.board.act, self.style).layout().time == 0 => {
-                let phase = phase.split(':').next().unwrap_or_default();
+                let phase = short_heading(phase);
                 let comma = if phase.is_empty() { "" } else { ", " };
                 format!("{phase}{comma}at {}", step.after)
             }
@@ -245,8 +245,7 @@ impl Drawing<'_> {
         self.line.fill(rule, 2.min(self.columns), Ink::Quiet);
         let phase_room = self.columns.saturating_sub(2 + origin_columns + 3);
         if width(&phase) > phase_room {
-            // `open: three-way handshake, 34 µs` is `open` in short.
-            let short = phase.split(':').next().unwrap_or_default().len();
+            let short = short_heading(&phase).len();
             phase.truncate(short);
         }
         if !phase.is_empty() && phase_room >= 4 {
@@ -320,7 +319,16 @@ impl Drawing<'_> {
                     self.block(said, &event.full, Ink::Plain);
                 }
             }
-            What::Several(words) => {
+            What::Call(call) => {
+                if !silent {
+                    self.block(said, &call.in_words(), Ink::Strong);
+                }
+                // One clause is all that there is to say, so it is the paragraph, too.
+                if !silent && !self.style.big {
+                    self.block(said, call.note, Ink::Plain);
+                }
+            }
+            What::Several { words, .. } => {
                 let note =
                     format!("{words}. Folded into one row; --all-packets steps through them.");
                 self.block(said, &note, Ink::Plain);

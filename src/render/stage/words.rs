@@ -2,11 +2,6 @@
 
 use crate::render::quantity::Plural;
 
-/// The row that stands for packets that were not kept.
-pub(super) fn not_kept(packets: u64) -> String {
-    format!("{} not kept", Plural(packets, "packet"))
-}
-
 /// The state line says how many rows have scrolled away.
 pub(super) fn above(rows: u64) -> String {
     format!("{} above", Plural(rows, "row"))

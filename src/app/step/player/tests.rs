@@ -1,7 +1,10 @@
 use std::sync::mpsc;
 
 use super::*;
+use crate::explain::Moment;
 use crate::render::stage::What;
+use crate::tcp::Side;
+use crate::time::{Span, Timestamp};
 
 /// Screens that nobody sees.
 #[derive(Default)]
@@ -34,7 +37,10 @@ fn program(asks: bool) -> Program {
 fn beat(words: &str) -> Beat {
     Beat {
         act: 0,
-        what: What::Several(words.to_owned()),
+        what: What::Several {
+            words: words.to_owned(),
+            packets: 1,
+        },
         phase: Some("open: three-way handshake".to_owned()),
         reach: None,
         terms: Vec::new(),
@@ -91,6 +97,34 @@ fn a_question_comes_before_the_answer() {
     assert!(shown[2].contains("··· one"), "{}", shown[2]);
     // What the handshake will be is not given away by its heading.
     assert!(!shown[2].contains("three-way"), "{}", shown[2]);
+}
+
+#[test]
+fn calls_are_no_question_and_no_packet() {
+    use crate::calls::{Call, CallName};
+    let call = Call {
+        time: Timestamp::from_nanos(0),
+        side: Side::Client,
+        call: CallName::Send,
+        result: Some(13),
+        errno: None,
+        duration: Span::ZERO,
+        socket: None,
+    };
+    let row = explain::call_row(&call, Moment::Whole, call.time);
+    let mut play = play(true);
+    play.add(Beat::of_call(0, row, None, None));
+    let mut player = Player::new(play, program(true), Supply::Whole);
+    for _ in 0..6 {
+        player.forward();
+    }
+    assert_eq!(player.counter(), "3 of 3");
+    assert_eq!(player.play.waiting(), 1);
+    player.forward();
+    assert_eq!(player.play.waiting(), 0, "it is shown at once");
+    assert_eq!(player.counter(), "3 of 3");
+    assert!(player.play.back());
+    assert!(!player.play.asking(), "and taken back at once");
 }
 
 #[test]
