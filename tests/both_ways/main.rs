@@ -161,19 +161,12 @@ fn track(input: &[Taken], labels: LabelRules, thorough: bool) -> (Vec<String>, u
                 lines.push(format!("{change:?}"));
                 lines.push(known(tracker.connection(change.slot)));
             }
-            Taken::Error(error) => {
-                let slot = tracker.icmp_error(error);
-                lines.extend(slot.map(|slot| known(tracker.connection(slot))));
-            }
+            Taken::Error(error) => lines.extend(quoted(&mut tracker, error)),
         }
-        while let Some(connection) = tracker.next_final() {
-            lines.push(known(connection));
-        }
+        finals(&mut tracker, &mut lines);
     }
     tracker.finish();
-    while let Some(connection) = tracker.next_final() {
-        lines.push(known(connection));
-    }
+    finals(&mut tracker, &mut lines);
     (lines, tracker.judged())
 }
 
@@ -196,19 +189,25 @@ fn note(input: &[Taken], labels: LabelRules, noted: bool) -> (Vec<String>, u64) 
                 count += u64::from(room.connection == 0);
             }
             Taken::Segment(segment) => room = tracker.segment(segment),
-            Taken::Error(error) => {
-                let slot = tracker.icmp_error(error);
-                lines.extend(slot.map(|slot| known(tracker.connection(slot))));
-            }
+            Taken::Error(error) => lines.extend(quoted(&mut tracker, error)),
         }
-        while let Some(connection) = tracker.next_final() {
-            lines.push(known(connection));
-        }
+        finals(&mut tracker, &mut lines);
     }
     tracker.finish();
+    finals(&mut tracker, &mut lines);
+    lines.push(format!("{} gaps", tracker.gaps()));
+    (lines, count)
+}
+
+/// What is told of the connections that became final.
+fn finals(tracker: &mut Tracker, lines: &mut Vec<String>) {
     while let Some(connection) = tracker.next_final() {
         lines.push(known(connection));
     }
-    lines.push(format!("{} gaps", tracker.gaps()));
-    (lines, count)
+}
+
+/// What is told of the connection that an error is about.
+fn quoted(tracker: &mut Tracker, error: &IcmpError) -> Option<String> {
+    let slot = tracker.icmp_error(error)?;
+    Some(known(tracker.connection(slot)))
 }
