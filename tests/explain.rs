@@ -476,7 +476,7 @@ fn joined_at_the_answer() {
 fn urgent_data() {
     after_open(
         "
-        +1ms   C > S  PSH-ACK-URG urg 3 \"abc\"  # 3 bytes for the server, numbered 1–3; the next is 4
+        +1ms   C > S  PSH-ACK-URG urg 3 \"abc\"  # 3 bytes for the server, numbered 1–3; the next is 4; urgent
         ",
     );
 }
@@ -498,7 +498,7 @@ fn paragraphs_are_made_from_the_numbers() {
         &[
             "port 1712 (RFC 9293 section 3.5)",
             "ISN) is 1000, called 0 here",
-            "up to 65495 bytes (MSS, section 3.7.1)",
+            "up to 65 495 bytes (MSS, section 3.7.1)",
             "units of 1024 (window scale 10",
             "The client is SYN-SENT",
         ],
@@ -510,7 +510,7 @@ fn paragraphs_are_made_from_the_numbers() {
             "ack 1: the server has the client's SYN, which takes number 0",
             "ISN) is 5000",
             "window scaling (client × 2^10, server × 2^7) and selective ACKs; each end",
-            "65495 the client, 1460 the server",
+            "65 495 the client, 1460 the server",
             "The client is ESTABLISHED once this arrives (inferred)",
         ],
     );
@@ -520,7 +520,7 @@ fn paragraphs_are_made_from_the_numbers() {
         &[
             "It answers packet 2, 12 µs later",
             "took 23 µs",
-            "64 × 2^10 = 65536 bytes",
+            "64 × 2^10 = 65 536 bytes",
         ],
     );
     full(plain, 4, &["numbers 1–13", "an ACK of 14", "PSH asks"]);
@@ -530,7 +530,7 @@ fn paragraphs_are_made_from_the_numbers() {
         &[
             "new are 1–13. It answers packet 4",
             "not that its program has read them",
-            "512 × 2^7 = 65536 bytes, so the client may send up to number 65549",
+            "512 × 2^7 = 65 536 bytes, so the client may send up to number 65549",
         ],
     );
     full(

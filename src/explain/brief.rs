@@ -217,7 +217,7 @@ fn data(out: &mut String, segment: &Segment, change: &Change) {
         change.seq.wrapping_add(segment.len)
     );
     if segment.flags.contains(Flags::URG) {
-        put!(out, "; marked as urgent");
+        put!(out, "; urgent");
     }
 }
 
