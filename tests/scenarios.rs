@@ -391,6 +391,29 @@ fn a_lost_syn_does_not_move_the_server() {
     assert_ne!(lost["server_state"], "SYN-RECEIVED");
 }
 
+/// Where both ends are seen nothing is asked or guessed that the other end's view answers.
+#[test]
+fn what_the_wire_shows_is_not_asked() {
+    let text = paragraphs("lost-syn-ack");
+    assert!(text.contains("agrees (ack 1: send 1 next), opens its side"));
+    assert!(!text.contains("is not what the SYN calls for"), "{text}");
+    assert!(
+        text.contains("waited until packet 3 was sent again."),
+        "{text}"
+    );
+    assert!(!text.contains("Was a SYN or SYN-ACK lost"), "{text}");
+    // What SACK had reported is not answered by the ACK that the repeat brings.
+    let text = paragraphs("lost-data");
+    assert!(text.contains("It answers packet 7, 61 ms later"), "{text}");
+    assert!(!text.contains("It answers packet 11"), "{text}");
+    // The network doubled it; its sender sent it once.
+    let text = paragraphs("duplicate");
+    assert!(
+        !text.contains("The client sends 1448 bytes again"),
+        "{text}"
+    );
+}
+
 #[test]
 fn where_syns_cross_each_end_sends_its_own() {
     let drawn = run(&["replay", &recording("simultaneous-open"), "--width", "80"]);

@@ -14,7 +14,7 @@ use std::fmt::{self, Write};
 use super::brief::{above, find};
 use super::words::{Bytes, Number, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
-use crate::track::{Change, Connection, Event};
+use crate::track::{Change, Connection, Event, RepeatCause};
 
 /// From where a segment is seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,9 +117,20 @@ fn exchange(
 fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     let sender = change.direction.sender();
     let next = change.seq.wrapping_add(segment.len);
-    let again = find(change, |event| {
-        matches!(event, Event::Repeats { .. }).then_some(())
+    let again = find(change, |event| match event {
+        Event::Repeats { cause, .. } => Some(cause),
+        _ => None,
     });
+    if again == Some(RepeatCause::Network) {
+        // Its sender sent it once.
+        let come = if segment.len == 1 { "comes" } else { "come" };
+        return write!(
+            out,
+            "{} {come} again: {}. ",
+            Bytes(u64::from(segment.len)),
+            Range::of(change.seq, segment.len)
+        );
+    }
     if again.is_some() {
         return write!(
             out,
@@ -143,7 +154,7 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     if segment.flags.contains(Flags::PSH) {
         write!(
             out,
-            "PSH asks to hand them to the program without delay; it usually ends what one send() gave (section 3.9.1.2). "
+            "PSH asks to hand {them} to the program without delay; it usually ends what one send() gave (section 3.9.1.2). "
         )?;
     }
     if segment.flags.contains(Flags::URG) {
@@ -207,7 +218,7 @@ fn acknowledgment(
         )?,
         (Some(frame), None) => write!(
             out,
-            ". It covers packet {frame}, which repeats or was repeated; which copy it answers is not known, so it measures no round trip (RFC 6298 section 3)"
+            ". It covers packet {frame}, which repeats or was repeated; its number does not tell which copy it answers, so without timestamps it measures no round trip (RFC 6298 section 3)"
         )?,
         _ => {}
     }

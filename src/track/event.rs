@@ -127,7 +127,7 @@ pub enum Event {
         syn: bool,
         /// The peer's FIN is among what is acknowledged.
         fin: bool,
-        /// The latest segment that ends exactly here, when it is still known.
+        /// The latest segment that ends exactly here, when it is still known and SACK has not reported it before.
         frame: Option<u64>,
         /// Time since that segment, when it was sent only once (Karn's rule, RFC 6298 section 3).
         rtt: Option<Span>,

@@ -181,7 +181,8 @@ fn answer(out: &mut String, segment: &Segment, change: &Change) {
             ack,
             "), which it repeats"
         ),
-        Some(TcpState::SynSent) if !transition.changed() => put!(
+        // One that is lost changes nothing either, whatever it acknowledges.
+        Some(TcpState::SynSent) if !transition.changed() && ack != 1 => put!(
             out,
             "ack ",
             ack,
@@ -189,7 +190,7 @@ fn answer(out: &mut String, segment: &Segment, change: &Change) {
             the(receiver),
             " should reset it"
         ),
-        Some(TcpState::SynSent) => agrees(out, segment, change),
+        Some(TcpState::SynSent) if transition.changed() => agrees(out, segment, change),
         None if change.begins => put!(
             out,
             "agrees (ack ",

@@ -23,7 +23,7 @@ pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fm
         Some(true) if change.of(change.direction.sender()).after == Some(TcpState::Closing) => {
             write!(
                 out,
-                "The same socket receives it, so that both directions close at once (figure 13). "
+                "The same socket receives it, so that both directions close at once (RFC 9293 figure 13). "
             )
         }
         Some(true) => write!(
@@ -33,7 +33,7 @@ pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fm
         Some(false) if change.of(change.direction.sender()).after == Some(TcpState::Closing) => {
             write!(
                 out,
-                "It does not acknowledge {receiver}'s FIN, so that one was still on its way: both close at once (figure 13). "
+                "It does not acknowledge {receiver}'s FIN, which had not reached {sender}: both close at once (RFC 9293 figure 13). "
             )
         }
         Some(false) => write!(out, "With it both directions are closed. "),

@@ -124,7 +124,12 @@ fn repeats(
     match (frame, after) {
         (Some(frame), Some(after)) if after >= Span::ZERO => write!(
             out,
-            "Packet {frame}, {after} earlier, sent {} already. ",
+            "Packet {frame}, {after} earlier, {} {} already. ",
+            if cause == RepeatCause::Network {
+                "brought"
+            } else {
+                "sent"
+            },
             if segment.len > 0 {
                 "these bytes"
             } else {
@@ -191,7 +196,7 @@ fn duplicate_ack(out: &mut String, change: &Change, number: u32, of: u64) -> fmt
         ),
         _ => write!(
             out,
-            "More than three: {receiver} should be repairing it by now. "
+            "The third one was the sign for {receiver} to repeat it (section 3.2). "
         ),
     }
 }

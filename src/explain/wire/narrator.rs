@@ -14,11 +14,11 @@ use crate::explain::reach::{Reach, Ruler};
 use crate::explain::related::related;
 use crate::explain::step::{Narrator, Wording};
 use crate::explain::story::{Conclusion, Line, Step, Weight};
-use crate::explain::verdict;
 use crate::explain::words::{Count, Range, the, the_capital};
+use crate::explain::{trouble, verdict};
 use crate::tcp::{Flags, Segment, Side};
 use crate::time::{Span, Timestamp};
-use crate::track::{Change, Connection, Event, Opened, Transition};
+use crate::track::{Change, Connection, Event, Opened, Transition, TroubleKind};
 
 /// What never arrives, in a word that needs no colour.
 const LOST: &str = "LOST on the wire";
@@ -34,6 +34,8 @@ pub struct WireNarrator {
     full: bool,
     /// Packets that never arrive.
     lost: u64,
+    /// The first of them that belongs to the handshake.
+    lost_opening: Option<u64>,
     /// What each packet under way did to its sender, who alone knows that.
     moved: HashMap<u64, Transition>,
 }
@@ -83,6 +85,7 @@ impl WireNarrator {
             said: HashMap::new(),
             full: wording.full,
             lost: 0,
+            lost_opening: None,
             moved: HashMap::new(),
         }
     }
@@ -145,7 +148,12 @@ impl WireNarrator {
             Some(state) => state.name().to_owned(),
             None => known.margin(side),
         };
-        self.lost += u64::from(event.what == WireHalf::Lost);
+        if event.what == WireHalf::Lost {
+            self.lost += 1;
+            if segment.flags.contains(Flags::SYN) {
+                self.lost_opening.get_or_insert(packet);
+            }
+        }
         if self.full {
             self.explain(&mut event, segment, change, connection);
         }
@@ -170,6 +178,15 @@ impl WireNarrator {
                 " {} {were} lost on the wire.",
                 Count(self.lost, "packet")
             );
+        }
+        // What the client can only ask is known here.
+        let asks = conclusion.advice.as_deref() == Some(trouble::advice(TroubleKind::SlowOpen));
+        if let Some(packet) = self.lost_opening.filter(|_| asks) {
+            let _ = write!(
+                text,
+                " The handshake waited until packet {packet} was sent again."
+            );
+            conclusion.advice = None;
         }
         let longest = [Side::Client, Side::Server]
             .into_iter()

@@ -123,7 +123,9 @@ impl Judge {
         let fin = sender.has(Marks::FIN)
             && ack.at_or_after(sender.fin_end)
             && before.before(sender.fin_end);
-        let latest = sender.sent.ending_at(ack);
+        // What SACK has reported before is answered already: this answers what filled the hole before it.
+        let reported = sender.has(Marks::SACKED) && ack.at_or_before(sender.sacked);
+        let latest = sender.sent.ending_at(ack).filter(|_| !reported);
         let rtt = latest
             .filter(|sent| sent.repeats == 0)
             .map(|sent| segment.time - sent.time);
