@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::decode::Fragment;
+use crate::tcp::IpFacts;
 
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
@@ -14,9 +15,6 @@ const ROOM: usize = IPV6_HEADER;
 /// (RFC 8200).
 const LONGEST_IPV4: usize = 0xffff - IPV4_HEADER;
 const LONGEST_IPV6: usize = 0xffff;
-
-/// Congestion Experienced, which one marked fragment gives to the whole datagram (RFC 3168, section 5.3).
-const CE: u8 = 3;
 
 /// What a datagram takes even without payload, for the bound on memory.
 const OVERHEAD: usize = 256;
@@ -102,7 +100,8 @@ impl Assembly {
                 ecn: fragment.ip.ecn,
             });
         }
-        self.congestion |= fragment.ip.ecn == CE;
+        // One marked fragment marks the whole datagram (RFC 3168 section 5.3).
+        self.congestion |= fragment.ip.is_marked();
         self.fragments = self.fragments.saturating_add(1);
         self.fill(begin, fragment.payload);
         true
@@ -135,7 +134,7 @@ impl Assembly {
     pub(super) fn with_header(&mut self, source: IpAddr, destination: IpAddr) -> Option<&[u8]> {
         let (len, mut first) = (self.len?, self.first?);
         if self.congestion {
-            first.ecn = CE;
+            first.ecn = IpFacts::CE;
         }
         let start = match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {

@@ -71,6 +71,14 @@ impl FourTuple {
         }
     }
 
+    /// Whether it leads from one of these ends to the other, either way.
+    #[inline]
+    #[must_use]
+    pub fn joins(&self, [one, other]: &[Endpoint; 2]) -> bool {
+        (self.source == *one && self.destination == *other)
+            || (self.source == *other && self.destination == *one)
+    }
+
     /// The key that both directions share.
     #[must_use]
     pub fn key(&self) -> FlowKey {

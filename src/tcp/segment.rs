@@ -108,6 +108,17 @@ impl fmt::Debug for Preview {
     }
 }
 
+impl IpFacts {
+    /// "Congestion experienced" in [`ecn`](Self::ecn): a router marked the packet instead of dropping it (RFC 3168 section 5).
+    pub const CE: u8 = 3;
+
+    /// Whether a router marked it.
+    #[must_use]
+    pub const fn is_marked(&self) -> bool {
+        self.ecn == Self::CE
+    }
+}
+
 impl Segment {
     /// SEG.LEN of RFC 9293: payload plus one each for SYN and FIN.
     #[must_use]

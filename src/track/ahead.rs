@@ -16,6 +16,11 @@ pub const AHEAD: usize = 16;
 /// Fewer connections than this stay in the cache anyway.
 const FEW: usize = 512;
 
+/// So many turns before a connection leaves, what leads to it is fetched, then it, and then what lies beside it.
+pub(super) const FAR: usize = 12;
+pub(super) const SOON: usize = 8;
+pub(super) const NEXT: usize = 4;
+
 /// Bytes that memory is fetched by.
 const CACHE_LINE: usize = 64;
 

@@ -27,7 +27,7 @@ pub(super) const LETTERS: usize = 8;
 
 /// More payload than this, or more of it under way, does not go by the book: beyond half of the number space it cannot be
 /// told which of two numbers is later, and this leaves room for both.
-const MANY: u32 = 1 << 30;
+pub(super) const MANY: u32 = 1 << 30;
 
 /// What all know of an end in an orderly conversation. It has sent no FIN, or its state would be another.
 const AT_REST: Known = Known::BASE
@@ -39,7 +39,7 @@ const AT_REST: Known = Known::BASE
 const NOT_YET: SeqNumber = SeqNumber(0);
 
 /// Options that tell an analyst something that outlasts the segment.
-const TELLING: OptionsSeen = OptionsSeen::SACK.union(OptionsSeen::SACK_PERMITTED);
+pub(super) const TELLING: OptionsSeen = OptionsSeen::SACK.union(OptionsSeen::SACK_PERMITTED);
 
 /// Those who judge segments, each with what it remembers.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,7 +11,7 @@ use super::opening::Opening;
 use super::sequence::Sent;
 use super::waits::Waits;
 use super::{ConnectionId, Ended, Opened, Trouble, Verdict, trouble, verdict};
-use crate::tcp::{Endpoint, FastOpen, FourTuple, IcmpKind, OptionsSeen, SeqNumber, Side, TcpState};
+use crate::tcp::{Endpoint, FastOpen, IcmpKind, OptionsSeen, SeqNumber, Side, TcpState};
 use crate::time::{Span, Timestamp};
 
 /// How it is known which end is the client.
@@ -496,13 +496,5 @@ impl Connection {
     #[must_use]
     pub fn evicted(&self) -> bool {
         self.evicted
-    }
-
-    /// Whether a tuple is this connection's, in either direction.
-    #[inline]
-    pub(super) fn is_of(&self, tuple: &FourTuple) -> bool {
-        let [client, server] = &self.endpoints;
-        (tuple.source == *client && tuple.destination == *server)
-            || (tuple.source == *server && tuple.destination == *client)
     }
 }

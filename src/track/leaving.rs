@@ -1,5 +1,8 @@
 //! How connections leave: they linger when they have ended, become final, and are given out in that order.
 
+use std::mem;
+
+use super::ahead::{NEXT, SOON};
 use super::connection::Connection;
 use super::limits::LabelRules;
 use super::places::{Kept, Place};
@@ -7,11 +10,10 @@ use super::tracker::{ConnectionId, FlowHash, Tracker};
 use crate::time::{Span, Timestamp};
 
 /// How long an ended connection still takes late segments: twice the maximum segment lifetime as Linux has it.
-pub(super) const LINGER: Span = Span::from_secs(60);
+const LINGER: Span = Span::from_secs(60);
 
-/// After the end of input, so many connections ahead are fetched from memory: first where they are kept, then what is kept.
-const SOON: usize = 8;
-const NEXT: usize = 4;
+/// Entries of the queue that may be out of date, however few connections there are.
+const SPARE: usize = 64;
 
 /// A connection that is final.
 #[derive(Clone, Copy)]
@@ -34,9 +36,9 @@ impl Tracker {
     }
 
     /// Tracks what is noted of a connection, and gives up the notes.
-    pub(super) fn tell(&mut self, noted: u32) {
+    pub(super) fn retrace(&mut self, noted: u32) {
         let rules = self.limits.labels;
-        self.places.notes.tell(noted, rules, &mut self.teller);
+        self.places.notes.retrace(noted, rules, &mut self.retrace);
         self.places.notes.remove(noted);
     }
 
@@ -47,8 +49,8 @@ impl Tracker {
                 &mut self.places.slab[slot as usize]
             }
             Kept::Noted(noted) => {
-                self.tell(noted);
-                &mut self.teller.connection
+                self.retrace(noted);
+                &mut self.retrace.connection
             }
         };
         connection.until = until.unwrap_or(connection.until);
@@ -84,9 +86,19 @@ impl Tracker {
         connection.lingers = connection.machine.over.is_some();
         if connection.lingers {
             let (id, tuple) = (connection.id, connection.tuple());
-            let hash = self.hash(&tuple);
-            self.lingering.push_back((self.now + LINGER, hash, id));
+            self.await_end(self.hash(&tuple), id);
         }
+    }
+
+    /// Queues a connection that ended.
+    pub(super) fn await_end(&mut self, hash: FlowHash, id: ConnectionId) {
+        // Ports that are used again and again within a minute leave an entry each time.
+        if self.lingering.len() > self.places.len() * 2 + SPARE {
+            let mut lingering = mem::take(&mut self.lingering);
+            lingering.retain(|(_, hash, id)| self.find_lingering(*hash, *id).is_some());
+            self.lingering = lingering;
+        }
+        self.lingering.push_back((self.now + LINGER, hash, id));
     }
 
     #[inline]
@@ -126,6 +138,50 @@ impl Tracker {
         if self.index.remove(hash, place) {
             self.places.finalize(place);
             self.ended.push_back(Leaving { place, until });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tcp::{Endpoint, Flags, Segment, SeqNumber};
+    use crate::track::{Change, Limits};
+
+    /// Ports that are refused again and again within a second.
+    #[test]
+    fn the_queue_does_not_grow_with_the_capture() {
+        for noted in [false, true] {
+            let mut tracker = Tracker::new(Limits::default());
+            let mut change = Change::default();
+            let mut segment = Segment::default();
+            segment.tuple.destination = Endpoint {
+                port: 80,
+                ..Endpoint::default()
+            };
+            for turn in 1..20_000 {
+                let asks = turn % 2 == 1;
+                segment.frame = turn.into();
+                segment.flags = if asks {
+                    Flags::SYN
+                } else {
+                    Flags::RST | Flags::ACK
+                };
+                segment.seq = SeqNumber(if asks { turn * 1000 } else { 0 });
+                segment.ack = SeqNumber(if asks { 0 } else { (turn - 1) * 1000 + 1 });
+                let hash = tracker.hash(&segment.tuple);
+                if noted {
+                    tracker.note(&segment, hash, &mut change);
+                } else {
+                    tracker.segment_into(&segment, hash, &mut change);
+                }
+                while tracker.next_final().is_some() {}
+                segment.tuple = segment.tuple.reversed();
+            }
+            assert_eq!(tracker.live(), 1);
+            assert!(tracker.last_id > 9_000, "{}", tracker.last_id);
+            let queued = tracker.lingering.len();
+            assert!(queued < 1000, "{queued}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Connections that are only noted: while nobody looks at single segments, they are told of when they are final.
+//! Connections that are only noted: while nobody looks at single segments, they are tracked when they are final.
 //!
 //! A connection that is tracked takes more than a thousand bytes, all over memory, and every segment waits for them. Where
 //! only its end result is wanted, its segments are noted instead, in 32 bytes each, and tracked one after the other when it
 //! is final: by the same code, in a place that never leaves the processor's cache. So the results are the same, which tests
 //! compare.
 //!
-//! What must be known meanwhile is only whether the connection has ended. That is easily told of a connection that opens
+//! What must be known meanwhile is only whether the connection has ended. That is easily seen of a connection that opens
 //! with SYN and SYN-ACK, or is refused, and closes with FINs, whatever is lost, repeated or late in between. What is not of
 //! this kind, or means more than a note can hold, has the connection tracked from then on; so it is when it goes on for
 //! long.
@@ -45,9 +45,9 @@ pub(super) struct Notes {
     free_chunks: Vec<u32>,
 }
 
-/// Where a noted connection is tracked when it is told of. Its room is used again and again.
+/// Where noted connections are tracked. Its room is used again and again.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct Retrace {
     pub(super) connection: Connection,
     segment: Segment,
     change: Change,
@@ -136,7 +136,7 @@ impl Notes {
     }
 
     /// Tracks what is noted of a connection.
-    pub(super) fn tell(&self, place: u32, rules: LabelRules, teller: &mut Teller) {
+    pub(super) fn retrace(&self, place: u32, rules: LabelRules, retrace: &mut Retrace) {
         let noted = &self.places[place as usize];
         let [client, server] = noted.endpoints;
         let tuples = [
@@ -150,12 +150,12 @@ impl Notes {
             },
         ];
         let mut next = noted.fronts.map(|front| front.iss);
-        let Teller {
+        let Retrace {
             connection,
             segment,
             change,
             gaps,
-        } = teller;
+        } = retrace;
         segment.frame = noted.first_frame;
         segment.time = noted.start;
         segment.tuple = tuples[0];
@@ -219,21 +219,10 @@ impl Notes {
         noted.id == id && !noted.stage.contains(Stage::FINAL)
     }
 
-    /// Whether a tuple is the connection's, in either direction.
+    /// Client, server.
     #[inline]
-    pub(super) fn is_of(&self, place: u32, tuple: &FourTuple) -> bool {
-        let [client, server] = &self.places[place as usize].endpoints;
-        (tuple.source == *client && tuple.destination == *server)
-            || (tuple.source == *server && tuple.destination == *client)
-    }
-
-    /// Source is the client.
-    pub(super) fn tuple(&self, place: u32) -> FourTuple {
-        let [source, destination] = self.places[place as usize].endpoints;
-        FourTuple {
-            source,
-            destination,
-        }
+    pub(super) fn endpoints(&self, place: u32) -> &[Endpoint; 2] {
+        &self.places[place as usize].endpoints
     }
 
     /// Where the numbers of both ends start, as far as it is known.
@@ -320,7 +309,7 @@ impl Notes {
     }
 }
 
-impl Teller {
+impl Retrace {
     pub(super) fn new() -> Self {
         Self {
             connection: Connection::husk([Endpoint::default(); 2]),

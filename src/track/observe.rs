@@ -417,7 +417,7 @@ fn offer(segment: &Segment) -> Offer {
 
 /// CE in the IP header, or its echo (RFC 3168); on SYNs the same bits only ask for ECN.
 fn mark_congestion(segment: &Segment, events: &mut ArrayVec<Event, 8>) {
-    let in_ip = segment.ip.ecn == 3;
+    let in_ip = segment.ip.is_marked();
     let in_tcp =
         segment.flags.intersects(Flags::ECE | Flags::CWR) && !segment.flags.contains(Flags::SYN);
     if in_ip || in_tcp {

@@ -6,7 +6,7 @@ use super::ahead::fetch;
 use super::connection::Connection;
 use super::notes::Notes;
 use super::tracker::ConnectionId;
-use crate::tcp::{FourTuple, SeqNumber, Side};
+use crate::tcp::{Endpoint, FourTuple, SeqNumber, Side};
 use crate::time::Timestamp;
 
 /// What a connection costs beside its own size and heap: its place in the table and in queues.
@@ -116,20 +116,21 @@ impl Places {
         }
     }
 
-    /// Whether a tuple is that of the connection there, in either direction.
+    /// Client, server.
     #[inline]
-    pub(super) fn is_of(&self, place: Place, tuple: &FourTuple) -> bool {
+    pub(super) fn endpoints(&self, place: Place) -> &[Endpoint; 2] {
         match place.kept() {
-            Kept::Full(slot) => self.slab[slot as usize].is_of(tuple),
-            Kept::Noted(place) => self.notes.is_of(place, tuple),
+            Kept::Full(slot) => &self.slab[slot as usize].endpoints,
+            Kept::Noted(place) => self.notes.endpoints(place),
         }
     }
 
     /// Source is the client.
     pub(super) fn tuple(&self, place: Place) -> FourTuple {
-        match place.kept() {
-            Kept::Full(slot) => self.slab[slot as usize].tuple(),
-            Kept::Noted(place) => self.notes.tuple(place),
+        let [source, destination] = *self.endpoints(place);
+        FourTuple {
+            source,
+            destination,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Room for another connection: which one goes for it, and what becomes of late segments of those that went.
 
+use super::ahead::{FAR, NEXT, SOON};
 use super::connection::{Connection, Roles};
 use super::event::Change;
 use super::limits::LabelRules;
@@ -15,11 +16,6 @@ const PATIENCE: Span = Span::from_secs(4);
 
 /// Fewer connections than this are never kept, however little memory is allowed: less would make nonsense of the output.
 const FEWEST: usize = 64;
-
-/// So many turns before one goes, what leads to it is fetched from memory, then it, and then what lies beside it.
-const FAR: usize = 12;
-const SOON: usize = 8;
-const NEXT: usize = 4;
 
 /// Of a late segment whose connection was evicted.
 pub(super) const SHADE: Slot = Slot(u32::MAX);

@@ -22,9 +22,6 @@ const AT_WORK: Transition = Transition {
     after: Some(TcpState::Established),
 };
 
-/// "Congestion experienced" in the two ECN bits of the IP header.
-const CONGESTION: u8 = 3;
-
 impl Connection {
     /// Takes a segment of an open connection if it goes by the book; false if it does not.
     #[inline]
@@ -245,7 +242,7 @@ impl Connection {
 /// Nothing about it that an analyst remarks on, whatever the connection.
 fn is_unremarkable(segment: &Segment) -> bool {
     segment.window != 0
-        && segment.ip.ecn != CONGESTION
+        && !segment.ip.is_marked()
         && !segment.header_cut
         && segment.options.sack.is_empty()
         && segment.options.mptcp_subtype.is_none()

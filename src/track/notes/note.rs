@@ -3,9 +3,6 @@
 use crate::tcp::{Flags, OptionsSeen, Segment, SeqNumber, Side};
 use crate::time::Span;
 
-/// "Congestion experienced" in the two ECN bits of the IP header.
-const CONGESTION: u8 = 3;
-
 bitflags::bitflags! {
     /// Control bits as in [`Flags`], and what else there is.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -53,7 +50,7 @@ pub(super) struct Note {
 
 /// Nothing about it that notes have no room for.
 pub(super) fn is_plain(segment: &Segment) -> bool {
-    segment.ip.ecn != CONGESTION
+    !segment.ip.is_marked()
         && !segment.header_cut
         && segment.options.sack.is_empty()
         && segment.options.fast_open.is_none()

@@ -1,18 +1,12 @@
-//! How far a noted connection is, as far as that must be known before it is told of: whether its next segment can be noted, and
+//! How far a noted connection is, as far as that must be known before it is tracked: whether its next segment can be noted, and
 //! whether it has ended.
 
 use super::note::{Facts, Note, is_plain};
 use super::{CHUNKS, Notes};
-use crate::tcp::{Endpoint, Flags, OptionsSeen, Segment, SeqNumber, Side};
+use crate::tcp::{Endpoint, Flags, Segment, SeqNumber, Side};
 use crate::time::Timestamp;
+use crate::track::book::{MANY, TELLING};
 use crate::track::tracker::ConnectionId;
-
-/// More than this under way at once is not noted: beyond half of the number space it cannot be told which of two numbers
-/// is later.
-const MANY: u32 = 1 << 30;
-
-/// Options that only SYNs may have.
-const SACKS: OptionsSeen = OptionsSeen::SACK.union(OptionsSeen::SACK_PERMITTED);
 
 /// One end, as far as its next segment is concerned.
 #[derive(Clone, Copy, Debug, Default)]
@@ -115,7 +109,7 @@ impl Noted {
             || segment.flags.intersects(Flags::SYN | Flags::RST)
             || segment.len > u32::from(u16::MAX)
             || segment.options.window_scale.is_some()
-            || segment.options.seen.intersects(SACKS)
+            || segment.options.seen.intersects(TELLING)
             || under_way > MANY
             || (news > 0 && news.unsigned_abs() > under_way)
             // Nothing lies behind a FIN, no FIN is older than what was sent, and nothing without length is ahead.
