@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::decode::Fragment;
-use crate::tcp::IpFacts;
 
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
@@ -29,7 +28,8 @@ pub(super) struct Assembly {
     len: Option<usize>,
     /// From the fragment with offset 0.
     first: Option<First>,
-    congestion: bool,
+    /// The ECN bits of a fragment that a router marked, which marks the whole datagram (RFC 3168 section 5.3).
+    marked: Option<u8>,
     fragments: u32,
     first_frame: u64,
 }
@@ -69,7 +69,7 @@ impl Assembly {
             arrived: Vec::new(),
             len: None,
             first: None,
-            congestion: false,
+            marked: None,
             fragments: 0,
             first_frame,
         }
@@ -100,8 +100,9 @@ impl Assembly {
                 ecn: fragment.ip.ecn,
             });
         }
-        // One marked fragment marks the whole datagram (RFC 3168 section 5.3).
-        self.congestion |= fragment.ip.is_marked();
+        if fragment.ip.is_marked() {
+            self.marked = Some(fragment.ip.ecn);
+        }
         self.fragments = self.fragments.saturating_add(1);
         self.fill(begin, fragment.payload);
         true
@@ -133,9 +134,7 @@ impl Assembly {
     /// The whole datagram behind a header of its own.
     pub(super) fn with_header(&mut self, source: IpAddr, destination: IpAddr) -> Option<&[u8]> {
         let (len, mut first) = (self.len?, self.first?);
-        if self.congestion {
-            first.ecn = IpFacts::CE;
-        }
+        first.ecn = self.marked.unwrap_or(first.ecn);
         let start = match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let header = ipv4_header(source, destination, first, len);
