@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::ladders::payload;
-use super::pipeline::Tracked;
+use super::sink::Tracked;
 use crate::explain::Segments;
 use crate::render::Payload;
 use crate::tcp::{Direction, Labels, Segment};

@@ -4,8 +4,8 @@ use std::io::{self, BufWriter, Write};
 use std::thread;
 
 use super::keep::{Keeper, Kept};
-use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::Manner;
+use super::sink::{Made, Quiet, Sink, Tracked};
 use crate::calls::Call;
 use crate::decode;
 use crate::explain::{self, Moment, Segments as _, Steps as _, Telling, Totals};

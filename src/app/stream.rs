@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::ladders::payload;
-use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::{Manner, Places};
+use super::sink::{Made, Quiet, Sink, Tracked};
 use crate::calls::Call;
 use crate::cli::Format;
 use crate::explain::{self, CallRow, Conclusion, Moment, Narrator, Step, Title, Totals, Wording};

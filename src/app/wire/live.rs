@@ -8,8 +8,8 @@ use std::io::{self, Write};
 
 use crate::app::keep::PAYLOAD;
 use crate::app::ladders::payload;
-use crate::app::pipeline::{Made, Tracked};
 use crate::app::show::Manner;
+use crate::app::sink::{Made, Tracked};
 use crate::app::twins::Twins;
 use crate::calls::Call;
 use crate::explain::{self, Moment, WIRE_MARGINS, WireHalf, WireNarrator};
