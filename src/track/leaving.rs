@@ -28,6 +28,14 @@ impl Tracker {
     /// given away when the next one is asked for.
     #[inline]
     pub fn next_final(&mut self) -> Option<&Connection> {
+        // This is asked after every segment, and hardly ever is there one.
+        if self.left.is_none() && self.ended.is_empty() && self.rest.is_empty() {
+            return None;
+        }
+        self.next_leaving()
+    }
+
+    fn next_leaving(&mut self) -> Option<&Connection> {
         if let Some(slot) = self.left.take() {
             self.places.vacate(slot);
         }
@@ -101,8 +109,18 @@ impl Tracker {
         self.lingering.push_back((self.now + LINGER, hash, id));
     }
 
+    /// Lets those go that have lingered long enough.
     #[inline]
     pub(super) fn release_lingering(&mut self) {
+        if let Some((due, _, _)) = self.lingering.front()
+            && *due <= self.now
+        {
+            self.release_due();
+        }
+    }
+
+    #[inline(never)]
+    fn release_due(&mut self) {
         while let Some(&(due, hash, id)) = self.lingering.front() {
             if due > self.now {
                 return;
