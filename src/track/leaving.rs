@@ -1,5 +1,6 @@
 //! How connections leave: they linger when they have ended, become final, and are given out in that order.
 
+use std::cmp::Reverse;
 use std::mem;
 
 use super::ahead::{NEXT, SOON};
@@ -83,7 +84,7 @@ impl Tracker {
     pub fn finish(&mut self) {
         let left = self.index.iter();
         self.rest = left.map(|place| (self.places.id(place), place)).collect();
-        self.rest.sort_unstable_by(|a, b| b.cmp(a));
+        self.rest.sort_unstable_by_key(|(id, _)| Reverse(*id));
         self.index.clear();
         self.lingering.clear();
     }
