@@ -94,7 +94,7 @@ pub(crate) fn tell_slowly(
         wait(step.after, &mut bytes, out)?;
         telling.step(step, &mut bytes)?;
         if let Some(payload) = kept.payload(step.frame) {
-            telling.payload(payload, step.len, &mut bytes)?;
+            telling.payload(payload, &mut bytes)?;
         }
     }
     for call in calls {
