@@ -25,6 +25,7 @@ pub struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     /// Everything that was captured of a payload which was `len` bytes long on the wire.
+    #[must_use]
     pub fn of(bytes: &'a [u8], len: u32) -> Self {
         Self {
             bytes,
