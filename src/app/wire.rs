@@ -325,7 +325,7 @@ fn bit_by_bit(
     let payload = |event: &WireEvent| {
         let mut views = views.iter();
         let leaves = event.what != WireHalf::Arrives;
-        leaves.then(|| views.find_map(|kept| kept.payload_and_len(event.packet)))?
+        leaves.then(|| views.find_map(|kept| kept.payload(event.packet)))?
     };
     wire::wire_paced(story, calls, style, &mut wait, &payload, out)
 }

@@ -94,6 +94,7 @@ fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
         last_frame: wait.to_frame,
         lasted: wait.lasted,
         count: 0,
+        bytes: 0,
     })
 }
 
@@ -122,6 +123,7 @@ fn never_spoke(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
         last_frame: connection.frames().1,
         lasted,
         count: 0,
+        bytes: 0,
     })
 }
 
@@ -140,6 +142,7 @@ fn reset_after_idle(connection: &Connection, verdict: Verdict) -> Option<Trouble
         last_frame: connection.reset,
         lasted: idle.lasted,
         count: 0,
+        bytes: 0,
     })
 }
 
@@ -155,17 +158,20 @@ fn receiver_full(connection: &Connection) -> Option<Trouble> {
         last_frame: closed.last_frame,
         lasted: closed.lasted,
         count: closed.count,
+        bytes: 0,
     })
 }
 
 fn path_dead(connection: &Connection) -> Option<Trouble> {
-    let (_, sent) = connection.hardships.as_ref()?.repeats.unheard?;
+    let unheard = connection.hardships.as_ref()?.repeats.unheard?;
+    let sent = unheard.sent;
     (sent.count >= DEAD_AFTER_SENDS).then_some(Trouble {
         kind: TroubleKind::PathDead,
         first_frame: sent.first_frame,
         last_frame: sent.last_frame,
         lasted: sent.lasted,
         count: sent.count,
+        bytes: unheard.len,
     })
 }
 
@@ -190,6 +196,7 @@ fn slow_open(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
         last_frame: ack,
         lasted: took,
         count: handshake.syns,
+        bytes: 0,
     })
 }
 
@@ -208,6 +215,7 @@ fn heavy_loss(connection: &Connection) -> Option<Trouble> {
         last_frame: repeats.last_frame,
         lasted: repeats.lasted,
         count: repeated.try_into().unwrap_or(u32::MAX),
+        bytes: 0,
     })
 }
 
@@ -229,5 +237,6 @@ fn whole(connection: &Connection, kind: TroubleKind) -> Trouble {
         last_frame,
         lasted: connection.duration(),
         count: 0,
+        bytes: 0,
     }
 }

@@ -85,14 +85,13 @@ impl Live {
         self.writer.event(&event, out)?;
         if self.style.payload
             && event.what != WireHalf::Arrives
-            && let Some(captured) = payload(tracked)
+            && let Some(payload) = payload(tracked)
         {
-            let len = tracked.segment.len;
             let beginning = Payload {
-                bytes: &captured[..captured.len().min(PAYLOAD)],
-                ..captured.into()
+                bytes: &payload.bytes[..payload.bytes.len().min(PAYLOAD)],
+                ..payload
             };
-            self.writer.payload(beginning, len, &self.style, out)?;
+            self.writer.payload(beginning, &self.style, out)?;
         }
         Ok(())
     }
