@@ -6,6 +6,9 @@ FUZZ_SECONDS ?= 300
 # How many packets the large captures of `make bench` have, and how often each command is timed.
 BENCH_PACKETS ?= 2000000
 BENCH_ROUNDS ?= 5
+# How many connections, and how large a transfer, `make bench-live` watches.
+BENCH_CONNECTIONS ?= 60000
+BENCH_BYTES ?= 2000000000
 PROGRAM := target/release/handshake-watch
 
 # Under sudo the build still belongs to the person who called it: a root-owned target/ would stop their next build.
@@ -13,12 +16,13 @@ AS_CALLER := $(if $(SUDO_USER),sudo -u $(SUDO_USER) -H)
 # A fresh Rust is often not in PATH yet, and never in sudo's.
 CARGO := $(AS_CALLER) sh -c 'PATH="$$PATH:$$HOME/.cargo/bin"; exec cargo "$$@"' cargo
 
-.PHONY: help demo build test bench fuzz miri audit install record
+.PHONY: help demo build test bench bench-live fuzz miri audit install record
 
 help:
 	@echo 'make demo      build, then show a narrated TCP handshake'
 	@echo 'make test      run the tests'
 	@echo 'make bench     time it beside libpcap and other tools, on captures that it makes (BENCH_PACKETS=2000000)'
+	@echo 'make bench-live  watch the same traffic with it and with tcpdump -w, in a network of their own'
 	@echo 'make fuzz      feed it hostile input for a long time (FUZZ_SECONDS=300 for each part)'
 	@echo 'make miri      run what only computes under Miri, which sees undefined behaviour'
 	@echo 'make audit     look for known vulnerabilities in what it is built from'
@@ -52,6 +56,12 @@ bench:
 	@./.ci/setup
 	$(CARGO) build --release --locked --bins --example bare_loop --example compare
 	@$(AS_CALLER) env BENCH_PACKETS=$(BENCH_PACKETS) BENCH_ROUNDS=$(BENCH_ROUNDS) target/release/examples/compare
+
+# Ends by itself, and nothing leaves the network that it makes. tcpdump takes part where it is installed.
+bench-live:
+	@./.ci/setup
+	$(CARGO) build --release --locked --bins --example load --example compare_live
+	@BENCH_CONNECTIONS=$(BENCH_CONNECTIONS) BENCH_BYTES=$(BENCH_BYTES) BENCH_ROUNDS=$(BENCH_ROUNDS) target/release/examples/compare_live
 
 # Needs nothing beside the tests' needs for its first part; the second part says what it misses.
 fuzz:
