@@ -34,8 +34,10 @@ pub(super) enum Taken {
 #[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Something changed that one of the two may wait for.
-    changed: Condvar,
+    /// There is something to take, or never will be.
+    filled: Condvar,
+    /// There is room again, or nobody needs it.
+    emptied: Condvar,
 }
 
 #[derive(Default)]
@@ -44,6 +46,9 @@ struct State {
     /// Memory that they occupy.
     size: usize,
     spare: Vec<Batch>,
+    /// Who waits is woken; telling nobody would cost a system call all the same.
+    taker_waits: bool,
+    giver_waits: bool,
     ended: bool,
     error: Option<io::Error>,
     /// Nobody takes packets any more.
@@ -56,8 +61,9 @@ impl Queue {
     pub(super) fn put(&self, batch: &mut Batch) -> bool {
         let mut state = self.lock();
         while state.size > LIMIT && !state.abandoned {
+            state.giver_waits = true;
             state = self
-                .changed
+                .emptied
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
@@ -71,27 +77,33 @@ impl Queue {
             }
         }
         batch.clear();
-        self.changed.notify_all();
-        !state.abandoned
+        let abandoned = state.abandoned;
+        self.wake_taker(state);
+        !abandoned
     }
 
     /// Takes a batch in exchange for a used-up one, waiting at most `patience` for something.
     pub(super) fn take(&self, batch: &mut Batch, patience: Duration) -> Taken {
         batch.clear();
         batch.shrink_to(USUAL);
-        let state = self.lock();
-        let nothing = |state: &mut State| state.waiting.is_empty() && !state.ended;
-        let (mut state, _) = self
-            .changed
-            .wait_timeout_while(state, patience, nothing)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        if state.has_nothing() && !patience.is_zero() {
+            (state, _) = self
+                .filled
+                .wait_timeout_while(state, patience, |state| {
+                    state.taker_waits = state.has_nothing();
+                    state.taker_waits
+                })
+                .unwrap_or_else(PoisonError::into_inner);
+            state.taker_waits = false;
+        }
         if let Some(first) = state.waiting.pop_front() {
             state.size -= first.size();
             let used_up = std::mem::replace(batch, first);
             if state.spare.len() < SPARE {
                 state.spare.push(used_up);
             }
-            self.changed.notify_all();
+            self.wake_giver(state);
             return Taken::Packets;
         }
         if state.ended {
@@ -105,13 +117,31 @@ impl Queue {
         let mut state = self.lock();
         state.ended = true;
         state.error = error;
-        self.changed.notify_all();
+        self.wake_taker(state);
     }
 
     /// Nobody takes any more.
     pub(super) fn abandon(&self) {
-        self.lock().abandoned = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.abandoned = true;
+        self.wake_giver(state);
+    }
+
+    /// Gives the lock back first: who is woken would only wait for it.
+    fn wake_taker(&self, mut state: MutexGuard<'_, State>) {
+        let waits = std::mem::take(&mut state.taker_waits);
+        drop(state);
+        if waits {
+            self.filled.notify_one();
+        }
+    }
+
+    fn wake_giver(&self, mut state: MutexGuard<'_, State>) {
+        let waits = std::mem::take(&mut state.giver_waits);
+        drop(state);
+        if waits {
+            self.emptied.notify_one();
+        }
     }
 
     pub(super) fn set_dropped(&self, dropped: u64) {
@@ -125,6 +155,12 @@ impl Queue {
     /// A thread that panicked left the state whole: no invariant spans two statements.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_nothing(&self) -> bool {
+        self.waiting.is_empty() && !self.ended
     }
 }
 
