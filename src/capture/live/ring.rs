@@ -24,10 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PACKETS_AT_ONCE: usize = 64;
 /// A batch ends when it holds this much, so that the first packet in it does not wait for many others.
 const BATCH_BYTES: usize = 512 * 1024;
-/// So many packets in one block, which is a millisecond's, are traffic that nobody follows by eye.
+/// So many packets in each block, which is a millisecond's, are traffic that nobody follows by eye.
 const MANY: usize = 50;
-/// How long such traffic gathers in the ring. A row is late by no more than this, and the ring holds it by far.
-const GATHER: Duration = Duration::from_millis(3);
+/// How long such traffic gathers in the ring: at first, and when it goes on. A row is late by no more than this.
+const GATHER: Duration = Duration::from_millis(2);
+const GATHER_LONGEST: Duration = Duration::from_millis(16);
+/// Bytes of one block of the ring, as libpcap makes them.
+const BLOCK: u32 = 256 * 1024;
+/// The part of the ring's blocks that packets may gather in; a block is used up each millisecond, full or not. All others are
+/// there for the time until this thread gets a processor, and for packets that come faster all at once.
+const GATHER_PART: u32 = 8;
 /// After a stop: how long the ring must have been empty before it counts as drained. Some times [`BLOCK_TIMEOUT_MS`].
 const SETTLE: Duration = Duration::from_millis(10);
 /// After a stop: give up draining after this long, whatever still arrives.
@@ -36,6 +42,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 /// An active capture.
 pub(super) struct Ring {
     capture: Capture<Active>,
+    gathering: Gathering,
 }
 
 /// A capture that was opened, and what was found out about it.
@@ -73,7 +80,10 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, LiveError> {
         snaplen: settings.snaplen,
     };
     Ok(Opened {
-        ring: Ring { capture },
+        ring: Ring {
+            capture,
+            gathering: Gathering::in_ring(settings.buffer_size),
+        },
         interface,
         loopback,
     })
@@ -128,12 +138,12 @@ impl Ring {
                 wait(limit, &mut [self.arrival(), stopping.poll_fd()]);
                 continue;
             }
-            let gather = batch.len() >= MANY && batch.size() < BATCH_BYTES;
+            let pause = self.gathering.next(batch.len(), batch.size());
             if !queue.put(&mut batch) {
                 return;
             }
-            if gather {
-                Self::gather(stopping);
+            if !pause.is_zero() {
+                wait(pause, &mut [stopping.poll_fd()]);
             }
         }
         let ended = self.drain(queue, &mut batch);
@@ -183,11 +193,6 @@ impl Ring {
         }
     }
 
-    /// Lets packets gather where they come fast, so that fewer hand-overs cost less, unless the capture is to end.
-    fn gather(stopping: &Stopping) {
-        wait(GATHER, &mut [stopping.poll_fd()]);
-    }
-
     /// The ring has something.
     fn arrival(&self) -> PollFd<'_> {
         PollFd::new(self.capture.as_fd(), PollFlags::POLLIN)
@@ -199,6 +204,41 @@ impl Ring {
         self.capture
             .stats()
             .map_or(0, |stats| u64::from(stats.dropped))
+    }
+}
+
+/// Lets packets gather where they come fast: each hand-over wakes two other threads, which costs more than some hundred
+/// packets do.
+struct Gathering {
+    /// How long the latest packets gathered.
+    latest: Duration,
+    /// How long they may gather.
+    longest: Duration,
+}
+
+impl Gathering {
+    /// In a ring of so many bytes.
+    fn in_ring(bytes: u32) -> Self {
+        let blocks = bytes / BLOCK / GATHER_PART;
+        Self {
+            latest: Duration::ZERO,
+            longest: GATHER_LONGEST.min(Duration::from_millis(u64::from(blocks))),
+        }
+    }
+
+    /// How long the next packets gather, after so many were taken out, which took so much memory.
+    fn next(&mut self, packets: usize, bytes: usize) -> Duration {
+        if bytes >= BATCH_BYTES {
+            // There may be more already.
+            return Duration::ZERO;
+        }
+        let blocks = self.latest.as_millis().max(1) as usize;
+        self.latest = if packets < MANY * blocks {
+            Duration::ZERO
+        } else {
+            (self.latest * 2).max(GATHER).min(self.longest)
+        };
+        self.latest
     }
 }
 
@@ -320,5 +360,30 @@ fn link_type(dlt: i32) -> LinkType {
     match dlt {
         12 | 14 => LinkType::RAW,
         other => LinkType(other as u16),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_gather_for_longer_the_longer_they_come_fast() {
+        let mut gathering = Gathering::in_ring(64 << 20);
+        let mut next = |packets| gathering.next(packets, 100 * packets).as_millis();
+        assert_eq!(next(MANY - 1), 0, "an exchange that somebody follows");
+        assert_eq!([next(MANY), next(2 * MANY), next(4 * MANY)], [2, 4, 8]);
+        assert_eq!([next(8 * MANY), next(16 * MANY)], [16, 16]);
+        assert_eq!(next(16 * MANY - 1), 0, "it is over");
+        assert_eq!(next(MANY), 2);
+    }
+
+    #[test]
+    fn packets_do_not_gather_where_there_is_no_room_for_them() {
+        let mut large = Gathering::in_ring(64 << 20);
+        let fast = large.next(MANY, BATCH_BYTES);
+        assert_eq!(fast, Duration::ZERO, "there may be more already");
+        let mut small = Gathering::in_ring(1 << 20);
+        assert_eq!(small.next(MANY, 0), Duration::ZERO);
     }
 }
