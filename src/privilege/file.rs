@@ -65,7 +65,8 @@ impl ResultFile {
     /// # Errors
     /// When the system refuses to empty it.
     pub fn begin(mut self) -> io::Result<File> {
-        if self.facts.is_file() {
+        // Some file systems write a file that was cut to the disk as soon as it is closed, be it that it was empty.
+        if self.facts.is_file() && self.file.metadata()?.len() > 0 {
             self.file.set_len(0)?;
         }
         self.fresh.0 = None;
