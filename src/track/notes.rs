@@ -12,11 +12,13 @@
 
 mod note;
 mod noted;
+mod pages;
 
 use std::mem;
 
 use self::note::{Facts, Marks, Note, is_plain};
 use self::noted::{Front, Noted, Stage};
+use self::pages::Pages;
 use super::ahead::fetch;
 use super::connection::{Connection, Roles};
 use super::event::Change;
@@ -39,9 +41,9 @@ struct Chunk([Note; CHUNK]);
 /// All connections that are only noted.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    places: Vec<Noted>,
+    places: Pages<Noted>,
     free: Vec<u32>,
-    chunks: Vec<Chunk>,
+    chunks: Pages<Chunk>,
     free_chunks: Vec<u32>,
 }
 
@@ -99,17 +101,16 @@ impl Notes {
             chunks: [0; CHUNKS],
         };
         if let Some(place) = self.free.pop() {
-            self.places[place as usize] = noted;
+            self.places[place] = noted;
             return place;
         }
-        self.places.push(noted);
-        (self.places.len() - 1) as u32
+        self.places.push(noted)
     }
 
     /// Notes a segment of a connection.
     #[inline]
     pub(super) fn take(&mut self, place: u32, segment: &Segment) -> Taken {
-        let noted = &mut self.places[place as usize];
+        let noted = &mut self.places[place];
         let index = usize::from(noted.count) - 1;
         if index >= CHUNK * CHUNKS {
             return Taken::No;
@@ -122,11 +123,10 @@ impl Notes {
             noted.chunks[chunk] = if let Some(free) = self.free_chunks.pop() {
                 free
             } else {
-                self.chunks.push(Chunk::default());
-                (self.chunks.len() - 1) as u32
+                self.chunks.push(Chunk::default())
             };
         }
-        self.chunks[noted.chunks[chunk] as usize].0[within] = note;
+        self.chunks[noted.chunks[chunk]].0[within] = note;
         noted.count += 1;
         if noted.stage.contains(Stage::OVER) {
             Taken::Ended
@@ -137,7 +137,7 @@ impl Notes {
 
     /// Tracks what is noted of a connection.
     pub(super) fn retrace(&self, place: u32, rules: LabelRules, retrace: &mut Retrace) {
-        let noted = &self.places[place as usize];
+        let noted = &self.places[place];
         let [client, server] = noted.endpoints;
         let tuples = [
             FourTuple {
@@ -167,7 +167,7 @@ impl Notes {
         connection.take_on(ask, segment, rules, change);
         for index in 0..usize::from(noted.count) - 1 {
             let chunk = noted.chunks[index / CHUNK];
-            let note = &self.chunks[chunk as usize].0[index % CHUNK];
+            let note = &self.chunks[chunk].0[index % CHUNK];
             let from = usize::from(note.facts.marks.contains(Marks::SERVER));
             segment.frame = noted.first_frame + u64::from(note.frame);
             segment.time = noted.start + note.since();
@@ -188,7 +188,7 @@ impl Notes {
 
     /// Gives up what is noted of a connection.
     pub(super) fn remove(&mut self, place: u32) {
-        let noted = &mut self.places[place as usize];
+        let noted = &mut self.places[place];
         let used = (usize::from(noted.count) - 1).div_ceil(CHUNK);
         self.free_chunks.extend(&noted.chunks[..used]);
         noted.id = 0;
@@ -210,24 +210,24 @@ impl Notes {
     /// The number of the connection, or 0.
     #[inline]
     pub(super) fn id(&self, place: u32) -> ConnectionId {
-        self.places[place as usize].id
+        self.places[place].id
     }
 
     /// Whether the connection with this number is still there, and in the table.
     pub(super) fn is_kept_as(&self, place: u32, id: ConnectionId) -> bool {
-        let noted = &self.places[place as usize];
+        let noted = &self.places[place];
         noted.id == id && !noted.stage.contains(Stage::FINAL)
     }
 
     /// Client, server.
     #[inline]
     pub(super) fn endpoints(&self, place: u32) -> &[Endpoint; 2] {
-        &self.places[place as usize].endpoints
+        &self.places[place].endpoints
     }
 
     /// Where the numbers of both ends start, as far as it is known.
     pub(super) fn bases(&self, place: u32) -> [Option<SeqNumber>; 2] {
-        let noted = &self.places[place as usize];
+        let noted = &self.places[place];
         let [client, server] = noted.fronts.map(|front| front.iss);
         let answered = noted.stage.contains(Stage::ANSWERED);
         [Some(client), answered.then_some(server)]
@@ -235,44 +235,44 @@ impl Notes {
 
     /// Nothing but SYNs of the client.
     pub(super) fn is_unanswered(&self, place: u32) -> bool {
-        let stage = self.places[place as usize].stage;
+        let stage = self.places[place].stage;
         !stage.intersects(Stage::ANSWERED | Stage::OVER)
     }
 
     /// Whether it has ended and only waits for late segments.
     pub(super) fn lingers(&self, place: u32) -> bool {
-        self.places[place as usize].stage.contains(Stage::OVER)
+        self.places[place].stage.contains(Stage::OVER)
     }
 
     /// Time of the first segment.
     pub(super) fn start(&self, place: u32) -> Timestamp {
-        self.places[place as usize].start
+        self.places[place].start
     }
 
     /// Time of the last segment.
     pub(super) fn last(&self, place: u32) -> Timestamp {
-        let noted = &self.places[place as usize];
+        let noted = &self.places[place];
         let last = usize::from(noted.count).checked_sub(2);
         last.map_or(noted.start, |last| {
             let chunk = noted.chunks[last / CHUNK];
-            noted.start + self.chunks[chunk as usize].0[last % CHUNK].since()
+            noted.start + self.chunks[chunk].0[last % CHUNK].since()
         })
     }
 
     /// It leaves the table.
     pub(super) fn finalize(&mut self, place: u32) {
-        self.places[place as usize].stage |= Stage::FINAL;
+        self.places[place].stage |= Stage::FINAL;
     }
 
     /// It is given up to keep memory bounded.
     pub(super) fn evict(&mut self, place: u32) {
-        self.places[place as usize].stage |= Stage::EVICTED;
+        self.places[place].stage |= Stage::EVICTED;
     }
 
     /// All that are in the table.
     pub(super) fn kept(&self) -> impl Iterator<Item = u32> {
         (0u32..)
-            .zip(&self.places)
+            .zip(self.places.iter())
             .filter(|(_, noted)| noted.id != 0 && !noted.stage.contains(Stage::FINAL))
             .map(|(place, _)| place)
     }
@@ -280,17 +280,17 @@ impl Notes {
     /// Fetches a connection from memory.
     #[inline]
     pub(super) fn fetch(&self, place: u32) {
-        fetch(&self.places[place as usize]);
+        fetch(&self.places[place]);
     }
 
     /// Fetches where its next segment will be noted; it should be there itself by now.
     #[inline]
     pub(super) fn fetch_end(&self, place: u32) {
-        let noted = &self.places[place as usize];
+        let noted = &self.places[place];
         let index = usize::from(noted.count).wrapping_sub(1);
         if index % CHUNK != 0
             && let Some(chunk) = noted.chunks.get(index / CHUNK)
-            && let Some(chunk) = self.chunks.get(*chunk as usize)
+            && let Some(chunk) = self.chunks.get(*chunk)
         {
             fetch(&chunk.0[index % CHUNK]);
         }
@@ -299,10 +299,10 @@ impl Notes {
     /// Fetches all that is noted of it; it should be there itself by now.
     #[inline]
     pub(super) fn fetch_all(&self, place: u32) {
-        let noted = &self.places[place as usize];
+        let noted = &self.places[place];
         let used = (usize::from(noted.count).saturating_sub(1)).div_ceil(CHUNK);
         for chunk in noted.chunks.iter().take(used) {
-            if let Some(chunk) = self.chunks.get(*chunk as usize) {
+            if let Some(chunk) = self.chunks.get(*chunk) {
                 fetch(chunk);
             }
         }
