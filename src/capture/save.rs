@@ -7,13 +7,22 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
+
+use arrayvec::ArrayVec;
 
 use super::{Frame, Interface, LinkType};
 
 /// Most records are short: gathering them saves system calls. When this much has gathered it is handed over.
 const BUFFER: usize = 256 * 1024;
+
+/// What is longer than this is handed over from where it is: copying it would cost more than the system call.
+const LONG: usize = 16 * 1024;
+
+/// Parts that a record ends with at most: a frame, its padding, options, and the record's length.
+const PARTS: usize = 4;
 
 /// What pcap files say of their longest packet, so that no reader thinks one of ours too long.
 const SNAPLEN: u32 = 262_144;
@@ -120,8 +129,8 @@ impl Saver {
             },
         };
         if is_pcapng {
-            let gathered = write_section(&mut saver.out.waiting);
-            saver.append(gathered)?;
+            let appended = write_section(&mut saver.out);
+            saver.check(appended)?;
         }
         Ok(saver)
     }
@@ -136,8 +145,8 @@ impl Saver {
         interfaces: &[Interface],
         comment: Option<&str>,
     ) -> Result<(), SaveError> {
-        let out = &mut self.out.waiting;
-        let gathered = match &mut self.format {
+        let out = &mut self.out;
+        let appended = match &mut self.format {
             Format::Pcap(Some(first)) if *first != frame.link => {
                 return Err(SaveError::SecondLinkType {
                     path: self.path.clone(),
@@ -155,7 +164,7 @@ impl Saver {
                 .id(out, frame, interfaces)
                 .and_then(|id| write_packet(out, id, frame, comment)),
         };
-        self.append(gathered)
+        self.check(appended)
     }
 
     /// Hands everything written so far to the system.
@@ -173,16 +182,10 @@ impl Saver {
     /// When the file cannot be written.
     pub fn finish(mut self) -> Result<(), SaveError> {
         if matches!(self.format, Format::Pcap(None)) {
-            let gathered = write_header(&mut self.out.waiting, LinkType::ETHERNET);
-            self.append(gathered)?;
+            let appended = write_header(&mut self.out, LinkType::ETHERNET);
+            self.check(appended)?;
         }
         self.flush()
-    }
-
-    /// What was gathered is a whole record.
-    fn append(&mut self, gathered: io::Result<()>) -> Result<(), SaveError> {
-        let appended = gathered.and_then(|()| self.out.end_record());
-        self.check(appended)
     }
 
     fn check(&self, written: io::Result<()>) -> Result<(), SaveError> {
@@ -203,8 +206,19 @@ impl Gathered {
         }
     }
 
-    /// A record ends here. Hands over what has gathered when that is much.
-    fn end_record(&mut self) -> io::Result<()> {
+    /// The beginning of a record.
+    fn begin_record(&mut self, head: &[u8]) {
+        self.waiting.extend_from_slice(head);
+    }
+
+    /// A record ends with these parts. Hands over what has gathered when that is much.
+    fn end_record(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        if parts.iter().any(|part| part.len() >= LONG) {
+            return self.hand_over(parts);
+        }
+        for part in parts {
+            self.waiting.extend_from_slice(part);
+        }
         self.ends.push(self.waiting.len());
         if self.waiting.len() < BUFFER {
             return Ok(());
@@ -212,9 +226,19 @@ impl Gathered {
         self.flush()
     }
 
-    /// Hands everything over. What does not fit is lost, and the file ends with the last record that does.
     fn flush(&mut self) -> io::Result<()> {
-        let (written, result) = write_as_much_as_fits(&mut self.file, &self.waiting);
+        self.hand_over(&[])
+    }
+
+    /// Hands everything over, and the last parts of the last record. What does not fit is lost, and the file ends with the last
+    /// record that does.
+    fn hand_over(&mut self, last: &[&[u8]]) -> io::Result<()> {
+        let all = iter::once(&self.waiting[..]).chain(last.iter().copied());
+        let parts: ArrayVec<_, { 1 + PARTS }> = all.map(IoSlice::new).collect();
+        if !last.is_empty() {
+            self.ends.push(parts.iter().map(|part| part.len()).sum());
+        }
+        let (written, result) = write_as_much_as_fits(&mut self.file, parts);
         let fitting = self.ends.partition_point(|end| *end <= written);
         let whole = fitting.checked_sub(1).map_or(0, |last| self.ends[last]);
         self.whole += whole as u64;
@@ -229,12 +253,21 @@ impl Gathered {
 }
 
 /// How many bytes the system took, and why not all of them.
-fn write_as_much_as_fits(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
+fn write_as_much_as_fits(
+    file: &mut File,
+    mut parts: ArrayVec<IoSlice<'_>, { 1 + PARTS }>,
+) -> (usize, io::Result<()>) {
     let mut written = 0;
-    while written < bytes.len() {
-        match file.write(&bytes[written..]) {
+    let mut left = &mut parts[..];
+    // Parts without a byte at the beginning would look like a file that takes nothing.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match file.write_vectored(left) {
             Ok(0) => return (written, Err(ErrorKind::WriteZero.into())),
-            Ok(more) => written += more,
+            Ok(more) => {
+                written += more;
+                IoSlice::advance_slices(&mut left, more);
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return (written, Err(error)),
         }
@@ -246,7 +279,7 @@ impl Described {
     /// The number of the frame's interface in our file; describes it first where that is new.
     fn id(
         &mut self,
-        out: &mut impl Write,
+        out: &mut Gathered,
         frame: &Frame<'_>,
         interfaces: &[Interface],
     ) -> io::Result<u32> {
@@ -270,15 +303,15 @@ impl Described {
 }
 
 /// The header of a pcap file with nanoseconds, in little-endian order like everything written here.
-fn write_header(out: &mut impl Write, link: LinkType) -> io::Result<()> {
+fn write_header(out: &mut Gathered, link: LinkType) -> io::Result<()> {
     const NANOSECONDS: u32 = 0xa1b2_3c4d;
     const VERSION: u32 = 4 << 16 | 2;
     let mut header = [0; 24];
     let words = [NANOSECONDS, VERSION, 0, 0, SNAPLEN, u32::from(link.0)];
-    out.write_all(put(&mut header, &words))
+    out.end_record(&[put(&mut header, &words)])
 }
 
-fn write_record(out: &mut impl Write, frame: &Frame<'_>) -> io::Result<()> {
+fn write_record(out: &mut Gathered, frame: &Frame<'_>) -> io::Result<()> {
     let mut header = [0; 16];
     // The format counts seconds from 1970 to 2106; what lies outside is moved to the nearer end.
     let seconds = frame.time.seconds().clamp(0, i64::from(u32::MAX)) as u32;
@@ -288,22 +321,22 @@ fn write_record(out: &mut impl Write, frame: &Frame<'_>) -> io::Result<()> {
         frame.data.len() as u32,
         frame.original_len,
     ];
-    out.write_all(put(&mut header, &words))?;
-    out.write_all(frame.data)
+    out.begin_record(put(&mut header, &words));
+    out.end_record(&[frame.data])
 }
 
 /// The section header block of a pcapng file; its length is not known beforehand.
-fn write_section(out: &mut impl Write) -> io::Result<()> {
+fn write_section(out: &mut Gathered) -> io::Result<()> {
     const BYTE_ORDER: u32 = 0x1a2b_3c4d;
     const VERSION: u32 = 1;
     let mut block = [0; 28];
     let words = [0x0a0d_0d0a, 28, BYTE_ORDER, VERSION, u32::MAX, u32::MAX, 28];
-    out.write_all(put(&mut block, &words))
+    out.end_record(&[put(&mut block, &words)])
 }
 
 /// An interface description block: name, and time stamps in nanoseconds.
 fn write_interface(
-    out: &mut impl Write,
+    out: &mut Gathered,
     link: LinkType,
     interface: Option<&Interface>,
 ) -> io::Result<()> {
@@ -320,15 +353,14 @@ fn write_interface(
     push_option(&mut body, TIME_RESOLUTION, &NANOSECONDS);
     push_option(&mut body, 0, &[]);
     let len = (body.len() + 12) as u32;
-    out.write_all(&1_u32.to_le_bytes())?;
-    out.write_all(&len.to_le_bytes())?;
-    out.write_all(&body)?;
-    out.write_all(&len.to_le_bytes())
+    out.begin_record(&1_u32.to_le_bytes());
+    out.begin_record(&len.to_le_bytes());
+    out.end_record(&[&body, &len.to_le_bytes()])
 }
 
 /// An enhanced packet block.
 fn write_packet(
-    out: &mut impl Write,
+    out: &mut Gathered,
     interface: u32,
     frame: &Frame<'_>,
     comment: Option<&str>,
@@ -355,11 +387,13 @@ fn write_packet(
         frame.original_len,
     ];
     let mut header = [0; 28];
-    out.write_all(put(&mut header, &words))?;
-    out.write_all(frame.data)?;
-    out.write_all(&PADDING[..padding])?;
-    out.write_all(&options)?;
-    out.write_all(&len.to_le_bytes())
+    out.begin_record(put(&mut header, &words));
+    out.end_record(&[
+        frame.data,
+        &PADDING[..padding],
+        &options,
+        &len.to_le_bytes(),
+    ])
 }
 
 /// As much of a text as an option can hold, without half a character at its end.
@@ -458,6 +492,23 @@ mod tests {
         );
         assert_eq!(interfaces[..2], sides);
         assert_eq!(interfaces[2].link, LinkType::ETHERNET);
+    }
+
+    #[test]
+    fn long_frames_stand_between_short_ones_whole_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = vec![7; LONG + 1];
+        for name in ["long.pcap", "long.pcapng"] {
+            let path = folder.path().join(name);
+            let mut saver = Saver::create(&path).unwrap();
+            for (number, data) in [(1, &b"short"[..]), (2, &long), (3, &long), (4, b"1")] {
+                let frame = frame(number, LinkType::RAW, 0, data);
+                saver.write(&frame, &[], Some("a comment")).unwrap();
+            }
+            saver.finish().unwrap();
+            let lengths: Vec<usize> = read(&path).0.iter().map(|seen| seen.3.len()).collect();
+            assert_eq!(lengths, [5, LONG + 1, LONG + 1, 1], "{name}");
+        }
     }
 
     #[test]
