@@ -17,8 +17,10 @@ pub(super) const LIMIT: usize = 64 * 1024 * 1024;
 const SMALL: usize = 256 * 1024;
 /// A batch that grew beyond this in a burst gives its memory back.
 const USUAL: usize = 1024 * 1024;
-/// Empty batches that are kept for the next packets.
-const SPARE: usize = 16;
+/// Batches that are kept for the next packets, with those that wait: fresh memory costs more than copying into it.
+const KEPT: usize = LIMIT / USUAL;
+/// Empty batches that are kept while no packets come.
+const SPARE: usize = 4;
 
 /// What comes out.
 pub(super) enum Taken {
@@ -100,7 +102,7 @@ impl Queue {
         if let Some(first) = state.waiting.pop_front() {
             state.size -= first.size();
             let used_up = std::mem::replace(batch, first);
-            if state.spare.len() < SPARE {
+            if state.spare.len() + state.waiting.len() < KEPT {
                 state.spare.push(used_up);
             }
             self.wake_giver(state);
@@ -108,6 +110,9 @@ impl Queue {
         }
         if state.ended {
             return Taken::End(state.error.take());
+        }
+        if !patience.is_zero() {
+            state.spare.truncate(SPARE);
         }
         Taken::Nothing
     }

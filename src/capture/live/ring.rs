@@ -20,9 +20,13 @@ use crate::time::Timestamp;
 const BLOCK_TIMEOUT_MS: i32 = 1;
 /// How long an empty ring is waited on before the clock is looked at.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Packets taken from the ring at once. With the largest packets that is 4 MiB.
-const PACKETS_AT_ONCE: usize = 64;
-/// A batch ends when it holds this much, so that the first packet in it does not wait for many others.
+/// Packets taken from the ring at once: some, and many where those are short.
+const PACKETS_AT_ONCE: usize = 8;
+const SHORT_AT_ONCE: usize = 64;
+/// Shorter than this with all that is kept of it.
+const SHORT: usize = 1024;
+/// A batch ends when it holds this much, so that the first packet in it does not wait for many others. The largest packets
+/// that segmentation offload makes everywhere double it at most.
 const BATCH_BYTES: usize = 512 * 1024;
 /// So many packets in each block, which is a millisecond's, are traffic that nobody follows by eye.
 const MANY: usize = 50;
@@ -180,14 +184,20 @@ impl Ring {
     /// Copies packets out of the ring, without waiting.
     fn fill(&mut self, batch: &mut Batch) -> io::Result<()> {
         loop {
-            let taken = match self.capture.dispatch(Some(PACKETS_AT_ONCE), |packet| {
+            let are_short = batch.len() > 0 && batch.size() < SHORT * batch.len();
+            let at_once = if are_short {
+                SHORT_AT_ONCE
+            } else {
+                PACKETS_AT_ONCE
+            };
+            let taken = match self.capture.dispatch(Some(at_once), |packet| {
                 batch.push(time_of(packet.header), packet.header.len, packet.data);
             }) {
                 Ok(taken) => taken,
                 Err(pcap::Error::TimeoutExpired) => 0,
                 Err(error) => return Err(io::Error::other(words(&error))),
             };
-            if taken < PACKETS_AT_ONCE || batch.size() >= BATCH_BYTES {
+            if taken < at_once || batch.size() >= BATCH_BYTES {
                 return Ok(());
             }
         }
