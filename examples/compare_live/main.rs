@@ -63,6 +63,9 @@ fn compare() -> Result<(), String> {
     use handshake_watch::lab::namespace;
     use traffic::Traffic;
 
+    if !nix::unistd::geteuid().is_root() {
+        return Err("only root may capture here: sudo make bench-live".to_owned());
+    }
     let rounds = number("BENCH_ROUNDS", ROUNDS)?.max(1);
     let loads = [
         (
@@ -80,7 +83,7 @@ fn compare() -> Result<(), String> {
         ),
     ];
     let places = watcher::Places::find()?;
-    namespace::enter().map_err(|refused| format!("{refused}; run this as root"))?;
+    namespace::enter().map_err(|refused| refused.to_string())?;
     println!(
         "{}; load average {} before. {rounds} rounds.",
         machine::machine(),

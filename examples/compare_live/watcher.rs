@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use super::traffic::{Made, Traffic};
 
@@ -67,7 +68,8 @@ pub(crate) struct Taken {
 /// Where things are: this program lies in `target/release/examples`.
 pub(crate) struct Places {
     pub(crate) program: PathBuf,
-    folder: PathBuf,
+    /// For captures; gone at the end.
+    folder: TempDir,
 }
 
 impl Places {
@@ -79,8 +81,8 @@ impl Places {
             let program = program.display();
             return Err(format!("{program} is not built; make bench-live does it"));
         }
-        let folder = release.with_file_name("bench");
-        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let folder = tempfile::tempdir_in(release)
+            .map_err(|error| format!("{}: {error}", release.display()))?;
         Ok(Self { program, folder })
     }
 }
@@ -93,7 +95,7 @@ impl Watcher {
         load: Traffic,
         limit: Duration,
     ) -> Result<Option<Taken>, String> {
-        let file = places.folder.join("live.pcap");
+        let file = places.folder.path().join("live.pcap");
         let _ = fs::remove_file(&file);
         let mut command = match self.who {
             Who::Ourselves => Command::new(&places.program),

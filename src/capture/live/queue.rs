@@ -49,8 +49,7 @@ struct State {
     size: usize,
     spare: Vec<Batch>,
     /// Who waits is woken; telling nobody would cost a system call all the same.
-    taker_waits: bool,
-    giver_waits: bool,
+    waits: Option<End>,
     ended: bool,
     error: Option<io::Error>,
     /// Nobody takes packets any more.
@@ -58,12 +57,19 @@ struct State {
     dropped: u64,
 }
 
+/// One of the two threads. They never wait both: one does for a queue that is not empty, the other for one that is not full.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Taker,
+    Giver,
+}
+
 impl Queue {
     /// Puts all packets of a batch in, and empties it. Waits while the queue is full; false when nobody takes any more.
     pub(super) fn put(&self, batch: &mut Batch) -> bool {
         let mut state = self.lock();
         while state.size > LIMIT && !state.abandoned {
-            state.giver_waits = true;
+            state.waits = Some(End::Giver);
             state = self
                 .emptied
                 .wait(state)
@@ -80,7 +86,7 @@ impl Queue {
         }
         batch.clear();
         let abandoned = state.abandoned;
-        self.wake_taker(state);
+        self.wake(state, End::Taker);
         !abandoned
     }
 
@@ -93,11 +99,14 @@ impl Queue {
             (state, _) = self
                 .filled
                 .wait_timeout_while(state, patience, |state| {
-                    state.taker_waits = state.has_nothing();
-                    state.taker_waits
+                    let waits = state.has_nothing();
+                    if waits {
+                        state.waits = Some(End::Taker);
+                    }
+                    waits
                 })
                 .unwrap_or_else(PoisonError::into_inner);
-            state.taker_waits = false;
+            state.stop_waiting(End::Taker);
         }
         if let Some(first) = state.waiting.pop_front() {
             state.size -= first.size();
@@ -105,7 +114,7 @@ impl Queue {
             if state.spare.len() + state.waiting.len() < KEPT {
                 state.spare.push(used_up);
             }
-            self.wake_giver(state);
+            self.wake(state, End::Giver);
             return Taken::Packets;
         }
         if state.ended {
@@ -122,30 +131,25 @@ impl Queue {
         let mut state = self.lock();
         state.ended = true;
         state.error = error;
-        self.wake_taker(state);
+        self.wake(state, End::Taker);
     }
 
     /// Nobody takes any more.
     pub(super) fn abandon(&self) {
         let mut state = self.lock();
         state.abandoned = true;
-        self.wake_giver(state);
+        self.wake(state, End::Giver);
     }
 
-    /// Gives the lock back first: who is woken would only wait for it.
-    fn wake_taker(&self, mut state: MutexGuard<'_, State>) {
-        let waits = std::mem::take(&mut state.taker_waits);
+    /// Wakes this one if it waits. Gives the lock back first: who is woken would only wait for it.
+    fn wake(&self, mut state: MutexGuard<'_, State>, end: End) {
+        let waits = state.stop_waiting(end);
         drop(state);
         if waits {
-            self.filled.notify_one();
-        }
-    }
-
-    fn wake_giver(&self, mut state: MutexGuard<'_, State>) {
-        let waits = std::mem::take(&mut state.giver_waits);
-        drop(state);
-        if waits {
-            self.emptied.notify_one();
+            match end {
+                End::Taker => self.filled.notify_one(),
+                End::Giver => self.emptied.notify_one(),
+            }
         }
     }
 
@@ -166,6 +170,15 @@ impl Queue {
 impl State {
     fn has_nothing(&self) -> bool {
         self.waiting.is_empty() && !self.ended
+    }
+
+    /// Whether this one was waiting.
+    fn stop_waiting(&mut self, end: End) -> bool {
+        let waits = self.waits == Some(end);
+        if waits {
+            self.waits = None;
+        }
+        waits
     }
 }
 
