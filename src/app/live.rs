@@ -330,8 +330,11 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
 #[cfg(target_os = "linux")]
 fn enter_private() -> Result<(), Failure> {
     crate::lab::namespace::enter().map_err(|refused| {
-        Failure::new(ExitCode::NotPermitted, refused)
-            .hint("either of these helps:\nsudo handshake-watch live --once    # on this machine's own loopback\nhandshake-watch demo handshake    # plays a recording where nothing else works")
+        Failure::new(ExitCode::NotPermitted, refused).hint(
+            "either of these helps:\n\
+             sudo handshake-watch live --once    # on this machine's own loopback\n\
+             handshake-watch demo handshake    # plays a recording where nothing else works",
+        )
     })
 }
 

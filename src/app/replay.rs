@@ -302,7 +302,8 @@ fn judge(
     };
     if outcome.hidden > 0 {
         say::note(format_args!(
-            "{} packets with VLAN or tunnel headers did not match: a filter looks right behind the link-layer header. Try: --filter 'vlan and ({})', or leave --filter out",
+            "{} packets with VLAN or tunnel headers did not match: \
+             a filter looks right behind the link-layer header. Try: --filter 'vlan and ({})', or leave --filter out",
             outcome.hidden,
             command.filter.as_deref().unwrap_or_default()
         ));
