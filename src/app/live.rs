@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::pipeline;
 use super::reader::Reader;
-use super::results::Results;
+use super::results::{Frames, Results};
 use super::sandbox;
 use super::saving;
 use super::say;
@@ -22,7 +22,7 @@ use super::sink::{Both, Sink};
 use super::step::{self, Full, Pace};
 use super::watch::Watch;
 use crate::capture::live::{LiveError, LiveSource, Settings};
-use crate::capture::{Saver, Source as _, Stopper};
+use crate::capture::{Source as _, Stopper};
 use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Listening;
@@ -56,7 +56,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         ..Needs::default()
     };
     sandbox::enter(command.sandboxed, &needs)?;
-    let (output, saver) = results.begin()?;
+    let (output, frames) = results.begin()?;
     // The stage locks standard output itself, on its own thread.
     let output = (!command.output.present.step).then_some(output);
     if let Some(duration) = command.duration {
@@ -69,7 +69,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         queue: words.1,
         calls: teller.zip(told),
     };
-    watch(command, source, plan, (output, saver), talk, &stopper)
+    watch(command, source, plan, (output, frames), talk, &stopper)
 }
 
 /// What other threads have to tell, and its way to the watch.
@@ -85,7 +85,7 @@ fn watch(
     command: &LiveCommand,
     source: LiveSource,
     plan: Plan,
-    (output, saver): (Option<Output>, Option<Saver>),
+    (output, frames): (Option<Output>, Frames),
     Talk {
         words,
         queue,
@@ -111,7 +111,7 @@ fn watch(
         memory: Budget::of(&command.resources, Beside::Nothing, source.held()).connections,
         ..Limits::default()
     });
-    let (source, problem) = saving::saving(Box::new(source), saver, None);
+    let (source, problem) = saving::saving(Box::new(source), frames, None);
     let mut reader = Reader::new(source);
     reader.limit = command.count;
     reader.keep_frames = command.output.payload;
