@@ -20,7 +20,7 @@ use super::show::{self, Manner, Places};
 use super::signals;
 use super::sink::{Both, Sink};
 use super::step::{self, Full, Pace};
-use super::watch::Watch;
+use super::watch::{Watch, Words};
 use crate::capture::live::{LiveError, LiveSource, Settings};
 use crate::capture::{Source as _, Stopper};
 use crate::cli::{Format, LiveCommand, Traffic};
@@ -74,8 +74,8 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
 
 /// What other threads have to tell, and its way to the watch.
 struct Talk {
-    words: Sender<String>,
-    queue: Receiver<String>,
+    words: Sender<Words>,
+    queue: Receiver<Words>,
     /// System calls of our own ends, where there are any that are wanted.
     calls: Option<(Teller, Told)>,
 }
@@ -164,7 +164,7 @@ impl Plan {
     fn new(
         command: &LiveCommand,
         source: &LiveSource,
-        words: &Sender<String>,
+        words: &Sender<Words>,
         calls: Option<&Teller>,
     ) -> Result<Self, Failure> {
         let port = own_port(command);
@@ -249,7 +249,7 @@ impl Plan {
         self,
         command: &LiveCommand,
         stopper: &Stopper,
-        words: Sender<String>,
+        words: Sender<Words>,
         calls: Option<Teller>,
     ) -> Result<Option<std::thread::JoinHandle<Result<(), Failure>>>, Failure> {
         let server = match self {
