@@ -133,7 +133,7 @@ enum Files<'a> {
     /// Where those of a series do.
     Given(Output),
     /// To files that hold what was in them before.
-    Own(results::Results<'a>),
+    Own(Box<results::Results<'a>>),
 }
 
 impl Files<'_> {
@@ -207,7 +207,7 @@ impl Performance<'_> {
         } else {
             let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
             files.spare_each_other()?;
-            Files::Own(files)
+            Files::Own(Box::new(files))
         };
         let described = place.describe(self.scenario, stage.as_ref());
         words.before(&described)?;
