@@ -268,6 +268,7 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
             Event::DuplicateSack { left, right } => put!(
                 out,
                 "got ",
+                numbered(left, right),
                 Range::of(left, right.wrapping_sub(left)),
                 " twice (D-SACK)"
             ),
@@ -293,6 +294,15 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
     }
     put!(out, "acknowledges nothing new (ack ", change.ack, ")");
     selective(out, segment, change);
+}
+
+/// `number ` before a range that is a single number, which would be taken for a count.
+pub(super) const fn numbered(left: u32, right: u32) -> &'static str {
+    if right.wrapping_sub(left) == 1 {
+        "number "
+    } else {
+        ""
+    }
 }
 
 fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: bool) {

@@ -55,11 +55,12 @@ fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
                 let first = frame.unwrap_or_default();
                 write!(
                     out,
-                    "The same SYN-ACK as in packet {first}: {} has taken no ACK of it yet, or the same SYN reached it again{} (inferred). ",
+                    "The same SYN-ACK as in packet {first}: {} has taken no ACK of it yet{}inferred). ",
                     the(sender),
                     match cause {
-                        RepeatCause::Timer { .. } => "; its timer ran out (RFC 6298 section 5)",
-                        _ => "",
+                        RepeatCause::Timer { .. } =>
+                            ", and its timer ran out (RFC 6298 section 5; ",
+                        _ => ", or the same SYN reached it again (",
                     }
                 )?;
                 return Ok(true);
