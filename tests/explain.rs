@@ -677,7 +677,10 @@ fn what_is_asked_about_a_reset_fits_the_packets() {
         "{linger}"
     );
     let unread = asks("+1ms S > C RST-ACK");
-    assert!(unread.contains("close its socket with unread data"), "{unread}");
+    assert!(
+        unread.contains("close its socket with unread data"),
+        "{unread}"
+    );
     let forgotten = asks("+1ms C > S PSH-ACK len 20\n+1us S > C RST");
     assert!(
         forgotten.contains("host restart") && !forgotten.contains("SO_LINGER"),
@@ -696,7 +699,11 @@ fn what_is_asked_about_a_reset_fits_the_packets() {
     let begun = "0 C > S PSH-ACK len 5\n+1ms S > C ACK\n+1ms C > S RST-ACK";
     assert!(last_words(begun).1.contains("unread data in it"));
     let cause = opened("+1ms C > S RST-ACK");
-    full(&cause, 4, &["Usual cause: the socket was closed with SO_LINGER 0"]);
+    full(
+        &cause,
+        4,
+        &["Usual cause: the socket was closed with SO_LINGER 0"],
+    );
 }
 
 /// What was sent is no proof of what has come.

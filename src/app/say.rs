@@ -42,6 +42,12 @@ pub(crate) fn note(message: impl fmt::Display) {
     write(&format!("{}\n", fitting(&message.to_string(), width())));
 }
 
+/// Whether no line of a text is longer than the terminal's.
+pub(crate) fn fits(text: &str) -> bool {
+    let width = width();
+    text.lines().all(|line| line.chars().count() <= width)
+}
+
 /// A terminal shows `^C` when that is typed: what follows begins below it.
 pub(crate) fn interrupted() {
     if io::stderr().is_terminal() {
@@ -136,7 +142,8 @@ mod tests {
 
     #[test]
     fn hints_are_broken_between_words_and_commands_are_not() {
-        let message = "it failed\nhint: do this first, then that:\n  sudo a-long-command --with words";
+        let message =
+            "it failed\nhint: do this first, then that:\n  sudo a-long-command --with words";
         assert_eq!(
             problem_within(message, 26),
             "handshake-watch: it failed\nhint: do this first, then\n      that:\n  sudo a-long-command --with words\n"

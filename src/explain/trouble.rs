@@ -92,8 +92,7 @@ pub(super) const ASKS_FOR_SYN: &str =
 /// A trouble whose packets another one tells of: repeats that are all of what was never acknowledged.
 pub(super) fn said_by_others(trouble: &Trouble, all: &[Trouble]) -> bool {
     let dead = all.iter().find(|other| other.kind == TroubleKind::PathDead);
-    trouble.kind == TroubleKind::HeavyLoss
-        && dead.is_some_and(|dead| trouble.count < dead.count)
+    trouble.kind == TroubleKind::HeavyLoss && dead.is_some_and(|dead| trouble.count < dead.count)
 }
 
 /// The verdict's own words say it already.

@@ -126,12 +126,7 @@ pub(super) struct Unheard {
 
 impl Repeats {
     /// `side` repeats something. `data`: frame and time of the unacknowledged payload that is sent again.
-    pub(super) fn repeat(
-        &mut self,
-        side: Side,
-        segment: &Segment,
-        data: Option<(u64, Timestamp)>,
-    ) {
+    pub(super) fn repeat(&mut self, side: Side, segment: &Segment, data: Option<(u64, Timestamp)>) {
         let (frame, time) = (segment.frame, segment.time);
         let all = self.all.get_or_insert(Stretch::begin(frame, time));
         all.count += 1;

@@ -318,7 +318,8 @@ fn a_duplicate_ack_needs_something_outstanding() {
 
 #[test]
 fn what_reports_a_copy_is_no_duplicate_ack() {
-    let twice = "30 > PA 1+10 1 100\n31 > PA 11+10 1 100\n40 < A 1+0 11 100\n41 < A 1+0 11 100 sack1-11";
+    let twice =
+        "30 > PA 1+10 1 100\n31 > PA 11+10 1 100\n40 < A 1+0 11 100\n41 < A 1+0 11 100 sack1-11";
     let (label, facts) = last(twice);
     assert_eq!(label, "duplicate_sack");
     assert!(facts.duplicate_ack.is_none() && facts.duplicate_sack.is_some());
