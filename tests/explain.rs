@@ -5,9 +5,9 @@
 
 use std::process::{Command, Output};
 
-use handshake_watch::explain::{Narrator, Step as Told, Wording, conclusion, reason};
+use handshake_watch::explain::{Narrator, Step as Told, Wording, conclusion, reason, story};
 use handshake_watch::lab::script::{Script, Step};
-use handshake_watch::tcp::{Flags, Segment};
+use handshake_watch::tcp::{Flags, Segment, TcpState};
 use handshake_watch::track::{Change, Connection, Limits, Tracker};
 
 /// SYN, SYN-ACK, ACK.
@@ -725,6 +725,106 @@ fn bytes_that_nobody_acknowledged_are_told_apart() {
     );
 }
 
+/// What comes within microseconds was not waited for: it is a copy, costs nobody time, and is no loss.
+#[test]
+fn copies_of_a_syn_are_no_repeats_by_a_timer() {
+    let doubled = "
+        0      C > S  SYN
+        +1ms   C > S  SYN seq 0  # the same SYN again (2), 1.0 ms after the first: a copy (inferred)
+        +1ms   S > C  SYN-ACK
+        +45us  S > C  SYN-ACK seq 0  # its SYN-ACK again, 45 µs after packet 3; the cause cannot be told
+        +1ms   C > S  ACK
+    ";
+    briefs(doubled);
+    full(
+        doubled,
+        2,
+        &["No timer runs out so soon", "made a copy (inferred)"],
+    );
+    let (_, connections) = run(doubled);
+    assert!(connections[0].troubles().is_empty());
+    let (text, _) =
+        last_words("0 C > S SYN\n+1s C > S SYN seq 0\n+1ms S > C SYN-ACK\n+1ms C > S ACK");
+    assert!(
+        text.contains("From the first SYN the handshake took 1.0 s"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_the_network_doubled_was_not_sent_again() {
+    let twice: String = (0..6)
+        .map(|at| {
+            let seq = 1 + 10 * at;
+            format!(
+                "+1ms C > S PSH-ACK seq {seq} len 10 ipid {at}1\n+10us C > S PSH-ACK seq {seq} len 10 ipid {at}1 win 9\n+1ms S > C ACK\n"
+            )
+        })
+        .collect();
+    let (text, _) = last_words(&opened(&twice));
+    assert!(!text.contains("repeats"), "{text}");
+    let lost: String = (0..6)
+        .map(|at| {
+            let seq = 1 + 10 * at;
+            format!("+1ms C > S PSH-ACK seq {seq} len 10\n+900ms C > S PSH-ACK seq {seq} len 10\n+1ms S > C ACK\n")
+        })
+        .collect();
+    let (text, _) = last_words(&opened(&lost));
+    assert!(
+        text.contains("6 repeats were sent (packets 5 to 20)."),
+        "{text}"
+    );
+}
+
+/// A clock that steps back measures nothing.
+#[test]
+fn no_time_is_negative() {
+    let (told, _) = run("0 C > S SYN\n+5ms S > C SYN-ACK\n-3ms C > S ACK");
+    let text = &told[2].2.full;
+    assert!(
+        text.contains("Each end now knows") && !text.contains("it took"),
+        "{text}"
+    );
+    assert!(!text.contains("answers packet"), "{text}");
+}
+
+#[test]
+fn a_syn_without_mss_is_told_so() {
+    full(
+        "0 C > S SYN",
+        1,
+        &["It offers nothing; without an MSS 536 bytes are assumed"],
+    );
+    full(
+        "0 C > S SYN wscale 5 sackok",
+        1,
+        &[
+            "units of 32",
+            "and selective ACKs (RFC 2018 section 2), but no MSS, so 536 bytes are assumed (section 3.7.1); its window",
+        ],
+    );
+}
+
+/// Nobody who was never heard again is said to have got the SYN-ACK.
+#[test]
+fn an_unacknowledged_syn_ack_opens_nothing() {
+    let flood = "0 C > S SYN\n+1ms S > C SYN-ACK\n+1s S > C SYN-ACK seq 0";
+    let (told, connections) = run(flood);
+    assert_eq!(told[1].2.client, Some(TcpState::Established));
+    let kept = told.iter().map(|(segment, change, _)| (segment, change));
+    let wording = Wording {
+        full: true,
+        ..Wording::default()
+    };
+    let story = story(&connections[0], None, kept, wording);
+    assert_eq!(story.steps[1].client, None);
+    assert_eq!(
+        story.steps[1].brief,
+        "agrees (ack 1: send 1 next), opens its side"
+    );
+    assert!(!story.steps[1].full.contains("ESTABLISHED"));
+}
+
 /// Small segments fit through every path, so the MTU is not the reason. Many losses are no dead path either.
 #[test]
 fn a_dead_path_is_asked_about_its_mtu_only_where_segments_are_large() {
@@ -734,7 +834,10 @@ fn a_dead_path_is_asked_about_its_mtu_only_where_segments_are_large() {
         last_words(&opened(&format!("{first}{more}")))
     };
     let (text, small) = again(16);
-    assert!(text.contains("Data was sent 4 times over 6.0 s"), "{text}");
+    assert!(
+        text.contains("The client's data was sent 4 times over 6.0 s"),
+        "{text}"
+    );
     assert_eq!(small, "Was the route or the host gone?");
     assert!(again(1448).1.contains("MTU"));
     let sent = "+1ms C > S PSH-ACK len 1000\n".repeat(5);

@@ -14,6 +14,7 @@ use std::fmt::{self, Write};
 use super::brief::{above, find};
 use super::words::{Bytes, Number, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
+use crate::time::Span;
 use crate::track::{Change, Connection, Event, Offer, RepeatCause};
 
 /// From where a segment is seen.
@@ -244,6 +245,8 @@ fn acknowledgment(
         (_, _, false) => write!(out, "; new are {covered}")?,
     }
     match (frame, rtt) {
+        // A capture clock that stepped back measures nothing.
+        (Some(_), Some(rtt)) if rtt < Span::ZERO => {}
         (Some(frame), Some(rtt)) => write!(
             out,
             ". It answers packet {frame}, {rtt} later {}",
@@ -288,7 +291,14 @@ fn nothing_new(out: &mut String, segment: &Segment, change: &Change) -> fmt::Res
         out,
         "ack {} acknowledges nothing that was not acknowledged before (RFC 9293 section 3.4). ",
         change.ack
-    )
+    )?;
+    if segment.options.mptcp_subtype.is_some() {
+        write!(
+            out,
+            "It is there for its option: Multipath TCP acknowledges and signals across its paths in ACKs of this kind (RFC 8684 section 3). "
+        )?;
+    }
+    Ok(())
 }
 
 /// What the SACK blocks say is missing between the acknowledgment number and the first of them.

@@ -139,7 +139,11 @@ impl Connection {
             let hardships = self.hardships.get_or_insert_default();
             hardships.windows.close(way.from, frame, time);
         }
-        if labels.intersects(Labels::ANY_RETRANSMISSION) {
+        // What the network doubled was sent once.
+        let doubled = facts
+            .repeats
+            .is_some_and(|repeat| repeat.cause == RepeatCause::Network);
+        if labels.intersects(Labels::ANY_RETRANSMISSION) && !doubled {
             let data = facts.repeats.and_then(|repeat| {
                 let unheard = segment.len > 0 && repeat.cause != RepeatCause::Spurious;
                 let before = repeat.after.filter(|_| unheard)?;

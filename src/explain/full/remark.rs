@@ -109,10 +109,16 @@ fn completes(
     };
     write!(
         out,
-        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). From {syn} it took {}: {answer} to the SYN-ACK and {ack} to this packet, {}. ",
-        answer + ack,
-        vantage.place()
+        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). "
     )?;
+    if answer >= Span::ZERO && ack >= Span::ZERO {
+        write!(
+            out,
+            "From {syn} it took {} {}: {answer} to the SYN-ACK and {ack} to this packet. ",
+            answer + ack,
+            vantage.place()
+        )?;
+    }
     if change.of(Side::Server).before != Some(TcpState::SynReceived) {
         return Ok(());
     }
