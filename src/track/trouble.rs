@@ -44,18 +44,23 @@ pub(super) const RESET_FOLLOWS_WITHIN: Span = Span::from_secs(5);
 /// The troubles of a connection, in the order in which a table lists them.
 pub(super) fn find(connection: &Connection) -> ArrayVec<Trouble, 8> {
     let verdict = connection.verdict();
-    let all = [
-        silent(connection, Side::Server),
-        silent(connection, Side::Client).or_else(|| never_spoke(connection, verdict)),
-        no_answer(connection, verdict),
-        reset_after_idle(connection, verdict),
-        receiver_full(connection),
-        path_dead(connection),
-        slow_open(connection, verdict),
-        heavy_loss(connection),
-        failed_opening(connection, verdict),
-    ];
-    all.into_iter().flatten().take(8).collect()
+    let mut found = ArrayVec::new();
+    // One after the other: most connections have none, and then there is nothing to be moved.
+    let mut add = |trouble: Option<Trouble>| {
+        if let Some(trouble) = trouble {
+            let _ = found.try_push(trouble);
+        }
+    };
+    add(silent(connection, Side::Server));
+    add(silent(connection, Side::Client).or_else(|| never_spoke(connection, verdict)));
+    add(no_answer(connection, verdict));
+    add(reset_after_idle(connection, verdict));
+    add(receiver_full(connection));
+    add(path_dead(connection));
+    add(slow_open(connection, verdict));
+    add(heavy_loss(connection));
+    add(failed_opening(connection, verdict));
+    found
 }
 
 fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
