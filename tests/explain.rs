@@ -666,7 +666,7 @@ fn last_words(script: &str) -> (String, String) {
     (last.text, last.advice.unwrap_or_default())
 }
 
-/// Nobody is asked about unread data where nothing had come, nor about SO_LINGER where no socket was found.
+/// Nobody is asked about unread data where nothing had come, nor about `SO_LINGER` where no socket was found.
 #[test]
 fn what_is_asked_about_a_reset_fits_the_packets() {
     let request = "+1ms C > S PSH-ACK len 13\n+1ms S > C ACK\n";
@@ -753,7 +753,7 @@ fn copies_of_a_syn_are_no_repeats_by_a_timer() {
 
 #[test]
 fn what_the_network_doubled_was_not_sent_again() {
-    let twice: String = (0..6)
+    let twice: Vec<String> = (0..6)
         .map(|at| {
             let seq = 1 + 10 * at;
             format!(
@@ -761,14 +761,16 @@ fn what_the_network_doubled_was_not_sent_again() {
             )
         })
         .collect();
+    let twice = twice.concat();
     let (text, _) = last_words(&opened(&twice));
     assert!(!text.contains("repeats"), "{text}");
-    let lost: String = (0..6)
+    let lost: Vec<String> = (0..6)
         .map(|at| {
             let seq = 1 + 10 * at;
             format!("+1ms C > S PSH-ACK seq {seq} len 10\n+900ms C > S PSH-ACK seq {seq} len 10\n+1ms S > C ACK\n")
         })
         .collect();
+    let lost = lost.concat();
     let (text, _) = last_words(&opened(&lost));
     assert!(
         text.contains("6 repeats were sent (packets 5 to 20)."),
@@ -841,9 +843,10 @@ fn a_dead_path_is_asked_about_its_mtu_only_where_segments_are_large() {
     assert_eq!(small, "Was the route or the host gone?");
     assert!(again(1448).1.contains("MTU"));
     let sent = "+1ms C > S PSH-ACK len 1000\n".repeat(5);
-    let repaired: String = (0..4)
+    let repaired: Vec<String> = (0..4)
         .map(|at| format!("+300ms C > S PSH-ACK seq {} len 1000\n", 1 + 1000 * at))
         .collect();
+    let repaired = repaired.concat();
     let (text, _) = last_words(&opened(&format!("{sent}{repaired}")));
     assert!(!text.contains("never acknowledged"), "{text}");
 }

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::connection::{Connection, RoundTrips};
+use super::connection::{Connection, Resetter, RoundTrips};
 use super::event::{Event, RepeatCause, ResetEffect};
 use super::hardship::Stretch;
 use super::labels::Facts;
@@ -31,8 +31,10 @@ impl Connection {
         );
         if ends && self.machine.over.is_some() {
             self.reset = segment.frame;
-            self.reset_by = way.from;
-            self.reset_bare = !segment.flags.contains(Flags::ACK);
+            self.reset_by = Resetter {
+                side: way.from,
+                bare: !segment.flags.contains(Flags::ACK),
+            };
             self.judge_idle(segment, way.from);
             let ended = self.waits.reset(segment.frame, segment.time);
             self.note_silence(ended);

@@ -265,7 +265,7 @@ pub(super) fn opened(connection: &Connection) -> Option<Opened> {
 pub(super) fn closed_by(connection: &Connection) -> Option<Side> {
     let by_reset = matches!(connection.machine.over, Some(Over::Reset | Over::Refused));
     if by_reset && connection.reset != 0 {
-        return Some(connection.reset_by);
+        return Some(connection.reset_by.side);
     }
     match connection.parties.each_ref().map(|party| party.fin) {
         [0, 0] => None,
