@@ -304,6 +304,30 @@ fn a_timer_that_runs_out_and_backs_off() {
     );
 }
 
+/// After a time-out everything that was out then is sent again as ACKs come, and nothing that was sent later.
+#[test]
+fn what_was_out_with_it_follows_the_timer() {
+    let flight = "
+        +1ms   C > S  ACK len 1000
+        +1us   C > S  PSH-ACK len 1000
+        +300ms C > S  ACK seq 1 len 1000  # packet 4 again after 300 ms: no ACK came, the timer ran out (inferred)
+        +1ms   S > C  ACK ack 1001
+        +1us   C > S  PSH-ACK seq 1001 len 1000  # packet 5 again after 301 ms: out when the timer ran out (inferred)
+        +1ms   S > C  ACK ack 2001
+        +1ms   C > S  PSH-ACK seq 2001 len 10
+        +1ms   C > S  PSH-ACK seq 2001 len 10  # packet 10 again after 1.0 ms; the cause cannot be told
+    ";
+    after_open(flight);
+    full(
+        &opened(flight),
+        8,
+        &[
+            "not acknowledged either when the timer ran out",
+            "RFC 5681 section 3.1",
+        ],
+    );
+}
+
 #[test]
 fn a_lost_tail_is_probed() {
     briefs(

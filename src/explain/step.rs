@@ -333,7 +333,9 @@ fn name(out: &mut String, segment: &Segment, change: &Change) {
             RepeatCause::TailLossProbe => "TAIL-PROBE",
             RepeatCause::Spurious => "SPURIOUS-RETRANS",
             RepeatCause::Network => "DELIVERED-TWICE",
-            RepeatCause::Timer { .. } | RepeatCause::Unknown => "RETRANS",
+            RepeatCause::Timer { .. } | RepeatCause::AfterTimer | RepeatCause::Unknown => {
+                "RETRANS"
+            }
         }
     );
     if let Some(frame) = frame {

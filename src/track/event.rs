@@ -266,6 +266,8 @@ pub enum RepeatCause {
         /// The how-manieth time for these bytes, from 1; from 2 on the timer has backed off.
         attempt: u32,
     },
+    /// It was out when the timer ran out for something before it, and is sent again after that (RFC 5681 section 3.1).
+    AfterTimer,
     /// Duplicate ACKs or SACK showed a loss (RFC 5681, 6675, 8985).
     FastRetransmit,
     /// The tail was repeated to provoke an ACK (RFC 8985 section 7).

@@ -169,6 +169,10 @@ fn repeats(
                 _ => "; it waits twice as long each time",
             }
         ),
+        RepeatCause::AfterTimer => write!(
+            out,
+            "Inferred: it was not acknowledged either when the timer ran out for what comes before it. From then on {sender} sends again what it takes for lost, as ACKs allow, more and more at a time (slow start, RFC 5681 section 3.1). "
+        ),
         RepeatCause::FastRetransmit => write!(
             out,
             "Inferred: a fast retransmit. {receiver}'s duplicate or selective ACKs show that later bytes arrived and these did not, so {sender} does not wait for its timer (RFC 5681 section 3.2, RFC 6675 section 5, RFC 8985). "
