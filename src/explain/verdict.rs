@@ -254,10 +254,7 @@ fn write_conclusion(
                 write!(out, "{carried}; then {closer} aborted with RST.")?;
             }
             match other {
-                Some(other) => write!(
-                    out,
-                    " {other}'s program gets an error, usually ECONNRESET"
-                )?,
+                Some(other) => write!(out, " {other}'s program gets an error, usually ECONNRESET")?,
                 None => return Ok(()),
             }
             out.write_str(if is_empty(connection) {

@@ -144,7 +144,10 @@ fn aborts(
     )?;
     match change.of(change.direction.receiver()).before {
         Some(TcpState::Established) => {
-            write!(out, "{other}'s program learns it from a call that fails with ECONNRESET. ")?;
+            write!(
+                out,
+                "{other}'s program learns it from a call that fails with ECONNRESET. "
+            )?;
         }
         Some(TcpState::CloseWait) => write!(
             out,

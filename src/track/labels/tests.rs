@@ -318,7 +318,8 @@ fn a_duplicate_ack_needs_something_outstanding() {
 
 #[test]
 fn what_reports_a_copy_is_no_duplicate_ack() {
-    let twice = "30 > PA 1+10 1 100\n31 > PA 11+10 1 100\n40 < A 1+0 11 100\n41 < A 1+0 11 100 sack1-11";
+    let twice =
+        "30 > PA 1+10 1 100\n31 > PA 11+10 1 100\n40 < A 1+0 11 100\n41 < A 1+0 11 100 sack1-11";
     let (label, facts) = last(twice);
     assert_eq!(label, "duplicate_sack");
     assert!(facts.duplicate_ack.is_none() && facts.duplicate_sack.is_some());
@@ -376,7 +377,8 @@ fn keep_alives_bring_nothing_and_follow_an_acknowledgment() {
 
 #[test]
 fn crossing_syns_repeat_nothing() {
-    let script = "0 > S 0+0 - 100\n0.1 < S 0+0 - 100\n10 > SA 0+0 1 100\n10.1 < SA 0+0 1 100\n20 > PA 1+5 1 100\n999 < SA 0+0 1 100";
+    let script = "0 > S 0+0 - 100\n0.1 < S 0+0 - 100\n10 > SA 0+0 1 100\n10.1 < SA 0+0 1 100\n\
+                  20 > PA 1+5 1 100\n999 < SA 0+0 1 100";
     let names: Vec<_> = rulings(script)
         .into_iter()
         .map(|ruling| ruling.labels)
