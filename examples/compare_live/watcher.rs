@@ -136,11 +136,8 @@ impl Watcher {
             Who::Tcpdump => "dropped by kernel",
         };
         let line = words.lines().find(|line| line.contains(sign));
-        let numbers = line.into_iter().flat_map(str::split_whitespace);
-        numbers
-            .filter_map(|word| word.parse().ok())
-            .next()
-            .unwrap_or(0)
+        let mut words = line.into_iter().flat_map(str::split_whitespace);
+        words.find_map(|word| word.parse().ok()).unwrap_or(0)
     }
 }
 
