@@ -39,7 +39,23 @@ fn problem_within(message: &str, width: usize) -> String {
 
 /// What a person would like to know.
 pub(crate) fn note(message: impl fmt::Display) {
-    write(&format!("{}\n", fitting(&message.to_string(), width())));
+    let text = lines(&message.to_string());
+    write_or_hold(&text, &text);
+}
+
+/// What a person would like to know now, after a note that is of interest at any time: where messages are held back, the
+/// note alone is written in the end.
+pub(crate) fn note_for_now(note: &str, now: &str) {
+    let note = lines(note);
+    write_or_hold(&format!("{note}{}", lines(now)), &note);
+}
+
+/// The lines of a message; none when it is empty.
+fn lines(message: &str) -> String {
+    if message.is_empty() {
+        return String::new();
+    }
+    format!("{}\n", fitting(message, width()))
 }
 
 /// Whether no line of a text is longer than the terminal's.
@@ -89,9 +105,14 @@ fn held() -> MutexGuard<'static, Option<(Listener, String)>> {
 
 /// Writes lines in which nothing acts but their ends.
 fn write(text: &str) {
+    write_or_hold(text, text);
+}
+
+/// The same, of which `lasting` is still to be told when messages are not held back any more.
+fn write_or_hold(text: &str, lasting: &str) {
     if let Some((listener, kept)) = held().as_mut() {
         if !text.trim().is_empty() && kept.len() + text.len() <= HELD_MAX {
-            kept.push_str(text);
+            kept.push_str(lasting);
             listener(text.trim());
         }
         return;
