@@ -21,10 +21,10 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 /// A connection that is open so far, and what follows.
-fn talk(turns: usize, moves: Vec<Move>) -> Vec<Taken> {
+fn talk(turns: usize, moves: &[Move]) -> Vec<Taken> {
     let mut author = Author::new();
     author.open(0..1, turns);
-    moves.into_iter().for_each(|one| author.play(one));
+    author.play_all(moves);
     author.script
 }
 
@@ -59,11 +59,25 @@ fn is_complete(told: &Told) {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn any_talk_is_told_the_same(turns in 0_usize..30, moves in moves(4, 150), look in 0_usize..150) {
-        compare(&talk(turns, moves), look).map_err(TestCaseError::fail)?;
+        compare(&talk(turns, &moves), look).map_err(TestCaseError::fail)?;
+    }
+}
+
+proptest! {
+    // These take little time, for nobody looks at segments.
+    #![proptest_config(cases(600))]
+
+    #[test]
+    fn any_talk_that_is_only_noted_ends_the_same(turns in 0_usize..30, moves in moves(4, 150)) {
+        let script = talk(turns, &moves);
+        let [noted, thorough] = [false, true].map(|thorough| {
+            track(&script, &Limits { thorough, ..Limits::default() }, |_| false)
+        });
+        noted.tells_as(&thorough).map_err(TestCaseError::fail)?;
     }
 }
 
@@ -82,7 +96,7 @@ proptest! {
         author.open(9..FEWEST + 1, 3);
         for mut one in moves {
             one.talk += 1;
-            author.play(one);
+            author.play(&one);
         }
         let losses = compare_short_of_memory(&author.script)?;
         prop_assert_eq!(losses, Losses { evicted: 1, unended: 1, late_segments: 0 });
@@ -94,7 +108,9 @@ proptest! {
         let mut author = Author::new();
         author.open(0..FEWEST, 6);
         author.open(FEWEST..FEWEST + 4, 1);
-        moves.into_iter().for_each(|one| author.play(one));
+        for one in &moves {
+            author.play(one);
+        }
         let losses = compare_short_of_memory(&author.script)?;
         prop_assert!(losses.evicted >= 4);
     }
@@ -129,7 +145,7 @@ fn talk_goes_all_ways() {
     let mut all = Ways::default();
     for turns in 0..50 {
         let moves = moves(4, 150).new_tree(&mut runner).expect("moves");
-        all.add(&compare(&talk(turns, moves.current()), 0).expect("the same"));
+        all.add(&compare(&talk(turns, &moves.current()), 0).expect("the same"));
     }
     all.must_all_be_taken();
 }
