@@ -79,7 +79,7 @@ pub(crate) struct Move {
     chance: u16,
 }
 
-/// More than a note can count, in nanoseconds; packets of others are captured meanwhile, more than a note can count, too.
+/// More than a note can count, in nanoseconds. Meanwhile packets of others may be captured, more than a note can count, too.
 const AGES: i64 = 1 << 48;
 
 /// Moves in so many conversations: from such where most is odd to such where hardly anything is. What notes have room for
@@ -228,14 +228,18 @@ impl Author {
 
     pub(crate) fn play(&mut self, next: &Move) {
         self.time = self.time + Span::from_nanos(next.pause);
-        self.frame += u64::from(next.pause > AGES / 2) << 32;
+        let many = next.pause > AGES / 2 && next.chance.is_multiple_of(2);
+        self.frame += u64::from(many) << 32;
         let talk = self.talks.entry(next.talk).or_default();
         let mut from = usize::from(next.by_server);
         let mut act = next.act;
         // Most who have not begun, or have closed, say nothing either.
         let may_say = talk.may_say(from) || next.chance.is_multiple_of(11);
         if matches!(act, Act::Turn) || matches!(act, Act::Say(_)) && !may_say {
-            (act, from) = talk.turn(from, next.chance);
+            let Some(turn) = talk.turn(from, next.chance) else {
+                return;
+            };
+            (act, from) = turn;
         }
         let port = |port| Endpoint {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -299,14 +303,20 @@ impl Talk {
         self.iss.iter().all(Option::is_some) && !self.closed[from] && !self.reset
     }
 
-    /// What comes next in an orderly conversation, and who does it: this end, if it is its turn.
-    fn turn(&self, from: usize, chance: u16) -> (Act, usize) {
+    /// What comes next in an orderly conversation, and who does it: this end, if it is its turn. After the end, for long,
+    /// nothing.
+    fn turn(&self, from: usize, chance: u16) -> Option<(Act, usize)> {
         let to = 1 - from;
         let heard = [0, 1].map(|end| self.said[1 - end] == self.next[end]);
         let ask = |anew, who| (Act::Ask { anew }, who);
-        match [from, to].map(|end| self.iss[end].is_some()) {
-            _ if self.reset || self.closed == [true; 2] && heard == [true; 2] => ask(true, 0),
+        let turn = match [from, to].map(|end| self.iss[end].is_some()) {
+            _ if self.reset || self.closed == [true; 2] && heard == [true; 2] => {
+                return chance
+                    .is_multiple_of(8)
+                    .then(|| ask(chance.is_multiple_of(16), 0));
+            }
             [false, false] => ask(false, 0),
+            [true, false] if chance.is_multiple_of(9) => (Act::Reset, to),
             [true, false] if !chance.is_multiple_of(8) => ask(false, to),
             [true, false] | [false, true] => ask(false, from),
             _ if !heard[to] => (Act::Nod, from),
@@ -314,7 +324,8 @@ impl Talk {
             _ if chance.is_multiple_of(8) => (Act::Fin, if self.closed[from] { to } else { from }),
             _ if self.closed[from] => (Act::Say(500), to),
             _ => (Act::Say(500), from),
-        }
+        };
+        Some(turn)
     }
 
     /// The segment of an act, and what the ends make of it.
@@ -322,73 +333,55 @@ impl Talk {
         let to = 1 - from;
         let chance = next.chance;
         let ack = Flags::ACK;
-        let (flags, mut len) = match act {
+        let (flags, len) = match act {
             Act::Say(len) => (ack | Flags::PSH, len),
             Act::Fin => (ack | Flags::FIN, u32::from(chance % 4) * 100),
             Act::Reset if chance.is_multiple_of(3) => (Flags::RST, 0),
             Act::Reset => (ack | Flags::RST, 0),
             Act::Ask { anew } => {
                 self.begin(from, anew, next.talk);
-                let answers = self.asker != from;
-                (Flags::SYN | if answers { ack } else { Flags::empty() }, 0)
+                let asks = self.asker == from;
+                (if asks { Flags::SYN } else { Flags::SYN | ack }, 0)
             }
             Act::Odd(bits) => (Flags::from_bits_truncate(bits), 10),
             Act::Turn | Act::Nod | Act::Error => (ack, 0),
         };
-        let asks = matches!(act, Act::Ask { .. });
-        let mut options = if asks {
-            offer(chance)
-        } else {
-            Options::default()
-        };
         let heard = self.next[to] - next.behind;
-        let mut also = Flags::empty();
-        match next.unusual {
-            Unusual::Sack => {
-                options.seen |= OptionsSeen::SACK;
-                let left = heard + u32::from(chance % 3) - 1;
-                options.sack.push(SackBlock {
-                    left,
-                    right: left + 500,
-                });
-            }
-            Unusual::Control(flags) => also = flags,
-            Unusual::FastOpen if asks => {
-                options.seen |= OptionsSeen::FAST_OPEN;
-                options.fast_open = Some(FastOpen::Cookie(8));
-                len = u32::from(chance % 2) * 100;
-            }
-            Unusual::Multipath => {
-                options.seen |= OptionsSeen::MPTCP;
-                options.mptcp_subtype = Some(2);
-            }
-            _ => {}
-        }
-        let number = self.iss[from].filter(|_| asks);
-        let segment = Segment {
-            seq: number.unwrap_or(self.next[from]) + next.ahead as u32,
-            ack: if flags.contains(ack) {
-                heard
-            } else {
-                SeqNumber(0)
-            },
+        let mut segment = Segment {
+            seq: self.next[from] + next.ahead as u32,
             len,
-            flags: flags | also,
+            flags,
             window: next.window,
-            ip: IpFacts {
-                ecn: if let Unusual::Marked = next.unusual {
-                    IpFacts::CE
-                } else {
-                    0
-                },
-                ..IpFacts::default()
-            },
-            header_cut: matches!(next.unusual, Unusual::Cut),
-            options,
-            announces: matches!(next.unusual, Unusual::Announces)
-                .then_some(NonZeroU16::MIN | (20_000 + chance % 3)),
             ..Segment::default()
         };
+        // Now and then the field is not empty where it means nothing.
+        if flags.contains(ack) || chance.is_multiple_of(33) {
+            segment.ack = heard;
+        }
+        let options = &mut segment.options;
+        if let Act::Ask { .. } = act {
+            self.reset = false;
+            segment.seq = self.iss[from].unwrap_or_default() + next.ahead as u32;
+            *options = offer(chance);
+            if let Unusual::FastOpen = next.unusual {
+                options.fast_open = (chance % 4 > 1).then_some(FastOpen::Cookie(8));
+                segment.len = u32::from(chance % 2) * 100;
+            }
+        }
+        match next.unusual {
+            Unusual::Nothing | Unusual::FastOpen => {}
+            Unusual::Sack => {
+                let left = heard + u32::from(chance % 3) - 1;
+                let right = left + 500;
+                options.seen |= OptionsSeen::SACK;
+                options.sack.push(SackBlock { left, right });
+            }
+            Unusual::Multipath => options.mptcp_subtype = Some(2),
+            Unusual::Marked => segment.ip.ecn = IpFacts::CE,
+            Unusual::Control(flags) => segment.flags |= flags,
+            Unusual::Cut => segment.header_cut = true,
+            Unusual::Announces => segment.announces = NonZeroU16::new(20_000 + chance % 3),
+        }
         let end = segment.seq_end();
         if end.after(self.next[from]) && next.ahead.unsigned_abs() < 10_000 {
             self.next[from] = end;
@@ -410,11 +403,10 @@ impl Talk {
                 ..Self::default()
             };
         }
-        if self.iss[from].is_some() {
-            return;
-        }
-        if self.iss[1 - from].is_none() {
-            self.asker = from;
+        match self.iss {
+            [None, None] => self.asker = from,
+            iss if iss[from].is_some() => return,
+            _ => {}
         }
         let first = SeqNumber(u32::from(talk) * 1_000_000 + self.round * 250) - [501, 8001][from];
         self.iss[from] = Some(first);
