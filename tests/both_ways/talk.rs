@@ -2,7 +2,7 @@
 //! every manner.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 use std::ops::Range;
 
@@ -26,10 +26,8 @@ enum Act {
     Nod,
     Fin,
     Reset,
-    /// A SYN, or SYN-ACK where the other end asked: the same again, or with another number.
-    Ask {
-        anew: bool,
-    },
+    /// A SYN, or SYN-ACK where the other end asked: the same again, or if this is true one of another connection.
+    Ask(bool),
     /// Any control bits.
     Odd(u16),
     /// An ICMP error about its segments.
@@ -51,6 +49,8 @@ enum Fate {
 #[derive(Clone, Copy, Debug)]
 enum Unusual {
     Nothing,
+    /// Options of a SYN where they do not belong.
+    Offer,
     Sack,
     Marked,
     Control(Flags),
@@ -131,8 +131,8 @@ fn act(calm: u32) -> impl Strategy<Value = Act> {
         20 => Just(Act::Nod),
         20 => Just(Act::Fin),
         1 => Just(Act::Reset),
-        2 => any::<bool>().prop_map(|anew| Act::Ask { anew }),
-        1 => any::<u16>().prop_map(Act::Odd),
+        2 => any::<bool>().prop_map(Act::Ask),
+        2 => prop_oneof![any::<u16>(), Just(0), Just(Flags::FIN.bits()), Just(Flags::PSH.bits())].prop_map(Act::Odd),
         1 => Just(Act::Error),
     ]
 }
@@ -140,6 +140,7 @@ fn act(calm: u32) -> impl Strategy<Value = Act> {
 fn unusual(calm: u32) -> impl Strategy<Value = Unusual> {
     prop_oneof![
         4 * calm => Just(Unusual::Nothing),
+        1 => Just(Unusual::Offer),
         2 => Just(Unusual::Sack),
         1 => Just(Unusual::Marked),
         10 => any::<u16>().prop_map(|bits| Unusual::Control(Flags::from_bits_truncate(bits) & ASIDE)),
@@ -233,30 +234,21 @@ impl Author {
         let talk = self.talks.entry(next.talk).or_default();
         let mut from = usize::from(next.by_server);
         let mut act = next.act;
-        // Most who have not begun, or have closed, say nothing either.
-        let may_say = talk.may_say(from) || next.chance.is_multiple_of(11);
-        if matches!(act, Act::Turn) || matches!(act, Act::Say(_)) && !may_say {
+        // Most who have not begun, or have closed, say nothing.
+        let silent = talk.closed[from] || talk.reset || talk.iss.contains(&None);
+        let turn = silent && !next.chance.is_multiple_of(11) && matches!(act, Act::Say(_));
+        if turn || matches!(act, Act::Turn) {
             let Some(turn) = talk.turn(from, next.chance) else {
                 return;
             };
             (act, from) = turn;
         }
-        let port = |port| Endpoint {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port,
-        };
-        let client = port(20_000 + next.talk);
-        // One is connected to itself.
-        let ends = [client, if next.talk == 3 { client } else { port(80) }];
-        let tuple = FourTuple {
-            source: ends[from],
-            destination: ends[1 - from],
-        };
+        let tuple = tuple(next.talk, from);
         if let Act::Error = act {
             let error = IcmpError {
                 frame: 0,
                 time: self.time,
-                reporter: client.address,
+                reporter: tuple.source.address,
                 tuple,
                 seq: talk.next[from],
                 kind: IcmpKind::Unreachable { code: 1, v6: false },
@@ -299,16 +291,12 @@ impl Author {
 }
 
 impl Talk {
-    fn may_say(&self, from: usize) -> bool {
-        self.iss.iter().all(Option::is_some) && !self.closed[from] && !self.reset
-    }
-
     /// What comes next in an orderly conversation, and who does it: this end, if it is its turn. After the end, for long,
     /// nothing.
     fn turn(&self, from: usize, chance: u16) -> Option<(Act, usize)> {
         let to = 1 - from;
         let heard = [0, 1].map(|end| self.said[1 - end] == self.next[end]);
-        let ask = |anew, who| (Act::Ask { anew }, who);
+        let ask = |anew, who| (Act::Ask(anew), who);
         let turn = match [from, to].map(|end| self.iss[end].is_some()) {
             _ if self.reset || self.closed == [true; 2] && heard == [true; 2] => {
                 return chance
@@ -316,7 +304,7 @@ impl Talk {
                     .then(|| ask(chance.is_multiple_of(16), 0));
             }
             [false, false] => ask(false, 0),
-            [true, false] if chance.is_multiple_of(9) => (Act::Reset, to),
+            [true, false] if chance % 9 == 1 => (Act::Reset, to),
             [true, false] if !chance.is_multiple_of(8) => ask(false, to),
             [true, false] | [false, true] => ask(false, from),
             _ if !heard[to] => (Act::Nod, from),
@@ -338,7 +326,7 @@ impl Talk {
             Act::Fin => (ack | Flags::FIN, u32::from(chance % 4) * 100),
             Act::Reset if chance.is_multiple_of(3) => (Flags::RST, 0),
             Act::Reset => (ack | Flags::RST, 0),
-            Act::Ask { anew } => {
+            Act::Ask(anew) => {
                 self.begin(from, anew, next.talk);
                 let asks = self.asker == from;
                 (if asks { Flags::SYN } else { Flags::SYN | ack }, 0)
@@ -359,7 +347,7 @@ impl Talk {
             segment.ack = heard;
         }
         let options = &mut segment.options;
-        if let Act::Ask { .. } = act {
+        if let Act::Ask(_) = act {
             self.reset = false;
             segment.seq = self.iss[from].unwrap_or_default() + next.ahead as u32;
             *options = offer(chance);
@@ -370,6 +358,7 @@ impl Talk {
         }
         match next.unusual {
             Unusual::Nothing | Unusual::FastOpen => {}
+            Unusual::Offer => *options = offer(chance),
             Unusual::Sack => {
                 let left = heard + u32::from(chance % 3) - 1;
                 let right = left + 500;
@@ -380,7 +369,7 @@ impl Talk {
             Unusual::Marked => segment.ip.ecn = IpFacts::CE,
             Unusual::Control(flags) => segment.flags |= flags,
             Unusual::Cut => segment.header_cut = true,
-            Unusual::Announces => segment.announces = NonZeroU16::new(20_000 + chance % 3),
+            Unusual::Announces => segment.announces = NonZeroU16::new(80),
         }
         let end = segment.seq_end();
         if end.after(self.next[from]) && next.ahead.unsigned_abs() < 10_000 {
@@ -389,7 +378,7 @@ impl Talk {
         if flags.contains(ack) {
             self.said[from] = heard;
         }
-        self.closed[from] |= matches!(act, Act::Fin);
+        self.closed[from] |= flags.contains(Flags::FIN);
         self.reset |= matches!(act, Act::Reset);
         segment
     }
@@ -411,6 +400,19 @@ impl Talk {
         let first = SeqNumber(u32::from(talk) * 1_000_000 + self.round * 250) - [501, 8001][from];
         self.iss[from] = Some(first);
         self.next[from] = first;
+    }
+}
+
+fn tuple(talk: u16, from: usize) -> FourTuple {
+    // One is connected to itself.
+    let ports = [20_000 + talk, if talk == 3 { 20_003 } else { 80 }];
+    let [source, destination] = [from, 1 - from].map(|end| Endpoint {
+        address: Ipv4Addr::LOCALHOST.into(),
+        port: ports[end],
+    });
+    FourTuple {
+        source,
+        destination,
     }
 }
 
