@@ -3,10 +3,12 @@
 //! what a process has used when it starts another counts for that one, too.
 #![cfg(target_os = "linux")]
 
+mod piped;
+
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -158,20 +160,12 @@ struct End {
 }
 
 /// Replays what `write` hands over.
-#[expect(clippy::zombie_processes, reason = "it is waited for by its number")]
 fn replayed(
     format: &[&str],
     write: impl FnOnce(&mut ChildStdin) -> io::Result<()> + Send + 'static,
 ) -> End {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
-        .args(["replay", "-"])
-        .args(format)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut input = child.stdin.take().expect("piped");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handshake-watch"));
+    let (mut child, mut input) = piped::start(command.args(["replay", "-"]).args(format));
     // Whoever refuses an input does not read all of it.
     let writing = thread::spawn(move || write(&mut input).is_ok());
     let page = reading(child.stdout.take().expect("piped"));

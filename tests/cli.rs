@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod copied;
+mod piped;
 #[cfg(target_os = "linux")]
 #[macro_use]
 mod skipped;
@@ -215,17 +216,10 @@ fn an_unknown_link_type_ends_with_3_and_no_packets_with_0() {
 
 #[test]
 fn a_capture_can_come_through_a_pipe() {
-    let mut child = program()
-        .args(["replay", "-", "--format", "json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
+    let (child, mut input) = piped::start(program().args(["replay", "-", "--format", "json"]));
     let bytes = fs::read(sample("handshake")).expect("the sample");
-    let mut pipe = child.stdin.take().expect("a pipe");
-    pipe.write_all(&bytes).expect("the program reads");
-    drop(pipe);
+    input.write_all(&bytes).expect("the program reads");
+    drop(input);
     let outcome = Outcome::of(child.wait_with_output().expect("the program ends"));
     assert_eq!(outcome.ends_with(0).records("segment").len(), 8);
 }

@@ -242,7 +242,7 @@ fn fast_open_from_cookie_to_data() {
 fn ports_used_again() {
     after_open(
         "
-        +1ms   C > S  RST  # the client aborts: the server's next call fails with ECONNRESET
+        +1ms   C > S  RST  # no connection there (inferred): the server's program gets ECONNRESET
         client 127.0.0.1:40000 isn 900000
         server 127.0.0.1:1712 isn 70000
         +1s    C > S  SYN  # asks to open a new connection on the pair of ports of #1
@@ -375,7 +375,7 @@ fn resets_that_are_not_obeyed() {
 fn an_abort() {
     after_open(
         "
-        +1ms   S > C  RST-ACK  # the server aborts: the client's next call fails with ECONNRESET
+        +1ms   S > C  RST-ACK  # the server aborts: the client's program gets ECONNRESET
         +1ms   S > C  RST  # the connection was over already; this changes nothing
         ",
     );
@@ -660,6 +660,91 @@ fn verdicts_say_what_the_capture_proves() {
         "+1ms C > S FIN-ACK\n+1ms S > C FIN-ACK ack 1\n+1ms C > S ACK\n+1ms S > C ACK",
     ));
     assert!(text.contains("both ends closed at the same time"), "{text}");
+}
+
+fn last_words(script: &str) -> (String, String) {
+    let (_, connections) = run(script);
+    let last = conclusion(connections.last().expect("a connection"));
+    (last.text, last.advice.unwrap_or_default())
+}
+
+/// Nobody is asked about unread data where nothing had come, nor about SO_LINGER where no socket was found.
+#[test]
+fn what_is_asked_about_a_reset_fits_the_packets() {
+    let request = "+1ms C > S PSH-ACK len 13\n+1ms S > C ACK\n";
+    let asks = |rest: &str| last_words(&opened(&format!("{request}{rest}"))).1;
+    let linger = asks("+1ms C > S RST-ACK");
+    assert!(
+        linger.contains("SO_LINGER") && linger.contains("Unread data is not the reason"),
+        "{linger}"
+    );
+    let unread = asks("+1ms S > C RST-ACK");
+    assert!(
+        unread.contains("close its socket with unread data"),
+        "{unread}"
+    );
+    let forgotten = asks("+1ms C > S PSH-ACK len 20\n+1us S > C RST");
+    assert!(
+        forgotten.contains("host restart") && !forgotten.contains("SO_LINGER"),
+        "{forgotten}"
+    );
+    let late = asks("+1ms S > C FIN-ACK\n+1ms C > S PSH-ACK len 20\n+1us S > C RST");
+    assert_eq!(
+        late,
+        "Had the server's program closed before the client had sent everything?"
+    );
+    let (_, nothing) = last_words(&opened("+1ms S > C RST-ACK"));
+    assert!(
+        nothing.contains("before it called accept()") && nothing.contains("nothing had come."),
+        "{nothing}"
+    );
+    let begun = "0 C > S PSH-ACK len 5\n+1ms S > C ACK\n+1ms C > S RST-ACK";
+    assert!(last_words(begun).1.contains("unread data in it"));
+    let cause = opened("+1ms C > S RST-ACK");
+    full(
+        &cause,
+        4,
+        &["Usual cause: the socket was closed with SO_LINGER 0"],
+    );
+}
+
+/// What was sent is no proof of what has come.
+#[test]
+fn bytes_that_nobody_acknowledged_are_told_apart() {
+    let sent = |rest: &str| {
+        let (text, _) = last_words(&opened(rest));
+        text.split_once(';').expect("a clause").0.to_owned()
+    };
+    let request = "+1ms C > S PSH-ACK len 13\n+1ms S > C ACK\n";
+    assert_eq!(sent(request), "13 bytes to the server, 0 back");
+    assert_eq!(
+        sent(&format!("{request}+1ms C > S PSH-ACK len 20")),
+        "33 bytes sent to the server (20 of them not acknowledged), 0 back"
+    );
+    assert_eq!(
+        sent("+1ms C > S PSH-ACK len 20\n+1ms S > C ACK ack 1 len 5"),
+        "20 bytes sent to the server (not acknowledged), 5 back (not acknowledged)"
+    );
+}
+
+/// Small segments fit through every path, so the MTU is not the reason. Many losses are no dead path either.
+#[test]
+fn a_dead_path_is_asked_about_its_mtu_only_where_segments_are_large() {
+    let again = |len: u32| {
+        let first = format!("+1ms C > S PSH-ACK len {len}\n");
+        let more = format!("+2s C > S PSH-ACK seq 1 len {len}\n").repeat(3);
+        last_words(&opened(&format!("{first}{more}")))
+    };
+    let (text, small) = again(16);
+    assert!(text.contains("Data was sent 4 times over 6.0 s"), "{text}");
+    assert_eq!(small, "Was the route or the host gone?");
+    assert!(again(1448).1.contains("MTU"));
+    let sent = "+1ms C > S PSH-ACK len 1000\n".repeat(5);
+    let repaired: String = (0..4)
+        .map(|at| format!("+300ms C > S PSH-ACK seq {} len 1000\n", 1 + 1000 * at))
+        .collect();
+    let (text, _) = last_words(&opened(&format!("{sent}{repaired}")));
+    assert!(!text.contains("never acknowledged"), "{text}");
 }
 
 /// Any control bits, with and without data, in any state, get a clause that fits its row.

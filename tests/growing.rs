@@ -2,6 +2,7 @@
 //!
 //! Every wait is for a line that must come, and fails after [`PATIENCE`]; nothing here waits for time to pass.
 
+mod piped;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod samples;
 
@@ -296,13 +297,7 @@ impl Growing {
     }
 
     fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let input = child.stdin.take();
+        let (mut child, input) = piped::start(command);
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -314,7 +309,7 @@ impl Growing {
         });
         Self {
             child,
-            input,
+            input: Some(input),
             lines,
             printed: String::new(),
         }

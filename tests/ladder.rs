@@ -5,7 +5,8 @@ mod stories;
 use handshake_watch::calls::{Call, CallName};
 use handshake_watch::explain::{self, Arrow, Conclusion, Line, Step, Tone, Weight};
 use handshake_watch::render::{
-    Explain, Extras, Glyphs, LadderWriter, NotKept, Style, TimeColumn, Width, ladder, ladder_with,
+    Explain, Extras, Glyphs, LadderWriter, NotKept, Payload, Style, TimeColumn, Width, ladder,
+    ladder_with,
 };
 use handshake_watch::tcp::{Direction, Flags, Side, TcpState};
 use handshake_watch::time::{Span, Timestamp};
@@ -441,8 +442,8 @@ fn rows_of_calls_are_no_wider_than_asked() {
 #[test]
 fn payload_is_asked_for_by_frame() {
     let story = plain_exchange();
-    let payload: &[u8] = b"Hello server!";
-    let of = |frame: u64| (frame == 4).then(|| payload.into());
+    let payload = Payload::of(b"Hello server!", 13);
+    let of = |frame: u64| (frame == 4).then_some(payload);
     let extras = Extras {
         not_kept: None,
         payload: Some(&of),
@@ -655,7 +656,7 @@ proptest! {
             }
             for step in &story.steps {
                 writer.step(step, &mut out).expect("memory");
-                writer.payload(step.preview.bytes(), step.len + 1, &mut out).expect("memory");
+                writer.payload(Payload::of(step.preview.bytes(), step.len + 1), &mut out).expect("memory");
             }
             writer.conclude(&story.title, &story.conclusion, &mut out).expect("memory");
         } else {

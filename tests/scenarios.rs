@@ -9,7 +9,7 @@
 mod skipped;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -223,18 +223,10 @@ fn a_course_without_a_terminal_names_what_works() {
 
 #[test]
 fn a_series_that_is_ended_leaves_no_scenario_behind() {
-    let mut series = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
-        .args(["demo", "--all", "-p", "21770", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("our own program starts");
-    let stdout = series.stdout.take().expect("piped");
-    let mut lines = BufReader::new(stdout).lines();
-    let mut next = || -> Option<Value> {
-        let line = lines.next()?.expect("readable");
-        Some(serde_json::from_str(&line).expect("a line of JSON"))
-    };
+    let words = ["demo", "--all", "-p", "21770", "--format", "json"];
+    let (mut series, mut lines) = begun(&words, Stdio::null());
+    let mut next =
+        || -> Option<Value> { Some(serde_json::from_str(&lines.next()?).expect("a line of JSON")) };
     // This one takes 8 s, and sends its first SYN at once.
     let mut recorded = false;
     while let Some(record) = next()
@@ -321,14 +313,8 @@ fn both_sides_of_a_wire_are_joined() {
 /// On this wire everything is lost from a third of a second on, and it plays for five seconds more.
 #[test]
 fn the_ladder_of_a_wire_is_written_while_it_plays() {
-    let mut demo = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
-        .args(["demo", "path-dead", "-p", "21760", "--width", "80"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("our own program starts");
-    let lines = BufReader::new(demo.stdout.take().expect("piped")).lines();
-    let lines = lines.map(|line| line.expect("readable"));
+    let words = ["demo", "path-dead", "-p", "21760", "--width", "80"];
+    let (mut demo, lines) = begun(&words, Stdio::piped());
     let rows: Vec<String> = lines.take_while(|line| !line.contains("LOST")).collect();
     let ended = demo.try_wait().expect("it was started");
     demo.kill().expect("it was started");
@@ -475,6 +461,18 @@ fn run(arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .expect("our own program starts")
+}
+
+/// Begins a run, and reads its lines while it goes on.
+fn begun(arguments: &[&str], errors: Stdio) -> (Child, impl Iterator<Item = String> + use<>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(errors)
+        .spawn()
+        .expect("our own program starts");
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    (child, lines.map(|line| line.expect("readable")))
 }
 
 fn records(output: &Output) -> Vec<Value> {

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::Recipe;
 use super::dice::Dice;
 use super::file::PcapFile;
-use super::frame::{End, Ends, Framer};
+use super::frame::{End, Ends};
 use super::plan::Plan;
 
 /// What passes between two bursts, in nanoseconds.
@@ -17,7 +17,6 @@ pub(crate) fn write<W: Write>(
     dice: &mut Dice,
     file: &mut PcapFile<W>,
 ) -> io::Result<()> {
-    let mut framer = Framer::new();
     let mut now = 0;
     let mut flows: Vec<(Ends, Plan)> = (0..recipe.connections.max(1))
         .map(|number| {
@@ -30,7 +29,7 @@ pub(crate) fn write<W: Write>(
     for flow in &mut flows {
         flow.1.open();
         flow.1.request(200);
-        now = play(flow, now, &mut framer, file)?;
+        now = play(flow, now, file)?;
     }
     let last = flows.len() as u64 - 1;
     while file.packets() < recipe.packets {
@@ -40,11 +39,11 @@ pub(crate) fn write<W: Write>(
             flow.1.repeat_one(room);
         }
         flow.1.reply(dice.between(2, 16), room);
-        now = play(flow, now, &mut framer, file)?;
+        now = play(flow, now, file)?;
     }
     for flow in &mut flows {
         flow.1.close(End::Server, false);
-        now = play(flow, now, &mut framer, file)?;
+        now = play(flow, now, file)?;
     }
     Ok(())
 }
@@ -53,7 +52,6 @@ pub(crate) fn write<W: Write>(
 fn play<W: Write>(
     (ends, plan): &mut (Ends, Plan),
     now: u64,
-    framer: &mut Framer,
     file: &mut PcapFile<W>,
 ) -> io::Result<u64> {
     let planned = plan.packets.first().map_or(0, |packet| packet.time);
@@ -62,7 +60,7 @@ fn play<W: Write>(
     for mut packet in plan.packets.drain(..) {
         packet.time += late;
         end = packet.time;
-        file.frame(packet.time, framer.frame(ends, &packet))?;
+        file.packet(ends, &packet)?;
     }
     plan.wait(late);
     Ok(end + PAUSE)

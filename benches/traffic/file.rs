@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::Made;
+use super::frame::{Ends, Framer, Packet};
 
 /// 2026-01-01 00:00:00 UTC, when every capture begins: seconds since 1970.
 const BEGIN: u64 = 1_767_225_600;
@@ -13,6 +14,7 @@ const RECORD_HEADER: usize = 16;
 /// A file under way.
 pub(crate) struct PcapFile<W> {
     out: W,
+    framer: Framer,
     snaplen: usize,
     made: Made,
 }
@@ -31,6 +33,7 @@ impl<W: Write> PcapFile<W> {
         out.write_all(&header)?;
         Ok(Self {
             out,
+            framer: Framer::new(),
             snaplen: snaplen as usize,
             made: Made {
                 packets: 0,
@@ -39,10 +42,11 @@ impl<W: Write> PcapFile<W> {
         })
     }
 
-    /// Appends a frame that came `time` nanoseconds after the capture began.
-    pub(crate) fn frame(&mut self, time: u64, frame: &[u8]) -> io::Result<()> {
+    /// Appends the frame of a packet between these ends.
+    pub(crate) fn packet(&mut self, ends: &mut Ends, packet: &Packet) -> io::Result<()> {
+        let frame = self.framer.frame(ends, packet);
         let captured = &frame[..frame.len().min(self.snaplen)];
-        let micros = time / 1000;
+        let micros = packet.time / 1000;
         let fields = [
             (BEGIN + micros / 1_000_000) as u32,
             (micros % 1_000_000) as u32,

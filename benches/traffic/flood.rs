@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::Recipe;
 use super::dice::Dice;
 use super::file::PcapFile;
-use super::frame::{End, Ends, Framer, Packet, SYN};
+use super::frame::{End, Ends, Packet, SYN};
 
 /// Addresses of 10.0.0.0/8.
 const ADDRESSES: u32 = 1 << 24;
@@ -19,7 +19,6 @@ pub(crate) fn write<W: Write>(
     dice: &mut Dice,
     file: &mut PcapFile<W>,
 ) -> io::Result<()> {
-    let mut framer = Framer::new();
     let net = Ipv4Addr::new(10, 0, 0, 0).to_bits();
     let mut host = 0_u32;
     let mut time = 0;
@@ -47,7 +46,7 @@ pub(crate) fn write<W: Write>(
             len: 0,
             sack: None,
         };
-        file.frame(time, framer.frame(&mut ends, &syn))?;
+        file.packet(&mut ends, &syn)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::Recipe;
 use super::dice::Dice;
 use super::file::PcapFile;
-use super::frame::{End, Ends, Framer, Packet};
+use super::frame::{End, Ends, Packet};
 use super::plan::Plan;
 
 /// Client hosts, servers, and ports that a host gives to its connections.
@@ -44,20 +44,19 @@ pub(crate) fn write<W: Write>(
         places: Vec::new(),
         free: Vec::new(),
     };
-    let mut framer = Framer::new();
     let mut planned = 0;
     let spacing = 1_000_000_000 / recipe.rate.max(1);
     let mut begin = 0;
     for number in 0..recipe.connections {
         begin += dice.between(spacing / 2, spacing + spacing / 2);
-        stage.play_until(begin, &mut framer, file)?;
+        stage.play_until(begin, file)?;
         // Steered towards the wanted number of packets, whatever the dice have said so far.
         let mean = recipe.packets.saturating_sub(planned) / (recipe.connections - number);
         let conversation = conversation(number, begin, mean, dice);
         planned += conversation.packets.len() as u64;
         stage.enter(conversation);
     }
-    stage.play_until(u64::MAX, &mut framer, file)
+    stage.play_until(u64::MAX, file)
 }
 
 impl Stage {
@@ -74,12 +73,7 @@ impl Stage {
     }
 
     /// Writes all packets before `end`.
-    fn play_until<W: Write>(
-        &mut self,
-        end: u64,
-        framer: &mut Framer,
-        file: &mut PcapFile<W>,
-    ) -> io::Result<()> {
+    fn play_until<W: Write>(&mut self, end: u64, file: &mut PcapFile<W>) -> io::Result<()> {
         while let Some(&Reverse((time, place))) = self.due.peek() {
             if time >= end {
                 break;
@@ -88,7 +82,7 @@ impl Stage {
             let Some((packet, conversation)) = &mut self.places[place] else {
                 continue;
             };
-            file.frame(time, framer.frame(&mut conversation.ends, packet))?;
+            file.packet(&mut conversation.ends, packet)?;
             if let Some(next) = conversation.packets.next() {
                 *packet = next;
                 self.due.push(Reverse((next.time, place)));

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::say;
+use super::sink::{Made, Quiet, Sink, Tracked};
 use super::watch::now;
 use crate::calls::{Call, CallName};
 use crate::explain::{Moment, Totals};
@@ -293,7 +293,8 @@ impl<S: Sink> Sink for WithCalls<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::pipeline::{self, Reader};
+    use crate::app::pipeline;
+    use crate::app::reader::Reader;
     use crate::capture;
     use crate::lab::scenario::Scenario;
     use crate::tcp::Side;

@@ -3,9 +3,10 @@
 
 mod judge;
 mod list;
+mod place;
 mod series;
+mod words;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +19,9 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::live;
 use super::memory::Memory;
-use super::output::{self, Output};
-use super::pipeline::{self, Both, Reader};
+use super::output::Output;
+use super::pipeline;
+use super::reader::Reader;
 use super::results;
 use super::sandbox;
 use super::saving;
@@ -27,7 +29,8 @@ use super::say;
 use super::show;
 use super::sides::Sides;
 use super::signals;
-use super::step::{self, Billing};
+use super::sink::Both;
+use super::step::Billing;
 use super::twins::Joined;
 use super::wire;
 use crate::capture::live::Settings;
@@ -38,11 +41,13 @@ use crate::lab::fates::Fates;
 use crate::lab::network::WIRE_DEVICE;
 use crate::lab::scenario::{Origin, SCENARIOS, Scenario, Stage, TIME_LIMIT};
 use crate::lab::script::Script;
-use crate::privilege::{self, Needs, Sockets};
-use crate::render::{Explain, Style, escape, lesson};
+use crate::privilege::Needs;
+use crate::render::escape;
 use crate::track::{Limits, Tracker};
 
 use self::judge::{Judge, Judgement};
+use self::place::Place;
+use self::words::Words;
 
 /// Plays a scenario or several, or lists all.
 pub(crate) fn demo(command: &DemoCommand) -> Result<ExitCode, Failure> {
@@ -88,113 +93,6 @@ fn no_such(name: &str) -> Failure {
         format_args!("there is no scenario \"{}\"", escape::terminal(name)),
     )
     .hint(format_args!("there are: {}", names.join(", ")))
-}
-
-/// Where a scenario plays.
-enum Place {
-    /// In a network of its own; this process is inside already.
-    #[cfg(target_os = "linux")]
-    Private,
-    /// On the loopback of this machine.
-    Host,
-    /// Nowhere: its packets were written by hand.
-    Constructed,
-    /// Nowhere: its recording is shown, for this reason.
-    Recorded(String),
-}
-
-impl Place {
-    /// Finds the best one, and goes there. Must come before any thread is started.
-    #[cfg(target_os = "linux")]
-    fn find(scenario: &Scenario) -> Self {
-        use crate::lab::namespace;
-        if scenario.constructed() {
-            return Self::Constructed;
-        }
-        // Tried in a child process first: a half-made private network could not be left again.
-        match namespace::probe().and_then(|()| namespace::enter()) {
-            Ok(()) => Self::Private,
-            Err(refused) => Self::without_private(scenario, &refused.to_string()),
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn find(scenario: &Scenario) -> Self {
-        if scenario.constructed() {
-            return Self::Constructed;
-        }
-        Self::without_private(scenario, "a private network needs Linux")
-    }
-
-    fn without_private(scenario: &Scenario, why: &str) -> Self {
-        if privilege::packet_socket().is_err() {
-            Self::Recorded(format!("capturing is not permitted here, and {why}"))
-        } else if scenario.plays_anywhere() {
-            Self::Host
-        } else {
-            Self::Recorded(why.to_owned())
-        }
-    }
-
-    /// In a word.
-    fn name(&self) -> &'static str {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Private => "live",
-            Self::Host => "live",
-            Self::Constructed => "constructed",
-            Self::Recorded(_) => "recorded",
-        }
-    }
-
-    /// What people are told about it.
-    fn describe(&self, scenario: &Scenario, stage: Option<&Stage>) -> String {
-        match (self, scenario.origin) {
-            #[cfg(target_os = "linux")]
-            (Self::Private, Origin::Wire(_, plan)) => {
-                let congestion = stage.and_then(Stage::congestion);
-                let congestion = congestion.map(|words| format!("; congestion control: {words}"));
-                format!(
-                    "live, on a wire of this process: {}{}",
-                    plan.summary,
-                    congestion.unwrap_or_default()
-                )
-            }
-            #[cfg(target_os = "linux")]
-            (Self::Private, _) => "live, in a private network of this process".to_owned(),
-            (Self::Host, _) => "live, on the loopback of this machine".to_owned(),
-            (Self::Constructed, _) => "constructed: no kernel would send these packets".to_owned(),
-            (Self::Recorded(why), _) => format!("recorded earlier and played back: {why}"),
-        }
-    }
-
-    /// Where its packets come from, for whoever steps through them.
-    const fn origin(&self) -> step::Origin {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Private => step::Origin::JustNow,
-            Self::Host => step::Origin::JustNow,
-            Self::Constructed => step::Origin::Constructed,
-            Self::Recorded(_) => step::Origin::Recorded,
-        }
-    }
-
-    /// What a scenario's own ends may do after this process has given up its rights.
-    fn sockets(&self, port: u16) -> Sockets {
-        match self {
-            Self::Host => Sockets::Both { port },
-            _ => Sockets::Private,
-        }
-    }
-
-    /// In a private network there is no other traffic, and a scenario may use several ports.
-    fn filter(&self, scenario: &Scenario, port: u16) -> String {
-        match self {
-            Self::Host => format!("tcp port {port}"),
-            _ if scenario.on_wire() => "ip and tcp".to_owned(),
-            _ => "tcp".to_owned(),
-        }
-    }
 }
 
 /// What is played and how it is shown.
@@ -458,68 +356,6 @@ impl Performance<'_> {
 
 /// How showing ended, and the judgement where everything was seen.
 type Judged = Result<(ExitCode, Option<Judgement>), Failure>;
-
-/// What is said before and after the packets.
-struct Words<'a> {
-    performance: &'a Performance<'a>,
-    /// In a series of ladders, where it is said and how.
-    among: Option<(Output, Style)>,
-}
-
-impl<'a> Words<'a> {
-    fn new(performance: &'a Performance<'_>, output: &mut Output) -> Result<Self, Failure> {
-        let (telling, choice) = (performance.telling, performance.choice);
-        let among = telling == Telling::Series && choice.format != Some(Format::Json);
-        let again = among.then(|| output.again()).transpose();
-        let again = again.map_err(|error| Failure::new(ExitCode::Output, error))?;
-        Ok(Self {
-            performance,
-            among: again.map(|again| {
-                let style = output::style(choice, &again, Explain::Brief);
-                (again, style)
-            }),
-        })
-    }
-
-    fn before(&mut self, place: &str) -> Result<(), Failure> {
-        let scenario = self.performance.scenario;
-        match (&mut self.among, self.performance.telling) {
-            (Some((out, style)), _) => {
-                let mut points = [
-                    ("teaches", scenario.teaches),
-                    ("watch for", scenario.watch_for),
-                    ("packets", place),
-                ]
-                .into_iter();
-                points
-                    .try_for_each(|(word, text)| lesson::point(word, text, style, out))
-                    .and_then(|()| writeln!(out))
-                    .and_then(|()| out.flush())
-                    .or_else(|error| Failure::output(&error).map_or(Ok(()), Err))
-            }
-            (None, Telling::Alone) => {
-                say::note(format_args!(
-                    "{}: {} ({place})\nwatch for: {}\n",
-                    scenario.name, scenario.title, scenario.watch_for
-                ));
-                if self.performance.choice.present.step {
-                    say::note("it plays first; then its packets wait for your keys");
-                }
-                Ok(())
-            }
-            (None, Telling::Series) => Ok(()),
-        }
-    }
-
-    fn after(&mut self, judgement: &Judgement) -> Result<(), Failure> {
-        let Some((out, style)) = &mut self.among else {
-            return Ok(());
-        };
-        lesson::outcome(judgement.verdict, &judgement.wrong, style, out)
-            .and_then(|()| out.flush())
-            .or_else(|error| Failure::output(&error).map_or(Ok(()), Err))
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use super::pipeline::{Sink, Tracked};
+use super::sink::{Sink, Tracked};
 use crate::cli::Expectation;
 use crate::explain::Totals;
 use crate::tcp::{Flags, Labels, Side};

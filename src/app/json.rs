@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::pipeline::{Made, Quiet, Sink, Tracked};
+use super::sink::{Made, Quiet, Sink, Tracked};
 use super::twins::Twins;
 use crate::explain::{self, CallFacts, ConnectionFacts, Moment, Totals};
 use crate::render::json;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::ladders::payload;
-use super::pipeline::Tracked;
+use super::sink::Tracked;
 use crate::explain::Segments;
 use crate::render::Payload;
 use crate::tcp::{Direction, Labels, Segment};
@@ -42,11 +42,11 @@ struct KeptPayload {
 }
 
 impl KeptPayload {
-    fn of(captured: &[u8], len: u32) -> Self {
+    fn of(payload: Payload<'_>) -> Self {
         Self {
-            bytes: captured[..captured.len().min(PAYLOAD)].to_vec(),
-            captured: Payload::from(captured).captured,
-            len,
+            bytes: payload.bytes[..payload.bytes.len().min(PAYLOAD)].to_vec(),
+            captured: payload.captured,
+            len: payload.len,
         }
     }
 
@@ -54,6 +54,7 @@ impl KeptPayload {
         Payload {
             bytes: &self.bytes,
             captured: self.captured,
+            len: self.len,
         }
     }
 }
@@ -211,12 +212,6 @@ impl Kept {
         self.payload.get(&frame).map(KeptPayload::get)
     }
 
-    /// The same with its length on the wire, for whoever does not have the segment.
-    pub(crate) fn payload_and_len(&self, frame: u64) -> Option<(Payload<'_>, u32)> {
-        let kept = self.payload.get(&frame)?;
-        Some((kept.get(), kept.len))
-    }
-
     fn len(&self) -> usize {
         self.head.count + self.tail.len()
     }
@@ -288,7 +283,7 @@ impl Keeper {
             && kept.dropped == 0
             && let Some(payload) = payload(tracked)
         {
-            let payload = KeptPayload::of(payload, tracked.segment.len);
+            let payload = KeptPayload::of(payload);
             kept.payload.insert(tracked.segment.frame, payload);
         }
         self.kept = self.kept + kept.len() - before;

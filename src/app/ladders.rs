@@ -4,12 +4,12 @@ use std::io::{self, BufWriter, Write};
 use std::thread;
 
 use super::keep::{Keeper, Kept};
-use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::Manner;
+use super::sink::{Made, Quiet, Sink, Tracked};
 use crate::calls::Call;
 use crate::decode;
 use crate::explain::{self, Moment, Segments as _, Steps as _, Telling, Totals};
-use crate::render::{Extras, LadderWriter, NotKept, Plural, Style, table};
+use crate::render::{Extras, LadderWriter, NotKept, Payload, Plural, Style, table};
 use crate::tcp::Side;
 use crate::track::{Connection, ConnectionId};
 
@@ -301,7 +301,7 @@ pub(crate) fn say_untold(untold: u64, style: &Style, out: &mut dyn Write) -> io:
 }
 
 /// The captured payload of a frame, if it has any.
-pub(crate) fn payload<'a>(tracked: &Tracked<'a>) -> Option<&'a [u8]> {
-    let frame = tracked.frame.as_ref()?;
-    decode::payload(frame).filter(|payload| !payload.is_empty())
+pub(crate) fn payload<'a>(tracked: &Tracked<'a>) -> Option<Payload<'a>> {
+    let captured = decode::payload(tracked.frame.as_ref()?)?;
+    (!captured.is_empty()).then(|| Payload::of(captured, tracked.segment.len))
 }

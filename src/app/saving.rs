@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
-use super::pipeline::{Sink, Tracked};
+use super::sink::{Sink, Tracked};
 use crate::capture::{FilterSet, Interface, Next, ReadError, SaveError, Saver, Source};
 use crate::explain::Totals;
 use crate::track::Connection;

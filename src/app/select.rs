@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::io;
 
-use super::pipeline::{Made, Quiet, Sink, Tracked};
+use super::sink::{Made, Quiet, Sink, Tracked};
 use crate::cli::Moment;
 use crate::explain::Totals;
 use crate::tcp::IcmpError;

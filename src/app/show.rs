@@ -7,7 +7,7 @@ use super::json::JsonSink;
 use super::keep::Keeper;
 use super::ladders::{LADDERS, LadderSink, write_ladder};
 use super::output::{self, Output};
-use super::pipeline::{Quiet, Sink, Tracked};
+use super::sink::{Quiet, Sink, Tracked};
 use super::step::{self, Billing, Collection, Full, Pace, SlowSink, StepSink, paced};
 use super::stream::StreamSink;
 use super::table::{SummarySink, TableSink};

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::ladders::payload;
-use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::{Manner, Places};
+use super::sink::{Made, Quiet, Sink, Tracked};
 use crate::calls::Call;
 use crate::cli::Format;
 use crate::explain::{self, CallRow, Conclusion, Moment, Narrator, Step, Title, Totals, Wording};
@@ -69,15 +69,10 @@ impl Telling {
         }
     }
 
-    pub(super) fn payload<'p>(
-        &mut self,
-        captured: impl Into<Payload<'p>>,
-        len: u32,
-        out: &mut Vec<u8>,
-    ) -> io::Result<()> {
+    pub(super) fn payload(&mut self, payload: Payload<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Ladder(writer) => writer.payload(captured, len, out),
-            Self::Plain(writer) => writer.payload(captured, len, out),
+            Self::Ladder(writer) => writer.payload(payload, out),
+            Self::Plain(writer) => writer.payload(payload, out),
         }
     }
 
@@ -281,8 +276,7 @@ impl<W: Write> Sink for StreamSink<W> {
         if self.payload
             && let Some(payload) = payload(tracked)
         {
-            self.telling
-                .payload(payload, segment.len, &mut self.buffer)?;
+            self.telling.payload(payload, &mut self.buffer)?;
         }
         if concludes {
             self.end(connection)?;

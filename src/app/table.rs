@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::output::terminal_height;
-use super::pipeline::{Sink, Tracked};
+use super::sink::{Sink, Tracked};
 use crate::cli::{Rows, TableChoice};
 use crate::explain::{Digest, Sort, Totals};
 use crate::render::table::Order;

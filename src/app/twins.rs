@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::memory::Memory;
-use super::pipeline::{Made, Quiet, Sink, Tracked};
+use super::sink::{Made, Quiet, Sink, Tracked};
 use crate::capture::Frame;
 use crate::decode::{self, Decoded};
 use crate::explain::Totals;

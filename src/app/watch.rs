@@ -7,8 +7,8 @@ use std::io;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::say;
+use super::sink::{Made, Quiet, Sink, Tracked};
 use crate::explain::Totals;
 use crate::tcp::{Endpoint, IcmpError, Side};
 use crate::time::{Span, Timestamp};

@@ -14,9 +14,9 @@ use super::keep::{Keeper, Kept};
 use super::ladders::{KeptCalls, say_untold, write_ladder};
 use super::memory::Memory;
 use super::output::Output;
-use super::pipeline::{Made, Quiet, Sink, Tracked};
 use super::show::{self, Manner, Places, What};
 use super::sides::SIDES;
+use super::sink::{Made, Quiet, Sink, Tracked};
 use super::step::{Collection, Pace, tell_slowly};
 use super::twins::Twins;
 use crate::calls::Call;
@@ -325,7 +325,7 @@ fn bit_by_bit(
     let payload = |event: &WireEvent| {
         let mut views = views.iter();
         let leaves = event.what != WireHalf::Arrives;
-        leaves.then(|| views.find_map(|kept| kept.payload_and_len(event.packet)))?
+        leaves.then(|| views.find_map(|kept| kept.payload(event.packet)))?
     };
     wire::wire_paced(story, calls, style, &mut wait, &payload, out)
 }

@@ -244,8 +244,6 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
         return match *event {
             Event::HandshakeCompletes { .. } => opening::completes(out, change),
             Event::Gap { bytes } => not_seen(out, change, bytes),
-            // Where it reports what came twice, nothing is missing that it waits for.
-            Event::DuplicateAck { .. } if reports_twice(change) => continue,
             Event::DuplicateAck { number, of } => {
                 put!(
                     out,
@@ -338,11 +336,6 @@ fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: b
             "; whether its program read them: unknown"
         ),
     }
-}
-
-/// Whether it says that something came twice.
-pub(super) fn reports_twice(change: &Change) -> bool {
-    has(change, |event| matches!(event, Event::DuplicateSack { .. }))
 }
 
 /// `, has 2897–4344` for the first SACK block above the acknowledgment number, and how many more there are.

@@ -69,7 +69,7 @@ fn write_full(
     }
     let flags = segment.flags;
     if flags.contains(Flags::RST) {
-        closing::reset(out, segment, change)?;
+        closing::reset(out, segment, change, connection)?;
     } else if flags.contains(Flags::SYN) {
         opening::synchronize(out, segment, change, connection)?;
     } else if flags.contains(Flags::ACK) {

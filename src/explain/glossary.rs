@@ -277,9 +277,9 @@ const TERMS: &[Term] = &[
     },
     Term {
         name: "D-SACK",
-        also: &["duplicate SACK", "DSACK"],
+        also: &["duplicate_sack", "duplicate SACK", "DSACK"],
         meaning: "a first SACK block about bytes that arrived twice",
-        text: "It tells the sender that a repeat was not needed, or that the network made a copy.",
+        text: "It tells the sender that a repeat was not needed, or that the network made a copy. Though its acknowledgment number is often the same as before, it misses nothing and counts as no duplicate ACK (RFC 6675 section 2).",
         see: &["SACK", "spurious_retransmission"],
         rfc: "RFC 2883 section 4",
     },

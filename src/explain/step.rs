@@ -395,6 +395,7 @@ fn tags(tags: &mut Vec<String>, change: &Change) {
         return;
     }
     for (label, tag) in [
+        (Labels::DUPLICATE_SACK, "D-SACK"),
         (Labels::ZERO_WINDOW, "ZERO-WIN"),
         (Labels::WINDOW_FULL, "WIN-FULL"),
         (Labels::WINDOW_UPDATE, "WIN-UPDATE"),

@@ -42,10 +42,14 @@ pub const fn meaning(kind: TroubleKind) -> &'static str {
     }
 }
 
+/// More payload than this need not fit through every path: what an end may send to another that names no MSS (RFC 9293
+/// section 3.7.1), in IPv4 and IPv6.
+const FITS_EVERYWHERE: [u32; 2] = [536, 1220];
+
 /// What to check next.
 #[must_use]
-pub const fn advice(kind: TroubleKind) -> &'static str {
-    match kind {
+pub fn advice(trouble: &Trouble, connection: &Connection) -> &'static str {
+    match trouble.kind {
         TroubleKind::ServerSilent => {
             "The request arrived (its ACK was quick), so look at the server's program, for example for a lock, a slow query or a full worker pool."
         }
@@ -62,11 +66,14 @@ pub const fn advice(kind: TroubleKind) -> &'static str {
             "The receiving program reads too slowly or not at all: look at what it waits for."
         }
         TroubleKind::PathDead => {
-            "Was the route or the host gone, or are large packets dropped (MTU)?"
+            let v4 = connection.endpoint(Side::Server).address.is_ipv4();
+            if trouble.bytes > FITS_EVERYWHERE[usize::from(!v4)] {
+                "Was the route or the host gone, or are large packets dropped (MTU)?"
+            } else {
+                "Was the route or the host gone?"
+            }
         }
-        TroubleKind::SlowOpen => {
-            "Was a SYN or SYN-ACK lost, or the server's queue full at that moment?"
-        }
+        TroubleKind::SlowOpen => ASKS_FOR_SYN,
         TroubleKind::HeavyLoss => {
             "Look at the path: a bad link, a full queue, a duplex mismatch, a policer."
         }
@@ -76,6 +83,16 @@ pub const fn advice(kind: TroubleKind) -> &'static str {
         }
         TroubleKind::Aborted => "Look at what the side that sent RST logged at that moment.",
     }
+}
+
+/// What a slow opening makes one ask, where nobody knows.
+pub(super) const ASKS_FOR_SYN: &str =
+    "Was a SYN or SYN-ACK lost, or the server's queue full at that moment?";
+
+/// A trouble whose packets another one tells of: repeats that are all of what was never acknowledged.
+pub(super) fn said_by_others(trouble: &Trouble, all: &[Trouble]) -> bool {
+    let dead = all.iter().find(|other| other.kind == TroubleKind::PathDead);
+    trouble.kind == TroubleKind::HeavyLoss && dead.is_some_and(|dead| trouble.count < dead.count)
 }
 
 /// The verdict's own words say it already.

@@ -6,7 +6,7 @@ use super::story::{Conclusion, Tone};
 use super::trouble;
 use super::words::{Amount, Bytes, Count, the, the_capital};
 use crate::tcp::{IcmpKind, Side, TcpState};
-use crate::track::{Connection, Opened, Verdict};
+use crate::track::{Connection, Opened, Peer, Verdict};
 
 /// One sentence with the frames that prove the verdict, appended to `out`.
 pub fn reason(out: &mut String, connection: &Connection) {
@@ -127,13 +127,18 @@ fn closer(connection: &Connection) -> &'static str {
 /// What a reader should take away.
 #[must_use]
 pub fn conclusion(connection: &Connection) -> Conclusion {
+    conclude(connection, None)
+}
+
+/// The same. `arrived`: payload bytes of the client that reached the server, where that is known.
+pub(super) fn conclude(connection: &Connection, arrived: Option<u64>) -> Conclusion {
     let verdict = connection.verdict();
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write_conclusion(&mut text, connection, verdict);
+    let _ = write_conclusion(&mut text, connection, verdict, arrived);
     let troubles = connection.troubles();
     for found in &troubles {
-        if !trouble::said_by_verdict(found.kind) {
+        if !trouble::said_by_verdict(found.kind) && !trouble::said_by_others(found, &troubles) {
             text.push(' ');
             trouble::sentence(&mut text, found);
         }
@@ -150,7 +155,7 @@ pub fn conclusion(connection: &Connection) -> Conclusion {
     let advice = advice(verdict, connection).or_else(|| {
         troubles
             .first()
-            .map(|found| trouble::advice(found.kind).to_owned())
+            .map(|found| trouble::advice(found, connection).to_owned())
     });
     Conclusion {
         tone: match verdict {
@@ -164,13 +169,39 @@ pub fn conclusion(connection: &Connection) -> Conclusion {
     }
 }
 
-fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict) -> fmt::Result {
-    let bytes = |side| Bytes(connection.peer(side).counts.bytes);
-    let carried = format!(
-        "{} to the server, {} back",
-        bytes(Side::Client),
-        Amount(connection.peer(Side::Server).counts.bytes)
-    );
+/// `13 bytes to the server, 0 back`; with what did not arrive or was not acknowledged, if anything.
+fn carried(connection: &Connection, arrived: Option<u64>) -> String {
+    let [client, server] = [Side::Client, Side::Server].map(|side| connection.peer(side));
+    // Without a packet of the other end nothing tells what it has.
+    let pending = |own: Peer, other: Peer| match u64::from(own.in_flight).min(own.counts.bytes) {
+        0 => String::new(),
+        _ if other.counts.packets == 0 => String::new(),
+        all if all == own.counts.bytes => " (not acknowledged)".to_owned(),
+        some => format!(" ({} of them not acknowledged)", Amount(some)),
+    };
+    let sent = Bytes(client.counts.bytes);
+    let there = match arrived {
+        Some(arrived) if arrived < client.counts.bytes => {
+            format!("{sent} sent to the server ({} arrived)", Amount(arrived))
+        }
+        // Their acknowledgment is under way or lost.
+        Some(_) => format!("{sent} to the server"),
+        None => match pending(client, server) {
+            all if all.is_empty() => format!("{sent} to the server"),
+            pending => format!("{sent} sent to the server{pending}"),
+        },
+    };
+    let back = Amount(server.counts.bytes);
+    format!("{there}, {back} back{}", pending(server, client))
+}
+
+fn write_conclusion(
+    out: &mut String,
+    connection: &Connection,
+    verdict: Verdict,
+    arrived: Option<u64>,
+) -> fmt::Result {
+    let carried = carried(connection, arrived);
     match verdict {
         Verdict::Refused => match unreachable(connection) {
             Some((frame, words)) => write!(
@@ -213,18 +244,24 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
         ),
         Verdict::Reset => {
             let other = connection.closed_by().map(|side| the_capital(!side));
-            write!(
-                out,
-                "{carried}; then {} aborted with RST.",
-                closer(connection)
-            )?;
-            match other {
-                Some(other) => write!(
+            let closer = closer(connection);
+            if connection.reset_without_ack() {
+                write!(
                     out,
-                    " {other}'s program gets an error, usually ECONNRESET; bytes not yet acknowledged or read may be lost."
-                ),
-                None => Ok(()),
+                    "{carried}; then {closer} answered with RST, because it knew no such connection (inferred)."
+                )?;
+            } else {
+                write!(out, "{carried}; then {closer} aborted with RST.")?;
             }
+            match other {
+                Some(other) => write!(out, " {other}'s program gets an error, usually ECONNRESET")?,
+                None => return Ok(()),
+            }
+            out.write_str(if is_empty(connection) {
+                "."
+            } else {
+                "; bytes not yet acknowledged or read may be lost."
+            })
         }
         Verdict::Closed => closed(out, connection, &carried),
         Verdict::HalfClosed => {
@@ -248,11 +285,15 @@ fn write_conclusion(out: &mut String, connection: &Connection, verdict: Verdict)
 
 /// Whether a reset is all that is known: without SYN and data nothing shows that there was a connection to abort.
 fn nothing_but_reset(connection: &Connection) -> bool {
-    let bytes = |side| connection.peer(side).counts.bytes;
     connection.handshake().syns == 0
         && connection.handshake().syn_ack.is_none()
-        && bytes(Side::Client) == 0
-        && bytes(Side::Server) == 0
+        && is_empty(connection)
+}
+
+/// Neither end was seen to send a byte.
+fn is_empty(connection: &Connection) -> bool {
+    let bytes = |side| connection.peer(side).counts.bytes;
+    bytes(Side::Client) == 0 && bytes(Side::Server) == 0
 }
 
 fn closed(out: &mut String, connection: &Connection, carried: &str) -> fmt::Result {
@@ -326,9 +367,35 @@ fn advice(verdict: Verdict, connection: &Connection) -> Option<String> {
             "Many of these from many addresses are a SYN flood or a scan; a single one is a lost ACK or a client that went away.".to_owned()
         }
         Verdict::Reset if nothing_but_reset(connection) => return None,
-        Verdict::Reset => {
-            "Did the program crash, or close its socket with unread data in it, or set SO_LINGER to 0?".to_owned()
-        }
+        Verdict::Reset => why_reset(connection)?,
         Verdict::Closed | Verdict::HalfClosed | Verdict::Open => return None,
+    })
+}
+
+/// What can have been the reason of a reset, as far as the packets allow.
+fn why_reset(connection: &Connection) -> Option<String> {
+    let by = connection.closed_by()?;
+    let (closer, other) = (the(by), the(!by));
+    if connection.reset_without_ack() {
+        return Some(if connection.peer(by).fin_frame.is_some() {
+            format!("Had {closer}'s program closed before {other} had sent everything?")
+        } else {
+            format!(
+                "Did {closer}'s host restart, or did its program end, or has a NAT or firewall in between forgotten the connection?"
+            )
+        });
+    }
+    if connection.may_have_received(by) {
+        return Some(
+            "Did the program crash, or close its socket with unread data in it, or set SO_LINGER to 0?".to_owned(),
+        );
+    }
+    Some(match by {
+        Side::Client => {
+            "Did the client's program set SO_LINGER to 0? Unread data is not the reason: nothing had come back.".to_owned()
+        }
+        Side::Server => {
+            "Did the server's program set SO_LINGER to 0, or end before it called accept()? Unread data is not the reason: nothing had come.".to_owned()
+        }
     })
 }

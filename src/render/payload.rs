@@ -19,31 +19,37 @@ pub struct Payload<'a> {
     pub bytes: &'a [u8],
     /// How many bytes were captured: more than these where not all of them were kept.
     pub captured: u32,
+    /// Its length on the wire: more than what was captured where the snaplen cut it.
+    pub len: u32,
 }
 
-/// Everything that was captured.
-impl<'a> From<&'a [u8]> for Payload<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
+impl<'a> Payload<'a> {
+    /// Everything that was captured of a payload which was `len` bytes long on the wire.
+    #[must_use]
+    pub fn of(bytes: &'a [u8], len: u32) -> Self {
         Self {
             bytes,
             captured: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            len,
         }
     }
 }
 
-/// Writes the beginning of a payload, indented by `indent` columns. `len` is the payload's length on the wire, which is
-/// more than what was captured when the snaplen cut it.
+/// Writes the beginning of a payload, indented by `indent` columns.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn payload(
     payload: Payload<'_>,
-    len: u32,
     indent: usize,
     style: &Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let Payload { bytes, captured } = payload;
+    let Payload {
+        bytes,
+        captured,
+        len,
+    } = payload;
     if bytes.is_empty() && len == 0 {
         return Ok(());
     }
@@ -183,7 +189,7 @@ mod tests {
             ..Style::default()
         };
         let mut out = Vec::new();
-        payload(captured.into(), len, 4, &style, &mut out).expect("memory is written");
+        payload(Payload::of(captured, len), 4, &style, &mut out).expect("memory is written");
         String::from_utf8(out).expect("UTF-8")
     }
 

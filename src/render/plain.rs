@@ -126,13 +126,8 @@ impl PlainWriter {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn payload<'p>(
-        &mut self,
-        captured: impl Into<Payload<'p>>,
-        len: u32,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
-        super::payload::payload(captured.into(), len, PAYLOAD_INDENT, &self.style, out)
+    pub fn payload(&mut self, payload: Payload<'_>, out: &mut dyn Write) -> io::Result<()> {
+        super::payload::payload(payload, PAYLOAD_INDENT, &self.style, out)
     }
 
     /// Writes how a connection ended.

@@ -41,7 +41,7 @@ pub fn wire(
 }
 
 /// The same with a wait before each row, and the payload that leaves: `wait` is told how long after the one before it
-/// happened, `payload` gives what was captured of it and how long it was.
+/// happened, `payload` gives what was captured of it.
 ///
 /// # Errors
 /// When `out` cannot be written, and those of `wait`.
@@ -50,7 +50,7 @@ pub fn wire_paced<'p>(
     calls: &[CallRow],
     style: &Style,
     wait: &mut dyn FnMut(Span, &mut dyn Write) -> io::Result<()>,
-    payload: &dyn Fn(&WireEvent) -> Option<(Payload<'p>, u32)>,
+    payload: &dyn Fn(&WireEvent) -> Option<Payload<'p>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut writer = WireWriter::new(style);
@@ -66,8 +66,8 @@ pub fn wire_paced<'p>(
         }
         pass(event.after, out)?;
         writer.event(event, out)?;
-        if let Some((captured, len)) = payload(event) {
-            writer.payload(captured, len, style, out)?;
+        if let Some(payload) = payload(event) {
+            writer.payload(payload, style, out)?;
         }
     }
     for call in calls {
@@ -405,14 +405,13 @@ impl WireWriter {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn payload<'p>(
+    pub fn payload(
         &mut self,
-        captured: impl Into<Payload<'p>>,
-        len: u32,
+        payload: Payload<'_>,
         style: &Style,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        super::payload::payload(captured.into(), len, TIME + 1, style, out)
+        super::payload::payload(payload, TIME + 1, style, out)
     }
 
     fn tags(&self, event: &WireEvent) -> String {

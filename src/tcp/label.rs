@@ -52,11 +52,14 @@ bitflags::bitflags! {
         const CAPTURE_GAP = 1 << 22;
         /// Repeats the tail to provoke an acknowledgment (RFC 8985 section 7).
         const TAIL_LOSS_PROBE = 1 << 23;
+        /// Reports what arrived twice (D-SACK, RFC 2883 section 4); no duplicate ACK, for it misses nothing new (RFC 6675
+        /// section 2).
+        const DUPLICATE_SACK = 1 << 24;
     }
 }
 
 /// Every label's name in the JSON contract, in bit order.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "retransmission",
     "fast_retransmission",
     "spurious_retransmission",
@@ -81,6 +84,7 @@ const NAMES: [&str; 24] = [
     "capture_duplicate",
     "capture_gap",
     "tail_loss_probe",
+    "duplicate_sack",
 ];
 
 impl Labels {

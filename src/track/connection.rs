@@ -167,6 +167,8 @@ pub struct Connection {
     pub(super) first_sender: Side,
     /// Sender of the RST that took effect.
     pub(super) reset_by: Side,
+    /// That RST had no ACK.
+    pub(super) reset_bare: bool,
     /// Frame of the RST that took effect, 0 when there was none.
     pub(super) reset: u64,
     pub(super) first_frame: u64,
@@ -416,6 +418,26 @@ impl Connection {
     #[must_use]
     pub fn closed_by(&self) -> Option<Side> {
         verdict::closed_by(self)
+    }
+
+    /// The RST that took effect has no ACK: so are answered segments that meet no connection, while a program that aborts
+    /// one acknowledges what it has (RFC 9293 sections 3.5.2 and 3.10.7.1).
+    #[must_use]
+    pub fn reset_without_ack(&self) -> bool {
+        self.reset != 0 && self.reset_bare
+    }
+
+    /// Whether payload can have reached `side`: it was sent some, it acknowledged some that the capture missed, or nobody knows
+    /// what came before the capture.
+    #[must_use]
+    pub fn may_have_received(&self, side: Side) -> bool {
+        let (own, other) = (self.end_of(side), self.end_of(!side));
+        let seen = self.peer(!side).counts.bytes > 0;
+        let missed = own.known.contains(Known::ACKS)
+            && other.known.contains(Known::BASE)
+            && own.expects.after(other.base + 1);
+        let fin = self.peer(!side).fin_frame.is_some();
+        seen || (missed && !fin) || self.opened() == Some(Opened::MidStream)
     }
 
     /// Numbers of the frames that prove the verdict, in order of the capture.

@@ -5,7 +5,7 @@
 //! only from its first hardship on.
 
 use super::waits::Wait;
-use crate::tcp::Side;
+use crate::tcp::{Segment, SeqNumber, Side};
 use crate::time::{Span, Timestamp};
 
 /// All hardships of one connection.
@@ -109,40 +109,54 @@ impl Windows {
 pub(super) struct Repeats {
     /// First and last repeat of all.
     pub(super) all: Option<Stretch>,
-    /// Data that were repeated and are not acknowledged yet: from their first sending on, with how often they were sent.
-    pub(super) unheard: Option<(Side, Stretch)>,
+    /// The first data of those that were repeated and are not acknowledged yet.
+    pub(super) unheard: Option<Unheard>,
+}
+
+/// Data that are sent again and again, and not acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Unheard {
+    side: Side,
+    seq: SeqNumber,
+    /// The most bytes that one segment carried of them.
+    pub(super) len: u32,
+    /// From their first sending on, with how often they were sent.
+    pub(super) sent: Stretch,
 }
 
 impl Repeats {
     /// `side` repeats something. `data`: frame and time of the unacknowledged payload that is sent again.
-    pub(super) fn repeat(
-        &mut self,
-        side: Side,
-        frame: u64,
-        time: Timestamp,
-        data: Option<(u64, Timestamp)>,
-    ) {
+    pub(super) fn repeat(&mut self, side: Side, segment: &Segment, data: Option<(u64, Timestamp)>) {
+        let (frame, time) = (segment.frame, segment.time);
         let all = self.all.get_or_insert(Stretch::begin(frame, time));
         all.count += 1;
         all.extend(frame, time);
         let Some((first_frame, first_time)) = data else {
             return;
         };
-        let fresh = Stretch {
-            count: 1,
-            ..Stretch::begin(first_frame, first_time)
+        let fresh = Unheard {
+            side,
+            seq: segment.seq,
+            len: segment.len,
+            sent: Stretch {
+                count: 1,
+                ..Stretch::begin(first_frame, first_time)
+            },
         };
         let unheard = match &mut self.unheard {
-            Some((of, stretch)) if *of == side => stretch,
-            other => &mut other.insert((side, fresh)).1,
+            // What comes after them may be repeated as well, each once: that is the repair of many losses.
+            Some(known) if known.side == side && segment.seq.after(known.seq) => return,
+            Some(known) if known.side == side && segment.seq == known.seq => known,
+            other => other.insert(fresh),
         };
-        unheard.count += 1;
-        unheard.extend(frame, time);
+        unheard.len = unheard.len.max(segment.len);
+        unheard.sent.count += 1;
+        unheard.sent.extend(frame, time);
     }
 
     /// `side`'s data were acknowledged, at least in part: the path lives.
     pub(super) fn heard(&mut self, side: Side) {
-        if self.unheard.is_some_and(|(of, _)| of == side) {
+        if self.unheard.is_some_and(|unheard| unheard.side == side) {
             self.unheard = None;
         }
     }

@@ -1,5 +1,6 @@
 //! How connections leave: they linger when they have ended, become final, and are given out in that order.
 
+use std::cmp::Reverse;
 use std::mem;
 
 use super::ahead::{NEXT, SOON};
@@ -28,6 +29,14 @@ impl Tracker {
     /// given away when the next one is asked for.
     #[inline]
     pub fn next_final(&mut self) -> Option<&Connection> {
+        // This is asked after every segment, and hardly ever is there one.
+        if self.left.is_none() && self.ended.is_empty() && self.rest.is_empty() {
+            return None;
+        }
+        self.next_leaving()
+    }
+
+    fn next_leaving(&mut self) -> Option<&Connection> {
         if let Some(slot) = self.left.take() {
             self.places.vacate(slot);
         }
@@ -75,7 +84,7 @@ impl Tracker {
     pub fn finish(&mut self) {
         let left = self.index.iter();
         self.rest = left.map(|place| (self.places.id(place), place)).collect();
-        self.rest.sort_unstable_by(|a, b| b.cmp(a));
+        self.rest.sort_unstable_by_key(|(id, _)| Reverse(*id));
         self.index.clear();
         self.lingering.clear();
     }
@@ -101,8 +110,18 @@ impl Tracker {
         self.lingering.push_back((self.now + LINGER, hash, id));
     }
 
+    /// Lets those go that have lingered long enough.
     #[inline]
     pub(super) fn release_lingering(&mut self) {
+        if let Some((due, _, _)) = self.lingering.front()
+            && *due <= self.now
+        {
+            self.release_due();
+        }
+    }
+
+    #[inline(never)]
+    fn release_due(&mut self) {
         while let Some(&(due, hash, id)) = self.lingering.front() {
             if due > self.now {
                 return;

@@ -81,6 +81,7 @@ impl Connection {
             weighed: 0,
             first_sender: Side::Client,
             reset_by: Side::Client,
+            reset_bare: false,
             reset: 0,
             first_frame: 0,
             last_frame: 0,

@@ -10,7 +10,7 @@ use super::machine::{Did, Moves};
 use super::observe::Way;
 use super::trouble::{IDLE_BEFORE_RESET, RESET_FOLLOWS_WITHIN, SILENT_AFTER};
 use super::waits::{Speech, Wait, longer};
-use crate::tcp::{Labels, Segment, Side};
+use crate::tcp::{Flags, Labels, Segment, Side};
 use crate::time::Span;
 
 impl Connection {
@@ -32,6 +32,7 @@ impl Connection {
         if ends && self.machine.over.is_some() {
             self.reset = segment.frame;
             self.reset_by = way.from;
+            self.reset_bare = !segment.flags.contains(Flags::ACK);
             self.judge_idle(segment, way.from);
             let ended = self.waits.reset(segment.frame, segment.time);
             self.note_silence(ended);
@@ -145,7 +146,7 @@ impl Connection {
                 Some((repeat.frame?, time + (Span::ZERO - before)))
             });
             let hardships = self.hardships.get_or_insert_default();
-            hardships.repeats.repeat(way.from, frame, time, data);
+            hardships.repeats.repeat(way.from, segment, data);
         }
         let Some(hardships) = &mut self.hardships else {
             return;

@@ -44,18 +44,23 @@ pub(super) const RESET_FOLLOWS_WITHIN: Span = Span::from_secs(5);
 /// The troubles of a connection, in the order in which a table lists them.
 pub(super) fn find(connection: &Connection) -> ArrayVec<Trouble, 8> {
     let verdict = connection.verdict();
-    let all = [
-        silent(connection, Side::Server),
-        silent(connection, Side::Client).or_else(|| never_spoke(connection, verdict)),
-        no_answer(connection, verdict),
-        reset_after_idle(connection, verdict),
-        receiver_full(connection),
-        path_dead(connection),
-        slow_open(connection, verdict),
-        heavy_loss(connection),
-        failed_opening(connection, verdict),
-    ];
-    all.into_iter().flatten().take(8).collect()
+    let mut found = ArrayVec::new();
+    // One after the other: most connections have none, and then there is nothing to be moved.
+    let mut add = |trouble: Option<Trouble>| {
+        if let Some(trouble) = trouble {
+            let _ = found.try_push(trouble);
+        }
+    };
+    add(silent(connection, Side::Server));
+    add(silent(connection, Side::Client).or_else(|| never_spoke(connection, verdict)));
+    add(no_answer(connection, verdict));
+    add(reset_after_idle(connection, verdict));
+    add(receiver_full(connection));
+    add(path_dead(connection));
+    add(slow_open(connection, verdict));
+    add(heavy_loss(connection));
+    add(failed_opening(connection, verdict));
+    found
 }
 
 fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
@@ -89,6 +94,7 @@ fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
         last_frame: wait.to_frame,
         lasted: wait.lasted,
         count: 0,
+        bytes: 0,
     })
 }
 
@@ -117,6 +123,7 @@ fn never_spoke(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
         last_frame: connection.frames().1,
         lasted,
         count: 0,
+        bytes: 0,
     })
 }
 
@@ -135,6 +142,7 @@ fn reset_after_idle(connection: &Connection, verdict: Verdict) -> Option<Trouble
         last_frame: connection.reset,
         lasted: idle.lasted,
         count: 0,
+        bytes: 0,
     })
 }
 
@@ -150,17 +158,20 @@ fn receiver_full(connection: &Connection) -> Option<Trouble> {
         last_frame: closed.last_frame,
         lasted: closed.lasted,
         count: closed.count,
+        bytes: 0,
     })
 }
 
 fn path_dead(connection: &Connection) -> Option<Trouble> {
-    let (_, sent) = connection.hardships.as_ref()?.repeats.unheard?;
+    let unheard = connection.hardships.as_ref()?.repeats.unheard?;
+    let sent = unheard.sent;
     (sent.count >= DEAD_AFTER_SENDS).then_some(Trouble {
         kind: TroubleKind::PathDead,
         first_frame: sent.first_frame,
         last_frame: sent.last_frame,
         lasted: sent.lasted,
         count: sent.count,
+        bytes: unheard.len,
     })
 }
 
@@ -185,6 +196,7 @@ fn slow_open(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
         last_frame: ack,
         lasted: took,
         count: handshake.syns,
+        bytes: 0,
     })
 }
 
@@ -203,6 +215,7 @@ fn heavy_loss(connection: &Connection) -> Option<Trouble> {
         last_frame: repeats.last_frame,
         lasted: repeats.lasted,
         count: repeated.try_into().unwrap_or(u32::MAX),
+        bytes: 0,
     })
 }
 
@@ -224,5 +237,6 @@ fn whole(connection: &Connection, kind: TroubleKind) -> Trouble {
         last_frame,
         lasted: connection.duration(),
         count: 0,
+        bytes: 0,
     }
 }

@@ -141,6 +141,8 @@ pub struct Trouble {
     pub lasted: Span,
     /// How often, where that makes sense: SYNs, probes, repeats; else 0.
     pub count: u32,
+    /// The most payload bytes that one of its segments carried, where the path takes none of them; else 0.
+    pub bytes: u32,
 }
 
 /// Kinds of trouble, in the order in which a table lists them.

@@ -11,9 +11,11 @@ pub(crate) fn known(connection: &Connection) -> String {
     explain::with_connection_facts(connection, |facts| json::connection(&mut text, facts));
     let sides = [Side::Client, Side::Server];
     format!(
-        "{}{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{}{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         String::from_utf8_lossy(&text),
         sides.map(|side| (connection.peer(side), connection.state_before(side))),
+        sides.map(|side| connection.may_have_received(side)),
+        connection.reset_without_ack(),
         connection.handshake(),
         connection.negotiated(),
         connection.syn_heard(),

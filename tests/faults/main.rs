@@ -6,6 +6,8 @@
 //! where it is time itself that goes wrong, some passes: rows are late after a while, and a client gives up after a second.
 #![cfg(target_os = "linux")]
 
+#[path = "../piped/mod.rs"]
+mod piped;
 #[path = "../skipped/mod.rs"]
 #[macro_use]
 mod skipped;

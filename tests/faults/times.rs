@@ -1,9 +1,11 @@
 //! Clocks that are set while packets are captured, and captures that were put together in the wrong order.
 
 use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use super::piped;
 
 /// Eight packets of one connection.
 const SAMPLE: &[u8] = include_bytes!("../../captures/handshake.pcap");
@@ -33,14 +35,8 @@ fn moved(mut record: Vec<u8>, seconds: i64) -> Vec<u8> {
 }
 
 fn replay(records: &[Vec<u8>], format: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_handshake-watch"))
-        .args(["replay", "-", "--format", format])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut input = child.stdin.take().expect("piped");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handshake-watch"));
+    let (child, mut input) = piped::start(command.args(["replay", "-", "--format", format]));
     let capture = [&SAMPLE[..FIRST], &records.concat()].concat();
     input.write_all(&capture).expect("it reads");
     drop(input);

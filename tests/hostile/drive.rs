@@ -7,8 +7,8 @@ use handshake_watch::decode::{self, Decoded, Fragment, Skip};
 use handshake_watch::explain::{self, Digest, Narrator, Sort, Totals, Wording, occurred};
 use handshake_watch::reassemble::Reassembler;
 use handshake_watch::render::{
-    self, Explain, Extras, Glyphs, LadderWriter, PlainWriter, Style, TimeColumn, Width, json,
-    summary, table,
+    self, Explain, Extras, Glyphs, LadderWriter, Payload, PlainWriter, Style, TimeColumn, Width,
+    json, summary, table,
 };
 use handshake_watch::tcp::{Direction, IcmpError, RawHeader, Segment, Side};
 use handshake_watch::time::Timestamp;
@@ -303,12 +303,9 @@ impl<'m> Watch<'m> {
         self.ladder.step(&step, told).expect("memory");
         self.rows.step(&step, plain).expect("memory");
         if self.manner.style.payload {
-            self.ladder
-                .payload(payload, segment.len, told)
-                .expect("memory");
-            self.rows
-                .payload(payload, segment.len, plain)
-                .expect("memory");
+            let payload = Payload::of(payload, segment.len);
+            self.ladder.payload(payload, told).expect("memory");
+            self.rows.payload(payload, plain).expect("memory");
         }
         if let Some(header) = header {
             self.header(header, segment, &change);
@@ -433,7 +430,7 @@ impl<'m> Watch<'m> {
             );
             let payload = |frame| {
                 let found = kept.iter().find(|kept| kept.segment.frame == frame);
-                found.map(|kept| kept.payload.as_slice().into())
+                found.map(|kept| Payload::of(&kept.payload, kept.segment.len))
             };
             let extras = Extras {
                 payload: Some(&payload),

@@ -6,7 +6,9 @@ use handshake_watch::explain::{
     Story, Summary, Title, Tone, TroubleGroup, TroubleRow, Weight, WireEvent, WireHalf, WireStory,
 };
 use handshake_watch::reassemble::Reassembler;
-use handshake_watch::render::{self, Extras, NotKept, Style, Width, json, summary, table, wire};
+use handshake_watch::render::{
+    self, Extras, NotKept, Payload, Style, Width, json, summary, table, wire,
+};
 use handshake_watch::tcp::{
     Direction, Flags, FourTuple, Labels, Preview, Segment, SeqNumber, Side, TcpState,
 };
@@ -22,7 +24,8 @@ use super::scene::{endpoint, frame_of, plain_packet, plain_segment};
 pub fn ladder(chance: &mut Chance<'_>, manner: &Manner) {
     let story = story(chance);
     let payload = hostile_bytes(chance);
-    let of_frame = |_| Some(payload.as_slice().into());
+    let len = chance.word();
+    let of_frame = |_| Some(Payload::of(&payload, len));
     let extras = Extras {
         not_kept: (!chance.once_in(3)).then(|| NotKept {
             before: chance.below(story.steps.len() + 2),

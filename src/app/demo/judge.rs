@@ -3,7 +3,7 @@
 
 use std::io;
 
-use crate::app::pipeline::{Sink, Tracked};
+use crate::app::sink::{Sink, Tracked};
 use crate::explain::Totals;
 use crate::lab::scenario::Scenario;
 use crate::tcp::Labels;
@@ -96,7 +96,8 @@ impl Sink for Judge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::pipeline::{self, Reader};
+    use crate::app::pipeline;
+    use crate::app::reader::Reader;
     use crate::capture;
     use crate::track::{Limits, Tracker};
 

@@ -8,6 +8,7 @@
 //! one that goes on:       Sink ─▶ channel ─▶ Player, on a thread of its own
 //! ```
 
+mod gather;
 mod keys;
 mod live;
 mod paced;

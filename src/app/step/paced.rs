@@ -5,14 +5,15 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use super::gather::Gathering;
 use super::player::LONGEST_WAIT;
 use super::terminal::Hushed;
 use crate::app::keep::{Keeper, Kept};
-use crate::app::ladders::{KeptCalls, say_untold};
-use crate::app::pipeline::{Made, Quiet, Sink, Tracked};
+use crate::app::ladders::say_untold;
 use crate::app::say;
 use crate::app::show::Manner;
 use crate::app::signals;
+use crate::app::sink::{Made, Quiet, Sink, Tracked};
 use crate::app::stream::Telling;
 use crate::calls::Call;
 use crate::cli::{Format, Speed};
@@ -94,7 +95,7 @@ pub(crate) fn tell_slowly(
         wait(step.after, &mut bytes, out)?;
         telling.step(step, &mut bytes)?;
         if let Some(payload) = kept.payload(step.frame) {
-            telling.payload(payload, step.len, &mut bytes)?;
+            telling.payload(payload, &mut bytes)?;
         }
     }
     for call in calls {
@@ -117,12 +118,7 @@ pub(crate) struct SlowSink<W> {
     format: Format,
     manner: Manner,
     pace: Pace,
-    keeper: Keeper,
-    most: Option<u64>,
-    untold: u64,
-    ended: Vec<Connection>,
-    /// What the programs called, where that is wanted.
-    calls: Option<KeptCalls>,
+    gathering: Gathering,
 }
 
 impl<W: Write> SlowSink<W> {
@@ -134,79 +130,57 @@ impl<W: Write> SlowSink<W> {
         pace: Pace,
         most: Option<u64>,
     ) -> Self {
+        let keeper = Keeper::new(manner.memory, manner.style.payload);
         Self {
             out,
             format,
-            most,
-            untold: 0,
-            keeper: Keeper::new(manner.memory, manner.style.payload),
             manner,
             pace,
-            ended: Vec::new(),
-            calls: None,
+            gathering: Gathering::new(keeper, most),
         }
     }
 
     /// Also tells what the programs called.
     pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
-        self.calls = wanted.then(KeptCalls::default);
+        self.gathering = self.gathering.with_calls(wanted);
         self
     }
 }
 
 impl<W: Write> Sink for SlowSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
-        let id = tracked.change.connection;
-        if let Some(calls) = &mut self.calls {
-            calls.segment(id);
-        }
-        let begun = self.keeper.connections() as u64;
-        if self.most.is_none_or(|most| begun < most) || self.keeper.has(id) {
-            self.keeper.keep(tracked);
-        }
+        self.gathering.segment(tracked);
         Ok(())
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
-        if self.keeper.has(connection.id()) {
-            self.ended.push(connection.clone());
-        } else {
-            self.untold += 1;
-        }
+        self.gathering.connection(connection);
         Ok(())
     }
 
     fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
-        if let Some(calls) = &mut self.calls {
-            calls.keep(made);
-        }
+        self.gathering.call(made);
         Ok(())
     }
 
     fn finish(&mut self, _totals: &Totals) -> io::Result<()> {
-        self.ended.sort_by_key(Connection::id);
-        for (index, connection) in std::mem::take(&mut self.ended).iter().enumerate() {
-            let Some(kept) = self.keeper.take(connection.id()) else {
-                continue;
-            };
+        for (index, gathered) in self.gathering.all().enumerate() {
             if index > 0 {
                 writeln!(self.out)?;
             }
-            let calls = self.calls.as_ref();
-            let calls = calls.map_or_else(Vec::new, |calls| calls.of(&[connection.id()]));
-            let (format, manner, pace) = (self.format, &self.manner, &mut self.pace);
             tell_slowly(
-                connection,
-                &kept,
-                &calls,
-                format,
-                manner,
-                pace,
+                &gathered.connection,
+                &gathered.kept,
+                &gathered.calls,
+                self.format,
+                &self.manner,
+                &mut self.pace,
                 &mut self.out,
             )?;
             self.manner.style.legend = false;
         }
-        say_untold(self.untold, &self.manner.style, &mut self.out)?;
+        let untold = self.gathering.untold();
+        say_untold(untold, &self.manner.style, &mut self.out)?;
         self.out.flush()
     }
 }

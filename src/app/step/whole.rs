@@ -3,16 +3,16 @@
 use std::io::{self, Write};
 use std::sync::mpsc;
 
+use super::gather::Gathering;
 use super::play::Play;
 use super::player::Player;
 use super::program::{Origin, Program, Supply};
 use super::terminal::Terminal;
 use crate::app::keep::{Keeper, Kept};
-use crate::app::ladders::KeptCalls;
-use crate::app::pipeline::{Made, Quiet, Sink, Tracked};
 use crate::app::say;
 use crate::app::show::Manner;
 use crate::app::signals;
+use crate::app::sink::{Made, Sink, Tracked};
 use crate::calls::Call;
 use crate::cli::OutputChoice;
 use crate::explain::{self, CallRow, Ruler, Steps as _, Telling, Totals, WireStory};
@@ -177,13 +177,7 @@ pub(crate) struct StepSink<W: Write> {
     /// Taken when it is presented.
     collection: Option<(Collection, W)>,
     manner: Manner,
-    keeper: Keeper,
-    /// How many connections there may be; `None`: any number.
-    most: Option<u64>,
-    ended: Vec<Connection>,
-    untold: u64,
-    /// What the programs called, where that is wanted.
-    calls: Option<KeptCalls>,
+    gathering: Gathering,
 }
 
 impl<W: Write> StepSink<W> {
@@ -191,52 +185,31 @@ impl<W: Write> StepSink<W> {
     pub(crate) fn new(out: W, collection: Collection, manner: Manner, most: Option<u64>) -> Self {
         Self {
             collection: Some((collection, out)),
-            keeper: Keeper::new(manner.memory, false),
+            gathering: Gathering::new(Keeper::new(manner.memory, false), most),
             manner,
-            most,
-            ended: Vec::new(),
-            untold: 0,
-            calls: None,
         }
     }
 
     /// Also steps through what the programs called.
     pub(crate) fn with_calls(mut self, wanted: bool) -> Self {
-        self.calls = wanted.then(KeptCalls::default);
+        self.gathering = self.gathering.with_calls(wanted);
         self
     }
 }
 
 impl<W: Write> Sink for StepSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
-        let id = tracked.change.connection;
-        if let Some(calls) = &mut self.calls {
-            calls.segment(id);
-        }
-        let begun = self.keeper.connections() as u64;
-        if self.most.is_none_or(|most| begun < most) || self.keeper.has(id) {
-            self.keeper.keep(tracked);
-        }
+        self.gathering.segment(tracked);
         Ok(())
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
-        if self.keeper.has(connection.id()) {
-            self.ended.push(connection.clone());
-        } else {
-            self.untold += 1;
-        }
+        self.gathering.connection(connection);
         Ok(())
     }
 
     fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
-        if let Some(calls) = &mut self.calls {
-            calls.keep(made);
-        }
-        Ok(())
-    }
-
-    fn pause(&mut self, _quiet: Quiet) -> io::Result<()> {
+        self.gathering.call(made);
         Ok(())
     }
 
@@ -244,15 +217,11 @@ impl<W: Write> Sink for StepSink<W> {
         let Some((mut collection, out)) = self.collection.take() else {
             return Ok(());
         };
-        self.ended.sort_by_key(Connection::id);
-        for connection in &self.ended {
-            if let Some(kept) = self.keeper.take(connection.id()) {
-                let calls = self.calls.as_ref();
-                let calls = calls.map_or_else(Vec::new, |calls| calls.of(&[connection.id()]));
-                collection.add(connection, &kept, &calls, &self.manner);
-            }
+        for gathered in self.gathering.all() {
+            let (connection, kept) = (&gathered.connection, &gathered.kept);
+            collection.add(connection, kept, &gathered.calls, &self.manner);
         }
-        collection.leave_out(self.untold);
+        collection.leave_out(self.gathering.untold());
         collection.present(out)
     }
 }

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 
 use crate::app::keep::PAYLOAD;
 use crate::app::ladders::payload;
-use crate::app::pipeline::{Made, Tracked};
 use crate::app::show::Manner;
+use crate::app::sink::{Made, Tracked};
 use crate::app::twins::Twins;
 use crate::calls::Call;
 use crate::explain::{self, Moment, WIRE_MARGINS, WireHalf, WireNarrator};
@@ -85,14 +85,13 @@ impl Live {
         self.writer.event(&event, out)?;
         if self.style.payload
             && event.what != WireHalf::Arrives
-            && let Some(captured) = payload(tracked)
+            && let Some(payload) = payload(tracked)
         {
-            let len = tracked.segment.len;
             let beginning = Payload {
-                bytes: &captured[..captured.len().min(PAYLOAD)],
-                ..captured.into()
+                bytes: &payload.bytes[..payload.bytes.len().min(PAYLOAD)],
+                ..payload
             };
-            self.writer.payload(beginning, len, &self.style, out)?;
+            self.writer.payload(beginning, &self.style, out)?;
         }
         Ok(())
     }

@@ -95,7 +95,11 @@ impl Pcap {
 }
 
 impl Format for Pcap {
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "what a call hands back for each packet goes through memory"
+    )]
+    #[inline(always)]
     fn record(&mut self, bytes: &[u8]) -> Result<Record, Need> {
         let Some(header) = bytes.first_chunk::<16>() else {
             return Err(Need::Bytes(self.record_header));

@@ -133,13 +133,21 @@ fn aborts(out: &mut String, segment: &Segment, change: &Change) {
     if segment.flags.contains(Flags::ACK) && segment.seq.0 == 0 {
         return no_connection(out);
     }
+    let bare = !segment.flags.contains(Flags::ACK);
     match change.of(change.direction.receiver()).before {
+        // An end that aborts a connection acknowledges what it has of it (RFC 9293 section 3.10.7.1).
+        Some(TcpState::Established) if bare => put!(
+            out,
+            "no connection there (inferred): ",
+            receiver,
+            "'s program gets ECONNRESET"
+        ),
         Some(TcpState::Established) => put!(
             out,
             sender,
             " aborts: ",
             receiver,
-            "'s next call fails with ECONNRESET"
+            "'s program gets ECONNRESET"
         ),
         Some(TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing | TcpState::LastAck) => {
             put!(

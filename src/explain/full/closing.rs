@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use crate::explain::brief::find;
 use crate::explain::words::{ends, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
-use crate::track::{Change, Event, ResetEffect};
+use crate::track::{Change, Connection, Event, ResetEffect};
 
 pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     let (sender, receiver) = ends(change.direction);
@@ -41,7 +41,12 @@ pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) -> fm
     }
 }
 
-pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+pub(super) fn reset(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+) -> fmt::Result {
     let (_, receiver) = ends(change.direction);
     let effect = find(change, |event| match event {
         Event::Resets { effect } => Some(effect),
@@ -70,7 +75,7 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) -> fmt
             }
         ),
         Some(ResetEffect::NoConnection) => no_connection(out),
-        Some(ResetEffect::Ends) | None => aborts(out, segment, change),
+        Some(ResetEffect::Ends) | None => aborts(out, segment, change, connection),
     }
 }
 
@@ -115,7 +120,12 @@ fn no_connection(out: &mut String) -> fmt::Result {
     )
 }
 
-fn aborts(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn aborts(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+) -> fmt::Result {
     let (sender, receiver) = ends(change.direction);
     let other = the_capital(change.direction.receiver());
     if change.of(change.direction.sender()).before == Some(TcpState::SynSent) {
@@ -134,7 +144,10 @@ fn aborts(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
     )?;
     match change.of(change.direction.receiver()).before {
         Some(TcpState::Established) => {
-            write!(out, "{other}'s program gets ECONNRESET at its next call. ")?;
+            write!(
+                out,
+                "{other}'s program learns it from a call that fails with ECONNRESET. "
+            )?;
         }
         Some(TcpState::CloseWait) => write!(
             out,
@@ -143,9 +156,21 @@ fn aborts(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
         _ => {}
     }
     if segment.flags.contains(Flags::ACK) {
+        // Nobody leaves unread what never came.
+        let unread = connection.may_have_received(change.direction.sender());
         write!(
             out,
-            "Usual causes: the socket was closed with unread data in it (section 3.6.1), or with SO_LINGER 0, or before accept() had fetched the connection. "
+            "{} ",
+            match (change.direction.sender(), unread) {
+                (Side::Client, true) =>
+                    "Usual causes: the socket was closed with unread data in it (section 3.6.1), or with SO_LINGER 0.",
+                (Side::Server, true) =>
+                    "Usual causes: the socket was closed with unread data in it (section 3.6.1), or with SO_LINGER 0, or before accept() had fetched the connection.",
+                (Side::Client, false) =>
+                    "Usual cause: the socket was closed with SO_LINGER 0. Closed with unread data in it, it would be reset as well (section 3.6.1), but nothing had come to read.",
+                (Side::Server, false) =>
+                    "Usual causes: the socket was closed with SO_LINGER 0, or before accept() had fetched the connection.",
+            }
         )
     } else {
         write!(

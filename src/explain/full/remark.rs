@@ -3,7 +3,6 @@
 use std::fmt::{self, Write};
 
 use super::Vantage;
-use crate::explain::brief::reports_twice;
 use crate::explain::words::{Ordinal, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::time::Span;
@@ -173,15 +172,6 @@ fn repeats(
 
 fn duplicate_ack(out: &mut String, change: &Change, number: u32, of: u64) -> fmt::Result {
     let (_, receiver) = ends(change.direction);
-    if reports_twice(change) {
-        // Nothing is due that did not arrive.
-        return write!(
-            out,
-            "ack {} for the {} time since packet {of}. ",
-            change.ack,
-            Ordinal(number.saturating_add(1))
-        );
-    }
     write!(
         out,
         "ack {} for the {} time since packet {of}: something arrived, but not the number that is due (RFC 5681 section 2). ",

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::known::{Hole, Known};
 use super::{WireEvent, WireHalf};
-use crate::explain::brief::{find, not_here, reports_twice};
+use crate::explain::brief::{find, not_here};
 use crate::explain::full::{Vantage, full};
 use crate::explain::reach::{Reach, Ruler};
 use crate::explain::related::related;
@@ -18,7 +18,7 @@ use crate::explain::words::{Count, Range, the, the_capital};
 use crate::explain::{trouble, verdict};
 use crate::tcp::{Flags, Segment, Side};
 use crate::time::{Span, Timestamp};
-use crate::track::{Change, Connection, Event, Opened, Transition, TroubleKind};
+use crate::track::{Change, Connection, Event, Opened, Transition};
 
 /// What never arrives, in a word that needs no colour.
 const LOST: &str = "LOST on the wire";
@@ -164,7 +164,9 @@ impl WireNarrator {
     /// anything arrived there.
     #[must_use]
     pub fn conclusion(&self, client: &Connection, server: Option<&Connection>) -> Conclusion {
-        let mut conclusion = verdict::conclusion(client);
+        let arrived = server.filter(|server| !crossed(client, server));
+        let arrived = arrived.map(|server| server.peer(Side::Client).counts.bytes);
+        let mut conclusion = verdict::conclude(client, arrived);
         let text = &mut conclusion.text;
         if let Some(server) = server {
             tell_lost_fin(text, Side::Client, client, server);
@@ -180,7 +182,7 @@ impl WireNarrator {
             );
         }
         // What the client can only ask is known here.
-        let asks = conclusion.advice.as_deref() == Some(trouble::advice(TroubleKind::SlowOpen));
+        let asks = conclusion.advice.as_deref() == Some(trouble::ASKS_FOR_SYN);
         if let Some(packet) = self.lost_opening.filter(|_| asks) {
             let _ = write!(
                 text,
@@ -232,10 +234,16 @@ impl WireNarrator {
     }
 }
 
+/// Where SYNs cross each end is the client in its own eyes, and sides of both views do not compare.
+fn crossed(one: &Connection, other: &Connection) -> bool {
+    [one, other]
+        .iter()
+        .any(|view| view.opened() == Some(Opened::Simultaneous))
+}
+
 /// The conclusion is the client's, who cannot know of a FIN that was lost, or that its own was.
 fn tell_lost_fin(out: &mut String, side: Side, own: &Connection, other: &Connection) {
-    // Where SYNs cross each end is the client in its own eyes.
-    if own.opened() == Some(Opened::Simultaneous) || other.peer(side).fin_frame.is_some() {
+    if crossed(own, other) || other.peer(side).fin_frame.is_some() {
         return;
     }
     if let Some(frame) = own.peer(side).fin_frame {
@@ -356,9 +364,7 @@ fn event(step: &Step, change: &Change, side: Side, sends: bool, packet: u64) -> 
     if lost {
         tags.push(LOST.to_owned());
     }
-    // That something came twice stands on no arrow.
-    let remarkable = step.weight == Weight::Trouble || reports_twice(change);
-    let told = sends && remarkable && !step.routine;
+    let told = sends && step.weight == Weight::Trouble && !step.routine;
     WireEvent {
         after: step.after,
         side,

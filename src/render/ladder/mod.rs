@@ -234,9 +234,9 @@ impl LadderWriter {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         self.row(step, out)?;
-        let captured = extras.payload.filter(|_| self.style.payload);
-        match captured.and_then(|of| of(step.frame)) {
-            Some(bytes) => self.payload(bytes, step.len, out),
+        let kept = extras.payload.filter(|_| self.style.payload);
+        match kept.and_then(|of| of(step.frame)) {
+            Some(payload) => self.payload(payload, out),
             None => Ok(()),
         }
     }
@@ -245,14 +245,9 @@ impl LadderWriter {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn payload<'p>(
-        &mut self,
-        captured: impl Into<Payload<'p>>,
-        len: u32,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    pub fn payload(&mut self, payload: Payload<'_>, out: &mut dyn Write) -> io::Result<()> {
         let indent = self.layout.number_end() + 1;
-        super::payload::payload(captured.into(), len, indent, &self.style, out)
+        super::payload::payload(payload, indent, &self.style, out)
     }
 
     /// Writes how a connection ended, and what to do about it.

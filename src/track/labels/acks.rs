@@ -33,7 +33,8 @@ impl Judge {
         if self.answers(segment, from, to, ruling) {
             return;
         }
-        if self.is_duplicate(segment, from, to) {
+        let twice = ruling.labels.contains(Labels::DUPLICATE_SACK);
+        if !twice && self.is_duplicate(segment, from, to) {
             let half = &mut self.halves[from];
             half.duplicates = half.duplicates.saturating_add(1);
             ruling.labels |= Labels::DUPLICATE_ACK;
@@ -61,6 +62,7 @@ impl Judge {
             first.left.at_or_after(second.left) && first.right.at_or_before(second.right)
         });
         if first.right.at_or_before(ack) || inside_second {
+            ruling.labels |= Labels::DUPLICATE_SACK;
             ruling.facts.duplicate_sack = Some((first.left, first.right));
         }
         let mut highest = None;

@@ -9,7 +9,8 @@
 //! - Crossing SYNs are a simultaneous open, and a socket may be connected to itself: neither repeats anything.
 //! - Bytes that were missing are out of order if they were sent before what overtook them, or the receiver had not asked
 //!   for them yet; otherwise they are sent again. Time decides nothing here.
-//! - A duplicate ACK is RFC 5681's: something is outstanding, and nothing else changed.
+//! - A duplicate ACK is RFC 5681's: something is outstanding, and nothing else changed. What reports by D-SACK that something
+//!   came twice is none (RFC 6675 section 2), nor is it a window update.
 //! - Fast retransmissions need the evidence of RFC 5681 or 6675; the repeat of a tail is a tail loss probe (RFC 8985).
 //! - An ACK of bytes that were never seen shows that the capture missed them.
 //!
@@ -204,8 +205,10 @@ impl Judge {
             ruling.facts.reopens_window = Some(segment.time - half.closed_since);
             self.halves[to].probes = 0;
         }
-        let answers = ruling.labels.intersects(Labels::KEEP_ALIVE_ACK);
-        if wireshark.contains(Labels::WINDOW_UPDATE) && !answers {
+        let says_more = ruling
+            .labels
+            .intersects(Labels::KEEP_ALIVE_ACK | Labels::DUPLICATE_SACK);
+        if wireshark.contains(Labels::WINDOW_UPDATE) && !says_more {
             ruling.labels |= Labels::WINDOW_UPDATE;
         }
     }

@@ -237,7 +237,7 @@ fn what_was_acknowledged_is_repeated_in_vain() {
     let answer =
         "30 > PA 1+10 1 100\n40 < A 1+0 11 100\n300 > PA 1+10 1 100\n310 < A 1+0 11 100 sack1-11";
     let (label, facts) = last(answer);
-    assert_eq!(label, "");
+    assert_eq!(label, "duplicate_sack");
     assert!(facts.duplicate_sack.is_some());
     assert_eq!(facts.sack_blocks, 0);
 }
@@ -314,6 +314,17 @@ fn a_duplicate_ack_needs_something_outstanding() {
         "window_update"
     );
     assert_eq!(labels("30 > PA 1+10 1 100\n31 < PA 1+5 1 100"), "");
+}
+
+#[test]
+fn what_reports_a_copy_is_no_duplicate_ack() {
+    let twice =
+        "30 > PA 1+10 1 100\n31 > PA 11+10 1 100\n40 < A 1+0 11 100\n41 < A 1+0 11 100 sack1-11";
+    let (label, facts) = last(twice);
+    assert_eq!(label, "duplicate_sack");
+    assert!(facts.duplicate_ack.is_none() && facts.duplicate_sack.is_some());
+    let other_window = "30 > PA 1+10 1 100\n40 < A 1+0 1 90 sack0-1";
+    assert_eq!(labels(other_window), "duplicate_sack");
 }
 
 #[test]
