@@ -51,7 +51,8 @@ enum Unusual {
     Nothing,
     /// Options of a SYN where they do not belong.
     Offer,
-    Sack,
+    /// Where this is false, no block is left of it.
+    Sack(bool),
     Marked,
     Control(Flags),
     Cut,
@@ -132,7 +133,7 @@ fn act(calm: u32) -> impl Strategy<Value = Act> {
         20 => Just(Act::Fin),
         1 => Just(Act::Reset),
         2 => any::<bool>().prop_map(Act::Ask),
-        2 => prop_oneof![any::<u16>(), Just(0), Just(Flags::FIN.bits()), Just(Flags::PSH.bits())].prop_map(Act::Odd),
+        1 => any::<u16>().prop_map(Act::Odd),
         1 => Just(Act::Error),
     ]
 }
@@ -140,8 +141,8 @@ fn act(calm: u32) -> impl Strategy<Value = Act> {
 fn unusual(calm: u32) -> impl Strategy<Value = Unusual> {
     prop_oneof![
         4 * calm => Just(Unusual::Nothing),
-        1 => Just(Unusual::Offer),
-        2 => Just(Unusual::Sack),
+        5 => Just(Unusual::Offer),
+        2 => any::<bool>().prop_map(Unusual::Sack),
         1 => Just(Unusual::Marked),
         10 => any::<u16>().prop_map(|bits| Unusual::Control(Flags::from_bits_truncate(bits) & ASIDE)),
         1 => Just(Unusual::Cut),
@@ -323,6 +324,7 @@ impl Talk {
         let ack = Flags::ACK;
         let (flags, len) = match act {
             Act::Say(len) => (ack | Flags::PSH, len),
+            Act::Fin if chance % 64 == 8 => (Flags::FIN, 0),
             Act::Fin => (ack | Flags::FIN, u32::from(chance % 4) * 100),
             Act::Reset if chance.is_multiple_of(3) => (Flags::RST, 0),
             Act::Reset => (ack | Flags::RST, 0),
@@ -359,11 +361,13 @@ impl Talk {
         match next.unusual {
             Unusual::Nothing | Unusual::FastOpen => {}
             Unusual::Offer => *options = offer(chance),
-            Unusual::Sack => {
+            Unusual::Sack(blocks) => {
                 let left = heard + u32::from(chance % 3) - 1;
                 let right = left + 500;
                 options.seen |= OptionsSeen::SACK;
-                options.sack.push(SackBlock { left, right });
+                options
+                    .sack
+                    .extend(blocks.then_some(SackBlock { left, right }));
             }
             Unusual::Multipath => options.mptcp_subtype = Some(2),
             Unusual::Marked => segment.ip.ecn = IpFacts::CE,
