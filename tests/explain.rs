@@ -5,9 +5,9 @@
 
 use std::process::{Command, Output};
 
-use handshake_watch::explain::{Narrator, Step as Told, Wording, conclusion, reason};
+use handshake_watch::explain::{Narrator, Step as Told, Wording, conclusion, reason, story};
 use handshake_watch::lab::script::{Script, Step};
-use handshake_watch::tcp::{Flags, Segment};
+use handshake_watch::tcp::{Flags, Segment, TcpState};
 use handshake_watch::track::{Change, Connection, Limits, Tracker};
 
 /// SYN, SYN-ACK, ACK.
@@ -303,6 +303,30 @@ fn a_timer_that_runs_out_and_backs_off() {
         +600ms C > S  PSH-ACK seq 1 \"request\"  # packet 5 again after 600 ms, repeat 2: the timer backs off (inferred)
         +1ms   S > C  ACK  # the server's TCP has 1–7; whether its program read them: unknown
         ",
+    );
+}
+
+/// After a time-out everything that was out then is sent again as ACKs come, and nothing that was sent later.
+#[test]
+fn what_was_out_with_it_follows_the_timer() {
+    let flight = "
+        +1ms   C > S  ACK len 1000
+        +1us   C > S  PSH-ACK len 1000
+        +300ms C > S  ACK seq 1 len 1000  # packet 4 again after 300 ms: no ACK came, the timer ran out (inferred)
+        +1ms   S > C  ACK ack 1001
+        +1us   C > S  PSH-ACK seq 1001 len 1000  # packet 5 again after 301 ms: out when the timer ran out (inferred)
+        +1ms   S > C  ACK ack 2001
+        +1ms   C > S  PSH-ACK seq 2001 len 10
+        +1ms   C > S  PSH-ACK seq 2001 len 10  # packet 10 again after 1.0 ms; the cause cannot be told
+    ";
+    after_open(flight);
+    full(
+        &opened(flight),
+        8,
+        &[
+            "not acknowledged either when the timer ran out",
+            "RFC 5681 section 3.1",
+        ],
     );
 }
 
@@ -668,7 +692,7 @@ fn last_words(script: &str) -> (String, String) {
     (last.text, last.advice.unwrap_or_default())
 }
 
-/// Nobody is asked about unread data where nothing had come, nor about SO_LINGER where no socket was found.
+/// Nobody is asked about unread data where nothing had come, nor about `SO_LINGER` where no socket was found.
 #[test]
 fn what_is_asked_about_a_reset_fits_the_packets() {
     let request = "+1ms C > S PSH-ACK len 13\n+1ms S > C ACK\n";
@@ -727,6 +751,108 @@ fn bytes_that_nobody_acknowledged_are_told_apart() {
     );
 }
 
+/// What comes within microseconds was not waited for: it is a copy, costs nobody time, and is no loss.
+#[test]
+fn copies_of_a_syn_are_no_repeats_by_a_timer() {
+    let doubled = "
+        0      C > S  SYN
+        +1ms   C > S  SYN seq 0  # the same SYN again (2), 1.0 ms after the first: a copy (inferred)
+        +1ms   S > C  SYN-ACK
+        +45us  S > C  SYN-ACK seq 0  # its SYN-ACK again, 45 µs after packet 3; the cause cannot be told
+        +1ms   C > S  ACK
+    ";
+    briefs(doubled);
+    full(
+        doubled,
+        2,
+        &["No timer runs out so soon", "made a copy (inferred)"],
+    );
+    let (_, connections) = run(doubled);
+    assert!(connections[0].troubles().is_empty());
+    let (text, _) =
+        last_words("0 C > S SYN\n+1s C > S SYN seq 0\n+1ms S > C SYN-ACK\n+1ms C > S ACK");
+    assert!(
+        text.contains("From the first SYN the handshake took 1.0 s"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_the_network_doubled_was_not_sent_again() {
+    let twice: Vec<String> = (0..6)
+        .map(|at| {
+            let seq = 1 + 10 * at;
+            format!(
+                "+1ms C > S PSH-ACK seq {seq} len 10 ipid {at}1\n+10us C > S PSH-ACK seq {seq} len 10 ipid {at}1 win 9\n+1ms S > C ACK\n"
+            )
+        })
+        .collect();
+    let twice = twice.concat();
+    let (text, _) = last_words(&opened(&twice));
+    assert!(!text.contains("repeats"), "{text}");
+    let lost: Vec<String> = (0..6)
+        .map(|at| {
+            let seq = 1 + 10 * at;
+            format!("+1ms C > S PSH-ACK seq {seq} len 10\n+900ms C > S PSH-ACK seq {seq} len 10\n+1ms S > C ACK\n")
+        })
+        .collect();
+    let lost = lost.concat();
+    let (text, _) = last_words(&opened(&lost));
+    assert!(
+        text.contains("6 repeats were sent (packets 5 to 20)."),
+        "{text}"
+    );
+}
+
+/// A clock that steps back measures nothing.
+#[test]
+fn no_time_is_negative() {
+    let (told, _) = run("0 C > S SYN\n+5ms S > C SYN-ACK\n-3ms C > S ACK");
+    let text = &told[2].2.full;
+    assert!(
+        text.contains("Each end now knows") && !text.contains("it took"),
+        "{text}"
+    );
+    assert!(!text.contains("answers packet"), "{text}");
+}
+
+#[test]
+fn a_syn_without_mss_is_told_so() {
+    full(
+        "0 C > S SYN",
+        1,
+        &["It offers nothing; without an MSS 536 bytes are assumed"],
+    );
+    full(
+        "0 C > S SYN wscale 5 sackok",
+        1,
+        &[
+            "units of 32",
+            "and selective ACKs (RFC 2018 section 2), but no MSS, so 536 bytes are assumed (section 3.7.1); its window",
+        ],
+    );
+}
+
+/// Nobody who was never heard again is said to have got the SYN-ACK.
+#[test]
+fn an_unacknowledged_syn_ack_opens_nothing() {
+    let flood = "0 C > S SYN\n+1ms S > C SYN-ACK\n+1s S > C SYN-ACK seq 0";
+    let (told, connections) = run(flood);
+    assert_eq!(told[1].2.client, Some(TcpState::Established));
+    let kept = told.iter().map(|(segment, change, _)| (segment, change));
+    let wording = Wording {
+        full: true,
+        ..Wording::default()
+    };
+    let story = story(&connections[0], None, kept, wording);
+    assert_eq!(story.steps[1].client, None);
+    assert_eq!(
+        story.steps[1].brief,
+        "agrees (ack 1: send 1 next), opens its side"
+    );
+    assert!(!story.steps[1].full.contains("ESTABLISHED"));
+}
+
 /// Small segments fit through every path, so the MTU is not the reason. Many losses are no dead path either.
 #[test]
 fn a_dead_path_is_asked_about_its_mtu_only_where_segments_are_large() {
@@ -736,13 +862,17 @@ fn a_dead_path_is_asked_about_its_mtu_only_where_segments_are_large() {
         last_words(&opened(&format!("{first}{more}")))
     };
     let (text, small) = again(16);
-    assert!(text.contains("Data was sent 4 times over 6.0 s"), "{text}");
+    assert!(
+        text.contains("The client's data was sent 4 times over 6.0 s"),
+        "{text}"
+    );
     assert_eq!(small, "Was the route or the host gone?");
     assert!(again(1448).1.contains("MTU"));
     let sent = "+1ms C > S PSH-ACK len 1000\n".repeat(5);
-    let repaired: String = (0..4)
+    let repaired: Vec<String> = (0..4)
         .map(|at| format!("+300ms C > S PSH-ACK seq {} len 1000\n", 1 + 1000 * at))
         .collect();
+    let repaired = repaired.concat();
     let (text, _) = last_words(&opened(&format!("{sent}{repaired}")));
     assert!(!text.contains("never acknowledged"), "{text}");
 }

@@ -432,6 +432,57 @@ fn one_side_of_a_wire_can_be_drawn_alone() {
     }
 }
 
+/// On a projector half arrows matter more than the time; with fewer columns one end is drawn.
+#[test]
+fn a_wire_has_half_arrows_on_small_screens() {
+    let drawn = |width: &str, big: bool| {
+        let file = recording("lost-data");
+        let mut words = vec!["replay", &file, "--width", width];
+        words.extend(big.then_some("--big"));
+        String::from_utf8_lossy(&run(&words).stdout).into_owned()
+    };
+    for (width, big, halves, times) in [
+        ("80", false, true, true),
+        ("80", true, true, false),
+        ("64", false, true, true),
+        ("63", false, true, false),
+        ("60", true, true, false),
+        ("57", false, true, false),
+        ("56", false, false, true),
+    ] {
+        let text = drawn(width, big);
+        let row = text.lines().find(|line| line.contains("1–1448"));
+        let row = row.expect("the first data");
+        let most: usize = width.parse().expect("a number");
+        assert_eq!(row.contains('╲'), halves, "{width} {big}: {text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= most),
+            "{width} {big}: {text}"
+        );
+        if halves {
+            assert_eq!(row.trim_start().starts_with("1448"), !times, "{row}");
+        }
+    }
+}
+
+/// What was lost has not come, whoever counts it.
+#[test]
+fn bytes_that_a_wire_lost_are_not_said_to_have_arrived() {
+    let output = run(&["replay", &recording("path-dead"), "--width", "200"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains("29 bytes sent to the server (13 arrived), 0 back"),
+        "{text}"
+    );
+    assert!(text.contains("Was the route or the host gone?"), "{text}");
+    assert!(
+        !text.contains("MTU") && !text.contains("repeats had to"),
+        "{text}"
+    );
+    let whole = run(&["replay", &recording("lost-data"), "--width", "200"]);
+    assert!(String::from_utf8_lossy(&whole.stdout).contains("7240 bytes to the server, 0 back"));
+}
+
 /// The verdict is the client's, who heard nothing of it; the reader of both views is told.
 #[test]
 fn a_fin_that_was_lost_on_the_wire_is_told_of() {

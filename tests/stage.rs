@@ -13,7 +13,9 @@ use handshake_watch::tcp::Side;
 use handshake_watch::time::Span;
 use unicode_width::UnicodeWidthStr;
 
-const FULL: &str = "The client asks for a connection to port 1712 (RFC 9293 section 3.5). The client's initial sequence number is 3696819945, called 0 here; the SYN takes it, so its first byte is 1. It offers to take segments of up to 65495 bytes, to count later windows in units of 1024, selective ACKs and timestamps.";
+const FULL: &str = "The client asks for a connection to port 1712 (RFC 9293 section 3.5). The client's initial sequence number \
+    is 3696819945, called 0 here; the SYN takes it, so its first byte is 1. It offers to take segments of up to 65495 bytes, to \
+    count later windows in units of 1024, selective ACKs and timestamps.";
 
 /// A story with a paragraph for each packet, as beats.
 fn told(mut story: Story) -> (Act, Vec<Beat>) {

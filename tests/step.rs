@@ -2,6 +2,10 @@
 
 #![cfg(unix)]
 
+#[cfg(target_os = "linux")]
+#[macro_use]
+mod skipped;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -49,7 +53,7 @@ impl Stage {
             .env("NO_COLOR", "1")
             .stdin(copy())
             .stdout(copy())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
         let keys = File::from(master.try_clone().expect("a descriptor"));
@@ -80,16 +84,24 @@ impl Stage {
         panic!("{words:?} was never shown; the last screen:\n{last}");
     }
 
-    /// Waits for the end: its exit code. The terminal must be as it was.
-    fn ends(mut self) -> Option<i32> {
+    /// Waits for the end: its exit code.
+    fn ends(self) -> Option<i32> {
+        self.last_words().0
+    }
+
+    /// The same, and what it said beside its screens. The terminal must be as it was.
+    fn last_words(mut self) -> (Option<i32>, String) {
         self.shows(LEAVE);
+        let mut words = String::new();
+        let mut errors = self.child.stderr.take().expect("piped");
+        errors.read_to_string(&mut words).expect("UTF-8");
         let status = self.child.wait().expect("an end");
         let after = tcgetattr(&self.terminal).expect("settings");
         assert_eq!(after.local_flags, self.before.local_flags);
         assert_eq!(after.input_flags, self.before.input_flags);
         assert_eq!(after.output_flags, self.before.output_flags);
         assert_eq!(after.control_chars, self.before.control_chars);
-        status.code()
+        (status.code(), words)
     }
 
     fn signal(&self, signal: Signal) {
@@ -212,6 +224,32 @@ fn what_comes_next_is_asked_before_it_is_shown() {
     assert!(stage.shows("━ SYN ━").contains("CLIENT SYN-SENT"));
     stage.press("q");
     assert_eq!(stage.ends(), Some(0));
+}
+
+/// How the watch goes on is of no interest once it is over; what the built-in server heard is.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_goes_on_is_said_while_it_does() {
+    use handshake_watch::lab::namespace;
+    if !nix::unistd::geteuid().is_root() {
+        skipped!("run as root to run this test");
+        return;
+    }
+    // Root takes only this thread to another network; other tests stay where they are.
+    let watch = thread::spawn(|| {
+        if let Err(refused) = namespace::enter() {
+            skipped!("{refused}");
+            return;
+        }
+        let mut stage = Stage::open(&["live", "--step", "--message", "to be repeated"]);
+        stage.shows("Ctrl-C ends");
+        stage.press("q");
+        let (code, words) = stage.last_words();
+        assert_eq!(code, Some(0), "{words}");
+        assert!(words.contains("to be repeated"), "{words}");
+        assert!(!words.contains("Ctrl-C ends"), "{words}");
+    });
+    watch.join().expect("no panic");
 }
 
 #[test]

@@ -698,7 +698,8 @@ fn a_late_ack_is_the_path_not_the_program() {
 fn idle_between_exchanges_and_one_way_protocols_are_no_silence() {
     check(
         &after_open(
-            "+1ms C > S PSH-ACK len 9\n +1ms S > C PSH-ACK len 9\n +1ms C > S ACK\n +60s C > S PSH-ACK len 9\n +1ms S > C PSH-ACK len 9",
+            "+1ms C > S PSH-ACK len 9\n +1ms S > C PSH-ACK len 9\n +1ms C > S ACK\n \
+             +60s C > S PSH-ACK len 9\n +1ms S > C PSH-ACK len 9",
         ),
         "open handshake",
     );

@@ -4,17 +4,14 @@
 mod judge;
 mod list;
 mod place;
+mod player;
 mod series;
 mod words;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Instant;
 
 use super::calls::{self, Told, WithCalls};
-use super::exchange;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::live;
@@ -22,7 +19,7 @@ use super::memory::Memory;
 use super::output::Output;
 use super::pipeline;
 use super::reader::Reader;
-use super::results;
+use super::results::{self, Frames, Spare};
 use super::sandbox;
 use super::saving;
 use super::say;
@@ -34,7 +31,7 @@ use super::step::Billing;
 use super::twins::Joined;
 use super::wire;
 use crate::capture::live::Settings;
-use crate::capture::{self, Saver, Source};
+use crate::capture::{self, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice, Resources};
 use crate::lab::apart::end_with_parent;
 use crate::lab::fates::Fates;
@@ -47,6 +44,7 @@ use crate::track::{Limits, Tracker};
 
 use self::judge::{Judge, Judgement};
 use self::place::Place;
+use self::player::Player;
 use self::words::Words;
 
 /// Plays a scenario or several, or lists all.
@@ -124,16 +122,71 @@ struct Shown {
 }
 
 /// Where results go, and where they come from besides packets.
-struct Results {
-    output: Output,
-    saver: Option<Saver>,
+struct Results<'a> {
+    files: Files<'a>,
     calls: Option<Told>,
     judge: Judge,
 }
 
+/// Where results go.
+enum Files<'a> {
+    /// Where those of a series do.
+    Given(Output),
+    /// To files that hold what was in them before.
+    Own(Box<results::Results<'a>>),
+}
+
+impl Files<'_> {
+    /// For saying that there was no result.
+    fn sparing(&self) -> Spare {
+        match self {
+            Self::Given(_) => Spare::default(),
+            Self::Own(files) => files.sparing(),
+        }
+    }
+
+    /// There is nothing to write because of this failure.
+    fn stay_empty(&mut self, failure: Failure) -> Failure {
+        match self {
+            Self::Given(_) => failure,
+            Self::Own(files) => files.stay_empty(failure),
+        }
+    }
+
+    /// There may be something to write.
+    fn begin(self) -> (Output, Frames) {
+        match self {
+            Self::Given(output) => (output, Frames::unwanted()),
+            Self::Own(files) => files.begin_later(),
+        }
+    }
+}
+
+/// Packets that are about to come.
+struct Ready {
+    source: Box<dyn Source + Send>,
+    /// Of the server.
+    port: u16,
+    /// Where they come from a wire that is at work.
+    fates: Option<Arc<Fates>>,
+    /// What makes them. `None`: they were made before.
+    player: Option<Player>,
+}
+
+impl Ready {
+    fn made_before(source: Box<dyn Source + Send>) -> Self {
+        Self {
+            source,
+            port: DEFAULT_PORT,
+            fates: None,
+            player: None,
+        }
+    }
+}
+
 impl Performance<'_> {
     /// Plays it. In a series the output is given, and what is said goes there as well.
-    fn play(&self, given: Option<Output>) -> Result<Shown, Failure> {
+    fn play(&self, mut given: Option<Output>) -> Result<Shown, Failure> {
         let mut place = Place::find(self.scenario);
         let mut stage = None;
         let mut calls = None;
@@ -148,43 +201,29 @@ impl Performance<'_> {
                 Err(error) => place = Place::Recorded(error.to_string()),
             }
         }
-        let (mut output, saver) = if let Some(output) = given {
-            (output, None)
+        let mut words = Words::new(self, given.as_mut())?;
+        let mut files = if let Some(output) = given {
+            Files::Given(output)
         } else {
             let files = results::Results::open(self.choice.file.as_deref(), self.write)?;
             files.spare_each_other()?;
-            files.begin()?
+            Files::Own(Box::new(files))
         };
-        let mut words = Words::new(self, &mut output)?;
         let described = place.describe(self.scenario, stage.as_ref());
         words.before(&described)?;
         let billing = self.billing(&place, &described);
         if self.choice.syscalls && stage.is_none() {
             say::note("no system calls are shown: no program makes these packets now\n");
         }
+        let ready = self
+            .prepare(stage, &place, files.sparing())
+            .map_err(|failure| files.stay_empty(failure))?;
         let results = Results {
-            output,
-            saver,
+            files,
             calls,
             judge: Judge::new(self.scenario),
         };
-        let (code, judgement) = match (stage, self.scenario.origin) {
-            (Some(stage), _) => self.capture(stage, &place, results, billing)?,
-            (None, Origin::Constructed(script)) => {
-                self.confine(&Needs::default())?;
-                self.end_waits_at_signal()?;
-                let script =
-                    Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
-                let source = Box::new(Memory::of_script(&script));
-                self.show(source, None, results, DEFAULT_PORT, billing)?
-            }
-            (None, _) => {
-                self.confine(&Needs::default())?;
-                self.end_waits_at_signal()?;
-                let source = capture::recorded(self.scenario.recording)?;
-                self.show(source, None, results, DEFAULT_PORT, billing)?
-            }
-        };
+        let (code, judgement) = self.present(ready, results, billing)?;
         if let Some(judgement) = &judgement {
             words.after(judgement)?;
         }
@@ -238,8 +277,25 @@ impl Performance<'_> {
         }
     }
 
+    /// Gets what is to be shown, and gives up all rights that this does not need.
+    fn prepare(&self, stage: Option<Stage>, place: &Place, spare: Spare) -> Result<Ready, Failure> {
+        if let Some(stage) = stage {
+            return self.capture(stage, place, spare);
+        }
+        self.confine(&Needs::default())?;
+        self.end_waits_at_signal()?;
+        Ok(Ready::made_before(match self.scenario.origin {
+            Origin::Constructed(script) => {
+                let script =
+                    Script::parse(script).map_err(|error| Failure::new(ExitCode::Lab, error))?;
+                Box::new(Memory::of_script(&script))
+            }
+            _ => capture::recorded(self.scenario.recording)?,
+        }))
+    }
+
     /// Lets the scenario run, and captures it.
-    fn capture(&self, stage: Stage, place: &Place, results: Results, billing: Billing) -> Judged {
+    fn capture(&self, stage: Stage, place: &Place, spare: Spare) -> Result<Ready, Failure> {
         let scenario = self.scenario;
         let mut source = live::open(&Settings {
             interface: scenario.on_wire().then(|| WIRE_DEVICE.to_owned()),
@@ -255,67 +311,43 @@ impl Performance<'_> {
         source.stop_after(TIME_LIMIT);
         let stopper = source.stopper();
         live::stop_at_signal(&stopper)?;
-        let over = Arc::new(AtomicBool::new(false));
         let fates = scenario.on_wire().then(|| stage.fates());
-        let player = thread::Builder::new()
-            .name("scenario".to_owned())
-            .spawn({
-                let over = Arc::clone(&over);
-                move || {
-                    let result = scenario.play(&stage);
-                    over.store(true, Ordering::SeqCst);
-                    stopper.stop();
-                    // A wire's device has to be there until its last packet was captured.
-                    result.map(|()| stage)
-                }
-            })
-            .map_err(|error| {
-                Failure::new(
-                    ExitCode::Lab,
-                    format_args!("cannot start a thread: {error}"),
-                )
-            })?;
-        let begin = Instant::now();
-        let source: Box<dyn Source + Send> = if scenario.on_wire() {
-            Box::new(Sides::new(source, self.port))
-        } else {
-            Box::new(source)
-        };
-        let (code, judgement) = self.show(source, fates, results, self.port, billing)?;
-        if !over.load(Ordering::SeqCst) {
-            // A player that is overtaken is left alone; each of its waits has a limit.
-            if begin.elapsed() >= TIME_LIMIT {
-                return Err(Failure::new(
-                    ExitCode::Lab,
-                    "the scenario did not come to its end",
-                ));
-            }
-            return Ok((code, None));
-        }
-        match player.join() {
-            Ok(Ok(_)) => Ok((code, judgement)),
-            Ok(Err(error)) => Err(exchange::failure(error)),
-            Err(_) => Err(Failure::new(ExitCode::Lab, "the scenario failed")),
+        let player = Player::begin(scenario, stage, stopper, spare)?;
+        Ok(Ready {
+            source: if scenario.on_wire() {
+                Box::new(Sides::new(source, self.port))
+            } else {
+                Box::new(source)
+            },
+            port: self.port,
+            fates,
+            player: Some(player),
+        })
+    }
+
+    /// Shows what is ready, to its end.
+    fn present(&self, mut ready: Ready, results: Results<'_>, billing: Billing) -> Judged {
+        let player = ready.player.take();
+        let shown = self.show(ready, results, billing);
+        match player {
+            Some(player) => player.end(shown),
+            None => shown,
         }
     }
 
-    /// Shows what comes from `source`. `fates`: it comes from a wire that is at work.
-    fn show(
-        &self,
-        source: Box<dyn Source + Send>,
-        fates: Option<Arc<Fates>>,
-        Results {
-            output,
-            saver,
-            calls,
-            judge,
-        }: Results,
-        port: u16,
-        billing: Billing,
-    ) -> Judged {
+    /// Shows the packets that come.
+    fn show(&self, ready: Ready, results: Results<'_>, billing: Billing) -> Judged {
+        let Ready {
+            source,
+            port,
+            fates,
+            ..
+        } = ready;
+        let spare = results.files.sparing();
+        let (output, frames) = results.files.begin();
         let interface = source.interfaces().first();
         let interface = interface.and_then(|interface| interface.name.clone());
-        let (source, problem) = saving::saving(source, saver, None);
+        let (source, problem) = saving::saving(source, frames, None);
         let name = format!("demo {}", self.scenario.name);
         let live = fates.is_some();
         let (source, twins) = match (self.scenario.origin, fates) {
@@ -334,8 +366,8 @@ impl Performance<'_> {
             show::whole(self.choice, output, &what)
         };
         let mut sink = Both {
-            first: WithCalls::new(Joined::new(shown, twins), calls),
-            second: judge,
+            first: WithCalls::new(Joined::new(shown, twins), results.calls),
+            second: results.judge,
         };
         let tracker = Tracker::new(Limits {
             server_ports: vec![port],
@@ -345,7 +377,10 @@ impl Performance<'_> {
         reader.keep_frames = self.choice.payload;
         match pipeline::run(reader, tracker, &mut sink, 2, None) {
             Ok(outcome) => match outcome.unreadable.map(Failure::from).or(problem.take()) {
-                Some(failure) => Err(failure),
+                Some(failure) => {
+                    spare.set();
+                    Err(failure)
+                }
                 None => Ok((ExitCode::Fine, Some(sink.second.judgement()))),
             },
             // Whoever has read enough need not hear whether the rest was as it should be.

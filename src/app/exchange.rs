@@ -12,6 +12,7 @@ use super::calls::Teller;
 use super::ends::in_words;
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::watch::Words;
 use crate::capture::Stopper;
 use crate::lab::LabError;
 use crate::lab::client::{self, Ending, Errand, Outcome};
@@ -36,7 +37,7 @@ pub(crate) struct Exchange {
     /// Afterwards this process makes no socket any more.
     pub(crate) seals: bool,
     /// What people are told afterwards goes there.
-    pub(crate) words: Sender<String>,
+    pub(crate) words: Sender<Words>,
     /// The client's system calls go there, if anybody wants them.
     pub(crate) calls: Option<Teller>,
 }
@@ -45,7 +46,7 @@ pub(crate) struct Exchange {
 /// hear of them.
 pub(crate) fn server(
     port: u16,
-    words: Option<Sender<String>>,
+    words: Option<Sender<Words>>,
     calls: Option<Teller>,
 ) -> Result<Listening, LabError> {
     let listener = move |report: Report| {
@@ -53,7 +54,10 @@ pub(crate) fn server(
             && let Some(line) = in_words(&report)
         {
             // Nobody listens any more when the watch has ended meanwhile.
-            let _ = words.send(format!("the built-in server: {line}"));
+            let _ = words.send(Words {
+                news: format!("the built-in server: {line}"),
+                outlook: String::new(),
+            });
         }
         if let Some(calls) = &calls {
             calls.report(report);
@@ -102,11 +106,17 @@ impl Exchange {
             return result;
         }
         // Nobody listens any more when the watch has ended meanwhile.
-        let _ = match &result {
-            Err(failure) => self.words.send(format!("{failure}\n{WATCHING_ON}")),
-            Ok(()) if own => self.words.send(free_again(self.port)),
-            Ok(()) => self.words.send(WATCHING_ON.to_owned()),
-        };
+        let _ = self.words.send(Words {
+            news: match &result {
+                Err(failure) => failure.to_string(),
+                Ok(()) => String::new(),
+            },
+            outlook: if own && result.is_ok() {
+                free_again(self.port)
+            } else {
+                WATCHING_ON.to_owned()
+            },
+        });
         result
     }
 }

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::pipeline;
 use super::reader::Reader;
-use super::results::Results;
+use super::results::{Frames, Results};
 use super::sandbox;
 use super::saving;
 use super::say;
@@ -20,9 +20,9 @@ use super::show::{self, Manner, Places};
 use super::signals;
 use super::sink::{Both, Sink};
 use super::step::{self, Full, Pace};
-use super::watch::Watch;
+use super::watch::{Watch, Words};
 use crate::capture::live::{LiveError, LiveSource, Settings};
-use crate::capture::{Saver, Source as _, Stopper};
+use crate::capture::{Source as _, Stopper};
 use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Listening;
@@ -56,7 +56,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         ..Needs::default()
     };
     sandbox::enter(command.sandboxed, &needs)?;
-    let (output, saver) = results.begin()?;
+    let (output, frames) = results.begin()?;
     // The stage locks standard output itself, on its own thread.
     let output = (!command.output.present.step).then_some(output);
     if let Some(duration) = command.duration {
@@ -69,13 +69,13 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
         queue: words.1,
         calls: teller.zip(told),
     };
-    watch(command, source, plan, (output, saver), talk, &stopper)
+    watch(command, source, plan, (output, frames), talk, &stopper)
 }
 
 /// What other threads have to tell, and its way to the watch.
 struct Talk {
-    words: Sender<String>,
-    queue: Receiver<String>,
+    words: Sender<Words>,
+    queue: Receiver<Words>,
     /// System calls of our own ends, where there are any that are wanted.
     calls: Option<(Teller, Told)>,
 }
@@ -85,7 +85,7 @@ fn watch(
     command: &LiveCommand,
     source: LiveSource,
     plan: Plan,
-    (output, saver): (Option<Output>, Option<Saver>),
+    (output, frames): (Option<Output>, Frames),
     Talk {
         words,
         queue,
@@ -111,7 +111,7 @@ fn watch(
         memory: Budget::of(&command.resources, Beside::Nothing, source.held()).connections,
         ..Limits::default()
     });
-    let (source, problem) = saving::saving(Box::new(source), saver, None);
+    let (source, problem) = saving::saving(Box::new(source), frames, None);
     let mut reader = Reader::new(source);
     reader.limit = command.count;
     reader.keep_frames = command.output.payload;
@@ -164,7 +164,7 @@ impl Plan {
     fn new(
         command: &LiveCommand,
         source: &LiveSource,
-        words: &Sender<String>,
+        words: &Sender<Words>,
         calls: Option<&Teller>,
     ) -> Result<Self, Failure> {
         let port = own_port(command);
@@ -249,7 +249,7 @@ impl Plan {
         self,
         command: &LiveCommand,
         stopper: &Stopper,
-        words: Sender<String>,
+        words: Sender<Words>,
         calls: Option<Teller>,
     ) -> Result<Option<std::thread::JoinHandle<Result<(), Failure>>>, Failure> {
         let server = match self {
@@ -330,8 +330,11 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
 #[cfg(target_os = "linux")]
 fn enter_private() -> Result<(), Failure> {
     crate::lab::namespace::enter().map_err(|refused| {
-        Failure::new(ExitCode::NotPermitted, refused)
-            .hint("either of these helps:\nsudo handshake-watch live --once    # on this machine's own loopback\nhandshake-watch demo handshake    # plays a recording where nothing else works")
+        Failure::new(ExitCode::NotPermitted, refused).hint(
+            "either of these helps:\n\
+             sudo handshake-watch live --once    # on this machine's own loopback\n\
+             handshake-watch demo handshake    # plays a recording where nothing else works",
+        )
     })
 }
 

@@ -52,7 +52,11 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // Help goes to standard output, wrong usage to standard error; when that is closed nobody is left to be told.
             // What was typed is repeated there, and may be the name of a file that somebody else gave it.
-            if harmless {
+            let text = error.render().to_string();
+            if harmless && error.use_stderr() && !say::fits(&text) {
+                // Without its colours, but with whole words.
+                say::note(text.trim_end());
+            } else if harmless {
                 let _ = error.print();
             } else {
                 say::problem(error.render());

@@ -4,11 +4,9 @@ use std::env;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::failure::Failure;
-use super::results::Results;
+use super::results::{Results, Spare};
 use crate::cli::{ColorChoice, OutputChoice};
 use crate::privilege::ResultFile;
 use crate::render::{Explain, Glyphs, Style, Width};
@@ -31,22 +29,12 @@ pub(crate) struct Later {
     spare: Spare,
 }
 
-/// Says that there was no result, so that a file keeps what it holds.
-#[derive(Clone, Default)]
-pub(crate) struct Spare(Arc<AtomicBool>);
-
-impl Spare {
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 impl Later {
-    pub(crate) fn new(file: ResultFile) -> Self {
+    pub(crate) fn new(file: ResultFile, spare: Spare) -> Self {
         Self {
             file: Some(file),
             open: None,
-            spare: Spare::default(),
+            spare,
         }
     }
 
@@ -61,7 +49,7 @@ impl Later {
 
 impl Drop for Later {
     fn drop(&mut self) {
-        if !self.spare.0.load(Ordering::SeqCst) {
+        if !self.spare.is_set() {
             // Whoever could not empty it before has said so.
             let _ = self.open();
         }
@@ -86,14 +74,6 @@ impl Output {
             Self::File(file) => Self::File(file.try_clone()?),
             Self::Later(later) => Self::File(later.open()?.try_clone()?),
         })
-    }
-
-    /// For saying later that there was no result.
-    pub(crate) fn spare(&self) -> Spare {
-        match self {
-            Self::Later(later) => later.spare.clone(),
-            Self::Stdout(_) | Self::File(_) => Spare::default(),
-        }
     }
 
     /// Whether a person watches it.

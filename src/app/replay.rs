@@ -15,7 +15,7 @@ use super::output::Output;
 use super::pipeline::{self, Outcome};
 use super::progress::Progress;
 use super::reader::Reader;
-use super::results::Results;
+use super::results::{Frames, Results};
 use super::sandbox;
 use super::saving::{self, Noting, save_selected};
 use super::say;
@@ -97,14 +97,14 @@ fn show(
         chosen,
         later: mut passes,
     } = reading;
+    let spare = results.sparing();
     let (output, frames) = results.begin_later();
-    let spare = output.spare();
     // A selection is saved by a pass of its own, when it is known what belongs to it.
     let partly = !command.selection.is_everything();
     let (now, later) = if partly {
-        (None, Some(frames))
+        (Frames::unwanted(), frames)
     } else {
-        (frames.begin()?, None)
+        (frames, Frames::unwanted())
     };
     let (source, problem) = saving::saving(source, now, passes.saved.take());
     let (source, twins) = begin(command, source);
@@ -149,10 +149,8 @@ fn show(
     if nothing && matches!(code, ExitCode::Usage | ExitCode::Interrupted) {
         // There is no such connection, or it was not reached: what was found the last time stays.
         spare.set();
-    } else if let Some(frames) = later
-        && let Some(saver) = frames.begin()?
-    {
-        save_selected(passes.take()?.input.read()?, &second.frames, saver)?;
+    } else if later.are_wanted() {
+        save_selected(passes.take()?.input.read()?, &second.frames, later)?;
     }
     for line in first.failures() {
         say::problem(format_args!("not as expected: {line}"));
@@ -302,7 +300,8 @@ fn judge(
     };
     if outcome.hidden > 0 {
         say::note(format_args!(
-            "{} packets with VLAN or tunnel headers did not match: a filter looks right behind the link-layer header. Try: --filter 'vlan and ({})', or leave --filter out",
+            "{} packets with VLAN or tunnel headers did not match: \
+             a filter looks right behind the link-layer header. Try: --filter 'vlan and ({})', or leave --filter out",
             outcome.hidden,
             command.filter.as_deref().unwrap_or_default()
         ));

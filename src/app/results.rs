@@ -1,18 +1,19 @@
 //! The files that a command writes: opened before rights are given up, emptied when there is something to write.
 //!
-//! Comes in: the names after `-o` and `-w`. Goes out: an [`Output`] and a [`Saver`] on files that are neither each other nor
+//! Comes in: the names after `-o` and `-w`. Goes out: an [`Output`] and [`Frames`] on files that are neither each other nor
 //! the capture that is read, under whatever names.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::output::{Later, Output};
-use crate::capture::{SaveError, Saver, Unread};
+use crate::capture::{Frame, Interface, SaveError, Saver, Unread};
 use crate::privilege::{ResultFile, is_same_file};
 
 /// Where results go. Files still have what was in them before.
@@ -23,6 +24,7 @@ pub(crate) struct Results<'a> {
     frames: Option<Named<'a>>,
     /// What standard output is, where results go there.
     stdout: Option<Metadata>,
+    spare: Spare,
 }
 
 /// An open file and how it was called.
@@ -44,6 +46,7 @@ impl<'a> Results<'a> {
             stdout: if output.is_none() { stdout() } else { None },
             output: output.map(open_output).transpose()?,
             frames: frames.map(open_frames).transpose()?,
+            spare: Spare::default(),
         })
     }
 
@@ -110,43 +113,116 @@ impl<'a> Results<'a> {
         if stay.is_empty() {
             return failure;
         }
-        failure.and(format_args!("{} stays empty", stay.join(" and ")))
+        let stays = if stay.len() == 1 { "stays" } else { "stay" };
+        failure.and(format_args!("{} {stays} empty", stay.join(" and ")))
     }
 
     /// There is something to write: what the files held before is gone from now on.
-    pub(crate) fn begin(self) -> Result<(Output, Option<Saver>), Failure> {
+    pub(crate) fn begin(self) -> Result<(Output, Frames), Failure> {
         let output = match self.output {
             None => Output::stdout(),
             Some(Named { file, path }) => {
                 Output::File(file.begin().map_err(|error| cannot_write(path, &error))?)
             }
         };
-        Ok((output, Frames(self.frames).begin()?))
+        let mut frames = Frames::of(self.frames, self.spare);
+        frames
+            .begin()
+            .map_err(|error| Failure::new(ExitCode::Output, error))?;
+        Ok((output, frames))
+    }
+
+    /// For saying that there was no result, once it is begun later.
+    pub(crate) fn sparing(&self) -> Spare {
+        self.spare.clone()
     }
 
     /// There may be nothing to write, which is known at the end. Until then the files keep what they hold.
-    pub(crate) fn begin_later(self) -> (Output, Frames<'a>) {
+    pub(crate) fn begin_later(self) -> (Output, Frames) {
         let output = match self.output {
             None => Output::stdout(),
-            Some(Named { file, .. }) => Output::Later(Box::new(Later::new(file))),
+            Some(Named { file, .. }) => {
+                Output::Later(Box::new(Later::new(file, self.spare.clone())))
+            }
         };
-        (output, Frames(self.frames))
+        (output, Frames::of(self.frames, self.spare))
     }
 }
 
-/// The file of `--write`, if there is one. It still has what was in it before.
-pub(crate) struct Frames<'a>(Option<Named<'a>>);
+/// Says that there was no result, so that files to which nothing was written keep what they hold.
+#[derive(Clone, Default)]
+pub(crate) struct Spare(Arc<AtomicBool>);
 
-impl Frames<'_> {
-    /// There are frames to write, be it none.
-    pub(crate) fn begin(self) -> Result<Option<Saver>, Failure> {
-        let saver = self.0.map(|Named { file, path }| {
-            file.begin()
-                .map_err(|error| create_error(path, error))
-                .and_then(|file| Saver::new(file, path))
-                .map_err(|error| Failure::new(ExitCode::Output, error))
-        });
-        saver.transpose()
+impl Spare {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// The file of `--write`, if there is one. It is emptied when the first frame is written to it, or when it is finished: a
+/// capture of nothing is a result, too.
+pub(crate) struct Frames {
+    /// Until something is written.
+    file: Option<(ResultFile, PathBuf)>,
+    saver: Option<Saver>,
+    spare: Spare,
+}
+
+impl Frames {
+    /// Nobody asked for a file.
+    pub(crate) fn unwanted() -> Self {
+        Self::of(None, Spare::default())
+    }
+
+    fn of(named: Option<Named<'_>>, spare: Spare) -> Self {
+        Self {
+            file: named.map(|Named { file, path }| (file, path.to_owned())),
+            saver: None,
+            spare,
+        }
+    }
+
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.file.is_some() || self.saver.is_some()
+    }
+
+    /// What the file held before is gone from now on.
+    fn begin(&mut self) -> Result<(), SaveError> {
+        if let Some((file, path)) = self.file.take() {
+            let file = file.begin().map_err(|error| create_error(&path, error))?;
+            self.saver = Some(Saver::new(file, &path)?);
+        }
+        Ok(())
+    }
+
+    /// Appends a frame of a source with these interfaces.
+    pub(crate) fn write(
+        &mut self,
+        frame: &Frame<'_>,
+        interfaces: &[Interface],
+    ) -> Result<(), SaveError> {
+        self.begin()?;
+        match &mut self.saver {
+            Some(saver) => saver.write(frame, interfaces, None),
+            None => Ok(()),
+        }
+    }
+
+    /// Whoever looks at the file finds everything that was written.
+    pub(crate) fn flush(&mut self) -> Result<(), SaveError> {
+        self.saver.as_mut().map_or(Ok(()), Saver::flush)
+    }
+
+    /// Completes the file, unless nothing was written and it is to be spared.
+    pub(crate) fn finish(mut self) -> Result<(), SaveError> {
+        if !self.spare.is_set() {
+            self.begin()?;
+        }
+        self.saver.map_or(Ok(()), Saver::finish)
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::results::Frames;
 use super::sink::{Sink, Tracked};
-use crate::capture::{FilterSet, Interface, Next, ReadError, SaveError, Saver, Source};
+use crate::capture::{FilterSet, Interface, Next, ReadError, SaveError, Source};
 use crate::explain::Totals;
 use crate::track::Connection;
 
@@ -73,30 +74,30 @@ impl Sink for Noting {
 /// Saves the chosen frames of a source. Of a segment that came in IP fragments it is the last fragment that was chosen.
 pub(crate) fn save_selected(
     mut source: Box<dyn Source + Send>,
-    frames: &FrameSet,
-    mut saver: Saver,
+    chosen: &FrameSet,
+    mut frames: Frames,
 ) -> Result<(), Failure> {
     let failure = |error| Failure::new(ExitCode::Output, error);
     // How the input ends was reported by the pass that showed it.
     while let Ok((next, interfaces)) = source.next_with_interfaces() {
         match next {
-            Next::Frame(frame) if frames.contains(frame.number) => {
-                saver.write(&frame, interfaces, None).map_err(failure)?;
+            Next::Frame(frame) if chosen.contains(frame.number) => {
+                frames.write(&frame, interfaces).map_err(failure)?;
             }
             // After an interrupt the rest of a file is long.
-            Next::Frame(frame) if frames.end_before(frame.number) => break,
+            Next::Frame(frame) if chosen.end_before(frame.number) => break,
             Next::Frame(_) | Next::Pause => {}
             Next::End => break,
         }
     }
-    saver.finish().map_err(failure)
+    frames.finish().map_err(failure)
 }
 
 /// Passes frames on and saves them. Ends when the file cannot be written.
 pub(crate) struct Saving {
     source: Box<dyn Source + Send>,
     /// `None` once the file is complete, or lost.
-    saver: Option<Saver>,
+    frames: Option<Frames>,
     /// Only frames that match are saved; all are passed on.
     filter: Option<FilterSet>,
     problem: Problem,
@@ -122,16 +123,16 @@ impl Problem {
 /// Saves what `source` gives, if there is a file for it.
 pub(crate) fn saving(
     source: Box<dyn Source + Send>,
-    saver: Option<Saver>,
+    frames: Frames,
     filter: Option<FilterSet>,
 ) -> (Box<dyn Source + Send>, Problem) {
     let problem = Problem::default();
-    let Some(saver) = saver else {
+    if !frames.are_wanted() {
         return (source, problem);
-    };
+    }
     let saving = Saving {
         source,
-        saver: Some(saver),
+        frames: Some(frames),
         filter,
         problem: problem.clone(),
     };
@@ -142,11 +143,11 @@ impl Source for Saving {
     fn next(&mut self) -> Result<Next<'_>, ReadError> {
         let Self {
             source,
-            saver,
+            frames,
             filter,
             problem,
         } = self;
-        let Some(open) = saver else {
+        let Some(open) = frames else {
             return Ok(Next::End);
         };
         let (next, interfaces) = source.next_with_interfaces()?;
@@ -154,14 +155,14 @@ impl Source for Saving {
             Next::Frame(frame) if filter.as_mut().is_some_and(|only| !only.matches(frame)) => {
                 Ok(())
             }
-            Next::Frame(frame) => open.write(frame, interfaces, None),
+            Next::Frame(frame) => open.write(frame, interfaces),
             // Whoever looks at the file meanwhile finds everything that is shown.
             Next::Pause => open.flush(),
             Next::End => Ok(()),
         };
         if let Err(error) = saved {
             problem.set(error);
-            *saver = None;
+            *frames = None;
             return Ok(Next::End);
         }
         Ok(next)
@@ -186,7 +187,7 @@ impl Source for Saving {
 
 impl Drop for Saving {
     fn drop(&mut self) {
-        if let Some(Err(error)) = self.saver.take().map(Saver::finish) {
+        if let Some(Err(error)) = self.frames.take().map(Frames::finish) {
             self.problem.set(error);
         }
     }

@@ -7,16 +7,61 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::render::escape;
 
-/// What went wrong. Its first line is prose; those below may be commands, which nobody could copy if they were broken.
+/// What a hint begins with, and what stands below it.
+const HINT: &str = "hint: ";
+
+/// What went wrong. Its first line is prose, and so is a hint's; those below may be commands, which nobody could copy if
+/// they were broken.
 pub(crate) fn problem(message: impl fmt::Display) {
-    let message = format!("handshake-watch: {message}");
-    let (prose, rest) = message.split_at(message.find('\n').unwrap_or(message.len()));
-    write(&format!("{}{rest}\n", fitting(prose, width())));
+    write(&problem_within(&message.to_string(), width()));
+}
+
+fn problem_within(message: &str, width: usize) -> String {
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default();
+    let mut text = fitting(&format!("handshake-watch: {first}"), width);
+    for line in lines {
+        text.push('\n');
+        match line.strip_prefix(HINT) {
+            // A command in it can still be copied: it is broken between words, and what goes on stands below its beginning.
+            Some(hint) => {
+                let room = width.saturating_sub(HINT.len()).max(1);
+                let below = format!("\n{}", " ".repeat(HINT.len()));
+                text.push_str(HINT);
+                text.push_str(&fitting(hint, room).replace('\n', &below));
+            }
+            None => text.push_str(line),
+        }
+    }
+    text.push('\n');
+    text
 }
 
 /// What a person would like to know.
 pub(crate) fn note(message: impl fmt::Display) {
-    write(&format!("{}\n", fitting(&message.to_string(), width())));
+    let text = lines(&message.to_string());
+    write_or_hold(&text, &text);
+}
+
+/// What a person would like to know now, after a note that is of interest at any time: where messages are held back, the
+/// note alone is written in the end.
+pub(crate) fn note_for_now(note: &str, now: &str) {
+    let note = lines(note);
+    write_or_hold(&format!("{note}{}", lines(now)), &note);
+}
+
+/// The lines of a message; none when it is empty.
+fn lines(message: &str) -> String {
+    if message.is_empty() {
+        return String::new();
+    }
+    format!("{}\n", fitting(message, width()))
+}
+
+/// Whether no line of a text is longer than the terminal's.
+pub(crate) fn fits(text: &str) -> bool {
+    let width = width();
+    text.lines().all(|line| line.chars().count() <= width)
 }
 
 /// A terminal shows `^C` when that is typed: what follows begins below it.
@@ -60,9 +105,14 @@ fn held() -> MutexGuard<'static, Option<(Listener, String)>> {
 
 /// Writes lines in which nothing acts but their ends.
 fn write(text: &str) {
+    write_or_hold(text, text);
+}
+
+/// The same, of which `lasting` is still to be told when messages are not held back any more.
+fn write_or_hold(text: &str, lasting: &str) {
     if let Some((listener, kept)) = held().as_mut() {
         if !text.trim().is_empty() && kept.len() + text.len() <= HELD_MAX {
-            kept.push_str(text);
+            kept.push_str(lasting);
             listener(text.trim());
         }
         return;
@@ -109,5 +159,19 @@ mod tests {
         assert_eq!(fitting(text, 12), "one two\nthree\nfour");
         assert_eq!(fitting(text, 4), "one\ntwo\nthree\nfour");
         assert_eq!(fitting(text, usize::MAX), text);
+    }
+
+    #[test]
+    fn hints_are_broken_between_words_and_commands_are_not() {
+        let message =
+            "it failed\nhint: do this first, then that:\n  sudo a-long-command --with words";
+        assert_eq!(
+            problem_within(message, 26),
+            "handshake-watch: it failed\nhint: do this first, then\n      that:\n  sudo a-long-command --with words\n"
+        );
+        assert_eq!(
+            problem_within(message, usize::MAX),
+            format!("handshake-watch: {message}\n")
+        );
     }
 }

@@ -23,11 +23,19 @@ const SECOND_TRY: Span = Span::from_secs(1);
 /// person notices will not catch up by itself.
 const LATE: Span = Span::from_millis(500);
 
+/// What another thread wants to tell people. Both may be empty.
+pub(crate) struct Words {
+    /// What has happened.
+    pub(crate) news: String,
+    /// How the watch goes on, which is of no interest once it is over.
+    pub(crate) outlook: String,
+}
+
 /// Wraps the sink that shows.
 pub(crate) struct Watch<S> {
     inner: S,
     /// What other threads want to tell people.
-    words: Receiver<String>,
+    words: Receiver<Words>,
     /// What to say when nothing arrives.
     idle: Option<String>,
     since: Instant,
@@ -48,7 +56,7 @@ impl<S: Sink> Watch<S> {
     /// `may_skip`: the output is a terminal, so that rows may be left out when it is too slow for them.
     pub(crate) fn new(
         inner: S,
-        words: Receiver<String>,
+        words: Receiver<Words>,
         idle: Option<String>,
         may_skip: bool,
     ) -> Self {
@@ -89,7 +97,13 @@ impl<S: Sink> Watch<S> {
 
     fn say_words(&mut self) {
         for words in self.words.try_iter() {
-            say::note(words);
+            say::note_for_now(&words.news, &words.outlook);
+        }
+    }
+
+    fn say_news(&mut self) {
+        for words in self.words.try_iter() {
+            say::note_for_now(&words.news, "");
         }
     }
 
@@ -189,7 +203,7 @@ impl<S: Sink> Sink for Watch<S> {
     fn finish(&mut self, totals: &Totals) -> io::Result<()> {
         self.inner.finish(totals)?;
         self.say_skipped()?;
-        self.say_words();
+        self.say_news();
         if totals.capture_dropped > 0 {
             say::note(format_args!(
                 "the capture missed {} packets: the network did not lose them, they came \

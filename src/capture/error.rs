@@ -34,7 +34,8 @@ pub enum ReadError {
     },
     /// The input ends in the middle of a record.
     #[error(
-        "the capture is cut short in packet {frame}, at byte {offset}; everything before it is shown (normal for an interrupted tcpdump)"
+        "the capture is cut short in packet {frame}, at byte {offset}; \
+         everything before it is shown (normal for an interrupted tcpdump)"
     )]
     Truncated {
         /// The packet that is not whole.

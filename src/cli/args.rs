@@ -212,11 +212,22 @@ pub(super) struct ReplayArgs {
     pub(super) syscalls: bool,
 
     /// Draw one packet's TCP header: --header --frame K
-    #[arg(long, requires = "frame", conflicts_with_all = ["connection", "verdict", "from", "to", "around", "write"], help_heading = "Selection")]
+    #[arg(
+        long,
+        requires = "frame",
+        conflicts_with_all = ["connection", "verdict", "from", "to", "around", "write"],
+        help_heading = "Selection"
+    )]
     pub(super) header: bool,
 
     /// Which frame
-    #[arg(long, value_name = "FRAME", requires = "header", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Selection")]
+    #[arg(
+        long,
+        value_name = "FRAME",
+        requires = "header",
+        value_parser = clap::value_parser!(u64).range(1..),
+        help_heading = "Selection"
+    )]
     pub(super) frame: Option<u64>,
 
     /// Order of the table's rows

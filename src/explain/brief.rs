@@ -8,10 +8,16 @@ mod closing;
 mod opening;
 mod repeat;
 
+pub(super) use opening::is_copy;
+
 use super::words::{Bytes, Count, Range, ends, the};
 use crate::tcp::{Flags, Labels, Segment, SeqNumber, TcpState};
 use crate::text::put;
 use crate::track::{Change, Event};
+
+/// Subtypes of the Multipath TCP option (RFC 8684 sections 3.3 and 3.4.1).
+const DSS: u8 = 2;
+const ADD_ADDR: u8 = 3;
 
 /// Appends the brief clause about `segment` to `out`.
 pub fn brief(out: &mut String, segment: &Segment, change: &Change) {
@@ -268,6 +274,7 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
             Event::DuplicateSack { left, right } => put!(
                 out,
                 "got ",
+                numbered(left, right),
                 Range::of(left, right.wrapping_sub(left)),
                 " twice (D-SACK)"
             ),
@@ -291,8 +298,28 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
             "the capture begins in the middle; the roles are judged by the ports"
         );
     }
+    if let Some(subtype) = segment.options.mptcp_subtype {
+        put!(
+            out,
+            match subtype {
+                DSS => "only Multipath TCP's own numbers (DSS); nothing new on this path",
+                ADD_ADDR => "names one more address for Multipath TCP (ADD_ADDR)",
+                _ => "carries a signal of Multipath TCP; nothing new on this path",
+            }
+        );
+        return selective(out, segment, change);
+    }
     put!(out, "acknowledges nothing new (ack ", change.ack, ")");
     selective(out, segment, change);
+}
+
+/// `number ` before a range that is a single number, which would be taken for a count.
+pub(super) const fn numbered(left: u32, right: u32) -> &'static str {
+    if right.wrapping_sub(left) == 1 {
+        "number "
+    } else {
+        ""
+    }
 }
 
 fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: bool) {

@@ -14,7 +14,8 @@ use std::fmt::{self, Write};
 use super::brief::{above, find};
 use super::words::{Bytes, Number, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
-use crate::track::{Change, Connection, Event, RepeatCause};
+use crate::time::Span;
+use crate::track::{Change, Connection, Event, Offer, RepeatCause};
 
 /// From where a segment is seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,7 @@ fn exchange(
     })
     .is_some();
     if segment.len > 0 && !asks {
-        data(out, segment, change)?;
+        data(out, segment, change, connection, vantage)?;
     }
     if segment.flags.contains(Flags::FIN) {
         closing::finish(out, segment, change)?;
@@ -114,7 +115,13 @@ fn exchange(
     window(out, segment, change, connection)
 }
 
-fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn data(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+    vantage: Vantage,
+) -> fmt::Result {
     let sender = change.direction.sender();
     let next = change.seq.wrapping_add(segment.len);
     let again = find(change, |event| match event {
@@ -140,21 +147,40 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
             Range::of(change.seq, segment.len)
         );
     }
+    if vantage == Vantage::Arrived {
+        // It was told where it was sent.
+        return Ok(());
+    }
     let (name, each, them) = match segment.len {
         1 => ("number", "", "it"),
         _ => ("numbers", ", one for each byte", "them"),
     };
     write!(
         out,
-        "{} sends {}: {name} {}{each}, so an ACK of {next} will cover {them} (RFC 9293 section 3.4). ",
+        "{} sends {}: {name} {}{each}",
         the_capital(sender),
         Bytes(u64::from(segment.len)),
         Range::of(change.seq, segment.len)
     )?;
-    if segment.flags.contains(Flags::PSH) {
+    let late = find(change, |event| (event == Event::FillsGap).then_some(())).is_some();
+    if late {
+        write!(out, " (RFC 9293 section 3.4). ")?;
+    } else {
         write!(
             out,
-            "PSH asks to hand {them} to the program without delay; it usually ends what one send() gave (section 3.9.1.2). "
+            ", so an ACK of {next} will cover {them} (RFC 9293 section 3.4). "
+        )?;
+    }
+    if segment.flags.contains(Flags::PSH) {
+        // Where a send() is longer than a segment, stacks also set it in between.
+        let ends = if is_full(segment, connection.peer(!sender).offer) {
+            ""
+        } else {
+            "; it usually ends what one send() gave"
+        };
+        write!(
+            out,
+            "PSH asks to hand {them} to the program without delay{ends} (section 3.9.1.2). "
         )?;
     }
     if segment.flags.contains(Flags::URG) {
@@ -165,6 +191,14 @@ fn data(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// Whether a segment carries about as much as its receiver takes in one, options counted.
+fn is_full(segment: &Segment, receiver: Option<Offer>) -> bool {
+    const OPTIONS: u32 = 40;
+    receiver
+        .and_then(|offer| offer.mss)
+        .is_some_and(|mss| segment.len + OPTIONS >= u32::from(mss))
 }
 
 fn acknowledgment(
@@ -211,6 +245,8 @@ fn acknowledgment(
         (_, _, false) => write!(out, "; new are {covered}")?,
     }
     match (frame, rtt) {
+        // A capture clock that stepped back measures nothing.
+        (Some(_), Some(rtt)) if rtt < Span::ZERO => {}
         (Some(frame), Some(rtt)) => write!(
             out,
             ". It answers packet {frame}, {rtt} later {}",
@@ -255,7 +291,14 @@ fn nothing_new(out: &mut String, segment: &Segment, change: &Change) -> fmt::Res
         out,
         "ack {} acknowledges nothing that was not acknowledged before (RFC 9293 section 3.4). ",
         change.ack
-    )
+    )?;
+    if segment.options.mptcp_subtype.is_some() {
+        write!(
+            out,
+            "It is there for its option: Multipath TCP acknowledges and signals across its paths in ACKs of this kind (RFC 8684 section 3). "
+        )?;
+    }
+    Ok(())
 }
 
 /// What the SACK blocks say is missing between the acknowledgment number and the first of them.

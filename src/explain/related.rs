@@ -126,6 +126,10 @@ impl Terms {
                         self.add("backoff");
                     }
                 }
+                RepeatCause::AfterTimer => {
+                    self.add("RTO");
+                    self.add("slow start");
+                }
                 RepeatCause::FastRetransmit => self.add("fast_retransmission"),
                 RepeatCause::TailLossProbe => self.add("tail loss probe"),
                 RepeatCause::Spurious => self.add("spurious_retransmission"),

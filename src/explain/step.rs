@@ -104,11 +104,14 @@ impl Narrator {
     }
 
     /// Whether changes must be [corrected](Change::in_hindsight) before they are told: a SYN that nobody accepted moved
-    /// no server, and one that was repeated need not have.
+    /// no server, and one that was repeated need not have; nor did a SYN-ACK that nobody acknowledged move a client.
     pub(super) fn has_hindsight(&self, connection: &Connection) -> bool {
         self.known
             && (connection.syn_heard().is_some()
-                || matches!(connection.verdict(), Verdict::Refused | Verdict::NoAnswer))
+                || matches!(
+                    connection.verdict(),
+                    Verdict::Refused | Verdict::NoAnswer | Verdict::Unfinished | Verdict::Aborted
+                ))
     }
 
     /// What depends on the packets before; each packet of the connection must be looked at, told or not.
@@ -330,7 +333,9 @@ fn name(out: &mut String, segment: &Segment, change: &Change) {
             RepeatCause::TailLossProbe => "TAIL-PROBE",
             RepeatCause::Spurious => "SPURIOUS-RETRANS",
             RepeatCause::Network => "DELIVERED-TWICE",
-            RepeatCause::Timer { .. } | RepeatCause::Unknown => "RETRANS",
+            RepeatCause::Timer { .. } | RepeatCause::AfterTimer | RepeatCause::Unknown => {
+                "RETRANS"
+            }
         }
     );
     if let Some(frame) = frame {

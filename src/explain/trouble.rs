@@ -126,11 +126,13 @@ pub(super) fn sentence(out: &mut String, trouble: &Trouble) {
         ),
         TroubleKind::ReceiverFull => write!(
             out,
-            "A window stayed at 0 for {lasted} (packets {first} to {last}): no room, because a program did not read (inferred)."
+            "{} window stayed at 0 for {lasted} (packets {first} to {last}): no room, because its program did not read (inferred).",
+            whose(trouble)
         ),
         TroubleKind::PathDead => write!(
             out,
-            "Data was sent {} over {lasted} and never acknowledged (packets {first} to {last}).",
+            "{} data was sent {} over {lasted} and never acknowledged (packets {first} to {last}).",
+            whose(trouble),
             Count(u64::from(trouble.count), "time")
         ),
         TroubleKind::SlowOpen => write!(
@@ -139,14 +141,26 @@ pub(super) fn sentence(out: &mut String, trouble: &Trouble) {
         ),
         TroubleKind::HeavyLoss => write!(
             out,
-            "{} had to be sent (packets {first} to {last}).",
-            Count(u64::from(trouble.count), "repeat")
+            "{} sent (packets {first} to {last}).",
+            format_args!(
+                "{} {}",
+                Count(u64::from(trouble.count), "repeat"),
+                if trouble.count == 1 { "was" } else { "were" }
+            )
         ),
         TroubleKind::Refused
         | TroubleKind::NoAnswer
         | TroubleKind::Unfinished
         | TroubleKind::Aborted => write!(out, "Packets {first} to {last} show it."),
     };
+}
+
+const fn whose(trouble: &Trouble) -> &'static str {
+    match trouble.side {
+        Some(Side::Client) => "The client's",
+        Some(Side::Server) => "The server's",
+        None => "One end's",
+    }
 }
 
 /// What happened to one connection, for its row in the table.

@@ -15,9 +15,10 @@ use crate::explain::{CallRow, Line as Stroke, Title, WireEvent, WireHalf, WireSt
 use crate::tcp::Side;
 use crate::time::Span;
 
-/// Columns of the time, and of everything left of the client's lane.
+/// Columns of the time.
 const TIME: usize = 7;
-const LEFT: usize = 20;
+/// Columns between it and the client's lane: the longest state, and a space before it.
+const STATE: usize = 13;
 /// Columns right of the server's lane.
 const RIGHT: usize = 14;
 
@@ -25,7 +26,9 @@ const RIGHT: usize = 14;
 const STROKES: usize = 6;
 
 /// Narrower than this the half arrows hold no label.
-pub const NARROWEST: usize = 64;
+pub const NARROWEST: usize = TIMED_FROM - TIME;
+/// From this many columns on there are times.
+const TIMED_FROM: usize = 64;
 
 /// Writes a whole story, and what the programs at both ends called, each in its own margin.
 ///
@@ -114,6 +117,10 @@ impl Pieces {
 #[derive(Debug)]
 pub struct WireWriter {
     line: Line,
+    /// Columns of the time, none where there is no room for it or who reads is far away; and of everything left of the
+    /// client's lane.
+    time: usize,
+    left: usize,
     lane: usize,
     glyphs: Pieces,
     explain: Explain,
@@ -124,9 +131,18 @@ impl WireWriter {
     /// A ladder with nothing on it.
     #[must_use]
     pub fn new(style: &Style) -> Self {
+        let columns = style.width.columns().max(NARROWEST);
+        let time = if style.big || columns < TIMED_FROM {
+            0
+        } else {
+            TIME
+        };
+        let left = time + STATE;
         Self {
             line: Line::new(style),
-            lane: style.width.columns().max(NARROWEST) - LEFT - RIGHT - 2,
+            time,
+            left,
+            lane: columns - left - RIGHT - 2,
             glyphs: Pieces::of(style.glyphs),
             explain: style.explain,
             text: String::new(),
@@ -143,7 +159,7 @@ impl WireWriter {
         margins: [&str; 2],
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let columns = LEFT + self.lane + RIGHT + 2;
+        let columns = self.left + self.lane + RIGHT + 2;
         let name = format!(
             "#{}  {} ({}) → {} ({})   {}",
             title.id,
@@ -168,8 +184,10 @@ impl WireWriter {
             ("ms", "CLIENT", "SERVER", Ink::Strong),
             ("", margins[0], margins[1], Ink::Quiet),
         ] {
-            self.line.put_right(time, TIME, Ink::Quiet);
-            self.line.put_right(left, LEFT, ink);
+            if self.time > 0 {
+                self.line.put_right(time, self.time, Ink::Quiet);
+            }
+            self.line.put_right(left, self.left, ink);
             self.bars();
             self.line.put(right, ink);
             self.line.finish(out)?;
@@ -177,10 +195,18 @@ impl WireWriter {
         Ok(())
     }
 
+    /// When it happened.
+    fn time(&mut self, after: Span) {
+        if self.time > 0 {
+            self.line
+                .put_right(&milliseconds(after), self.time, Ink::Quiet);
+        }
+    }
+
     /// Both lanes with nothing between them.
     fn bars(&mut self) {
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
-        self.line.pad_to(LEFT + 1 + self.lane);
+        self.line.pad_to(self.left + 1 + self.lane);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
     }
 
@@ -189,14 +215,13 @@ impl WireWriter {
     /// # Errors
     /// When `out` cannot be written.
     pub fn event(&mut self, event: &WireEvent, out: &mut dyn Write) -> io::Result<()> {
-        self.line
-            .put_right(&milliseconds(event.after), TIME, Ink::Quiet);
+        self.time(event.after);
         if event.side == Side::Client {
-            let room = LEFT.saturating_sub(self.line.width() + 1);
+            let room = self.left.saturating_sub(self.line.width() + 1);
             let margin = self.fitting(&event.margin, room);
-            self.line.put_right(&margin, LEFT, Ink::Plain);
+            self.line.put_right(&margin, self.left, Ink::Plain);
         }
-        self.line.pad_to(LEFT);
+        self.line.pad_to(self.left);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
         match (event.side, event.what) {
             (Side::Client, WireHalf::Arrives) => self.arrives_left(event),
@@ -204,11 +229,11 @@ impl WireWriter {
             (Side::Client, _) => self.leaves_left(event),
             (Side::Server, _) => self.leaves_right(event),
         }
-        self.line.pad_to(LEFT + 1 + self.lane);
+        self.line.pad_to(self.left + 1 + self.lane);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
         if event.side == Side::Server {
             // Less than usual behind a packet's number that is longer than its lane.
-            let room = (LEFT + self.lane + RIGHT + 2).saturating_sub(self.line.width());
+            let room = (self.left + self.lane + RIGHT + 2).saturating_sub(self.line.width());
             let margin = self.fitting(&event.margin, room);
             self.line.put_clean(&margin, Ink::Plain);
         }
@@ -235,15 +260,14 @@ impl WireWriter {
             error.into_owned(),
             self.line.clean(&call.short).into_owned(),
         );
-        self.line
-            .put_right(&milliseconds(call.after), TIME, Ink::Quiet);
-        let end = LEFT + 1 + self.lane;
+        self.time(call.after);
+        let end = self.left + 1 + self.lane;
         if call.side == Side::Client {
-            let room = LEFT - TIME - 1;
-            self.line.pad_to(LEFT - width(&short).min(room));
+            let room = self.left - self.time - 1;
+            self.line.pad_to(self.left - width(&short).min(room));
             self.line.put_cut(&short, room, ink);
         }
-        self.line.pad_to(LEFT);
+        self.line.pad_to(self.left);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
         if call.side == Side::Server {
             self.line.pad_to((end - 1).saturating_sub(width(&error)));
@@ -283,7 +307,7 @@ impl WireWriter {
         let end = self.ending(event);
         let label = self.label(event, 4 + width(&end));
         let half = self.lane * 4 / 7;
-        let end_of_lane = LEFT + 1 + self.lane;
+        let end_of_lane = self.left + 1 + self.lane;
         if event.what == WireHalf::Lost {
             let drawn = width(&end) + 2 + width(&label) + 2;
             self.line.pad_to(end_of_lane - drawn.min(self.lane));
@@ -311,9 +335,9 @@ impl WireWriter {
         let drawn = 3 + number.len() + rules + width(&head);
         let room = self.lane.saturating_sub(drawn + 1);
         let tags = super::measure::beginning(&tags, room).to_owned();
-        let begin = LEFT + 1 + self.lane.saturating_sub(drawn);
+        let begin = self.left + 1 + self.lane.saturating_sub(drawn);
         self.line
-            .pad_to(begin.saturating_sub(width(&tags) + 1).max(LEFT + 1));
+            .pad_to(begin.saturating_sub(width(&tags) + 1).max(self.left + 1));
         if !tags.is_empty() {
             self.line.put_clean(&tags, Ink::Problem);
         }
@@ -339,7 +363,7 @@ impl WireWriter {
         self.line.put_clean(self.glyphs.up, ink);
         let tags = self.tags(event);
         if !tags.is_empty() {
-            let room = (LEFT + self.lane).saturating_sub(self.line.width());
+            let room = (self.left + self.lane).saturating_sub(self.line.width());
             self.line.put_clean(" ", Ink::Plain);
             self.line.put_cut(&tags, room, Ink::Problem);
         }
@@ -411,11 +435,16 @@ impl WireWriter {
         style: &Style,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        super::payload::payload(payload, TIME + 1, style, out)
+        super::payload::payload(payload, self.indent(), style, out)
     }
 
     fn tags(&self, event: &WireEvent) -> String {
         self.line.clean(&event.tags.join(", ")).into_owned()
+    }
+
+    /// Where words begin that stand under a row.
+    fn indent(&self) -> usize {
+        self.time.max(3) + 1
     }
 
     /// What is said under a row.
@@ -424,8 +453,8 @@ impl WireWriter {
         if note.is_empty() || !wanted {
             return Ok(());
         }
-        let indent = TIME + 1;
-        let room = LEFT + self.lane + RIGHT + 2 - indent;
+        let indent = self.indent();
+        let room = self.left + self.lane + RIGHT + 2 - indent;
         let note = self.line.clean(note).into_owned();
         for part in wrap(&note, room, room) {
             self.line.pad_to(indent);

@@ -150,6 +150,13 @@ pub struct IcmpRemark {
     pub count: u32,
 }
 
+/// Who sent the RST that took effect, and whether it had no ACK.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resetter {
+    pub(super) side: Side,
+    pub(super) bare: bool,
+}
+
 /// One connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -166,9 +173,7 @@ pub struct Connection {
     /// Which end sent the first segment: the records of the analysts below count ends from it.
     pub(super) first_sender: Side,
     /// Sender of the RST that took effect.
-    pub(super) reset_by: Side,
-    /// That RST had no ACK.
-    pub(super) reset_bare: bool,
+    pub(super) reset_by: Resetter,
     /// Frame of the RST that took effect, 0 when there was none.
     pub(super) reset: u64,
     pub(super) first_frame: u64,
@@ -424,7 +429,7 @@ impl Connection {
     /// one acknowledges what it has (RFC 9293 sections 3.5.2 and 3.10.7.1).
     #[must_use]
     pub fn reset_without_ack(&self) -> bool {
-        self.reset != 0 && self.reset_bare
+        self.reset != 0 && self.reset_by.bare
     }
 
     /// Whether payload can have reached `side`: it was sent some, it acknowledged some that the capture missed, or nobody knows

@@ -86,13 +86,21 @@ impl Change {
         }
     }
 
-    /// Corrects the server's states in `frame` by what the whole connection showed later: where a SYN was refused or never
-    /// answered, no socket received it, though it had to be assumed that one did when it was sent. Of SYNs before the
+    /// Corrects the states in `frame` by what the whole connection showed later: where a SYN was refused or never
+    /// answered, no socket received it, though it had to be assumed that one did when it was sent. Where a SYN-ACK was never
+    /// acknowledged, it opened nothing at the client's end, as far as anybody can see. Of SYNs before the
     /// one that was answered nobody knows: they may have been lost, or dropped at a full queue.
     pub fn in_hindsight(&mut self, connection: &Connection, frame: u64) {
         let known = match connection.verdict() {
             Verdict::Refused => Some(TcpState::Closed),
             Verdict::NoAnswer => None,
+            Verdict::Unfinished | Verdict::Aborted
+                if self.client.before == Some(TcpState::SynSent)
+                    && self.client.after == Some(TcpState::Established) =>
+            {
+                self.client.after = self.client.before;
+                return;
+            }
             _ => {
                 match connection.syn_heard() {
                     Some(heard) if frame < heard => self.server = Transition::default(),
@@ -258,6 +266,8 @@ pub enum RepeatCause {
         /// The how-manieth time for these bytes, from 1; from 2 on the timer has backed off.
         attempt: u32,
     },
+    /// It was out when the timer ran out for something before it, and is sent again after that (RFC 5681 section 3.1).
+    AfterTimer,
     /// Duplicate ACKs or SACK showed a loss (RFC 5681, 6675, 8985).
     FastRetransmit,
     /// The tail was repeated to provoke an ACK (RFC 8985 section 7).

@@ -51,8 +51,8 @@ impl Stretch {
 pub(super) struct Windows {
     /// Per end: closed now, since then. Its count is that of the probes.
     closed: [Option<Stretch>; 2],
-    /// The longest closed stretch of either end that is over.
-    longest: Option<Stretch>,
+    /// The longest closed stretch of either end that is over, and whose window it was.
+    longest: Option<(Side, Stretch)>,
     /// A window opened again, and no bytes have followed yet.
     pub(super) reopened: bool,
 }
@@ -78,9 +78,9 @@ impl Windows {
         self.reopened = true;
         if self
             .longest
-            .is_none_or(|longest| stretch.lasted > longest.lasted)
+            .is_none_or(|(_, longest)| stretch.lasted > longest.lasted)
         {
-            self.longest = Some(stretch);
+            self.longest = Some((side, stretch));
         }
     }
 
@@ -92,15 +92,17 @@ impl Windows {
         }
     }
 
-    /// The longest closed stretch, with those that last `until` the end.
-    pub(super) fn longest(&self, until: Timestamp) -> Option<Stretch> {
-        let closed = self.closed.iter().flatten().map(|stretch| Stretch {
-            lasted: until - stretch.began,
-            ..*stretch
+    /// The longest closed stretch, with those that last `until` the end, and whose window it was.
+    pub(super) fn longest(&self, until: Timestamp) -> Option<(Side, Stretch)> {
+        let sides = [Side::Client, Side::Server];
+        let closed = sides.into_iter().filter_map(|side| {
+            let stretch = self.closed[side as usize]?;
+            let lasted = until - stretch.began;
+            Some((side, Stretch { lasted, ..stretch }))
         });
         closed
             .chain(self.longest)
-            .max_by_key(|stretch| stretch.lasted)
+            .max_by_key(|(_, stretch)| stretch.lasted)
     }
 }
 
@@ -116,7 +118,7 @@ pub(super) struct Repeats {
 /// Data that are sent again and again, and not acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Unheard {
-    side: Side,
+    pub(super) side: Side,
     seq: SeqNumber,
     /// The most bytes that one segment carried of them.
     pub(super) len: u32,

@@ -1,7 +1,7 @@
 //! Segments become connections: two inferred state machines each, labels, measures and a verdict.
 //!
-//! Comes in: [`Segment`](crate::tcp::Segment)s in capture order. Goes out: one [`Change`] a segment, and a [`Connection`] when it is
-//! final. No bytes of packets are kept, no clock is read, no text is made: facts only, which `explain` puts into words.
+//! Comes in: [`Segment`](crate::tcp::Segment)s in capture order. Goes out: one [`Change`] a segment, and a [`Connection`] when it
+//! is final. No bytes of packets are kept, no clock is read, no text is made: facts only, which `explain` puts into words.
 //!
 //! We observe from outside. A segment moves its sender, and its receiver on the assumption that it was delivered;
 //! acknowledgment numbers decide, not flags alone (RFC 9293 section 3.10.7).

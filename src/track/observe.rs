@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::book::{Analysts, Book};
-use super::connection::{Connection, IcmpRemark, Offer, Party, Roles};
+use super::connection::{Connection, IcmpRemark, Offer, Party, Resetter, Roles};
 use super::event::{Change, Event, Transition};
 use super::hardship::Hardships;
 use super::labels::Judge;
@@ -80,8 +80,10 @@ impl Connection {
             is_final: false,
             weighed: 0,
             first_sender: Side::Client,
-            reset_by: Side::Client,
-            reset_bare: false,
+            reset_by: Resetter {
+                side: Side::Client,
+                bare: false,
+            },
             reset: 0,
             first_frame: 0,
             last_frame: 0,

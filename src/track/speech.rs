@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::connection::{Connection, RoundTrips};
+use super::connection::{Connection, Resetter, RoundTrips};
 use super::event::{Event, RepeatCause, ResetEffect};
 use super::hardship::Stretch;
 use super::labels::Facts;
@@ -31,8 +31,10 @@ impl Connection {
         );
         if ends && self.machine.over.is_some() {
             self.reset = segment.frame;
-            self.reset_by = way.from;
-            self.reset_bare = !segment.flags.contains(Flags::ACK);
+            self.reset_by = Resetter {
+                side: way.from,
+                bare: !segment.flags.contains(Flags::ACK),
+            };
             self.judge_idle(segment, way.from);
             let ended = self.waits.reset(segment.frame, segment.time);
             self.note_silence(ended);
@@ -139,7 +141,11 @@ impl Connection {
             let hardships = self.hardships.get_or_insert_default();
             hardships.windows.close(way.from, frame, time);
         }
-        if labels.intersects(Labels::ANY_RETRANSMISSION) {
+        // What the network doubled was sent once.
+        let doubled = facts
+            .repeats
+            .is_some_and(|repeat| repeat.cause == RepeatCause::Network);
+        if labels.intersects(Labels::ANY_RETRANSMISSION) && !doubled {
             let data = facts.repeats.and_then(|repeat| {
                 let unheard = segment.len > 0 && repeat.cause != RepeatCause::Spurious;
                 let before = repeat.after.filter(|_| unheard)?;

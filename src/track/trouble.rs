@@ -95,6 +95,7 @@ fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
         lasted: wait.lasted,
         count: 0,
         bytes: 0,
+        side: None,
     })
 }
 
@@ -124,6 +125,7 @@ fn never_spoke(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
         lasted,
         count: 0,
         bytes: 0,
+        side: None,
     })
 }
 
@@ -143,11 +145,12 @@ fn reset_after_idle(connection: &Connection, verdict: Verdict) -> Option<Trouble
         lasted: idle.lasted,
         count: 0,
         bytes: 0,
+        side: None,
     })
 }
 
 fn receiver_full(connection: &Connection) -> Option<Trouble> {
-    let closed = connection
+    let (side, closed) = connection
         .hardships
         .as_ref()?
         .windows
@@ -159,6 +162,7 @@ fn receiver_full(connection: &Connection) -> Option<Trouble> {
         lasted: closed.lasted,
         count: closed.count,
         bytes: 0,
+        side: Some(side),
     })
 }
 
@@ -172,6 +176,7 @@ fn path_dead(connection: &Connection) -> Option<Trouble> {
         lasted: sent.lasted,
         count: sent.count,
         bytes: unheard.len,
+        side: Some(unheard.side),
     })
 }
 
@@ -188,15 +193,16 @@ fn slow_open(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
         .filter(|trips| trips.count > 1)
         .map(|trips| trips.min)
         .min();
-    let slow = took >= SLOW_OPEN_AT_LEAST
-        && fastest.is_some_and(|fastest| took.as_nanos() / SLOW_OPEN_FACTOR >= fastest.as_nanos());
-    (handshake.syns > 1 || slow).then_some(Trouble {
+    let slower =
+        fastest.is_some_and(|fastest| took.as_nanos() / SLOW_OPEN_FACTOR >= fastest.as_nanos());
+    (took >= SLOW_OPEN_AT_LEAST && (handshake.syns > 1 || slower)).then_some(Trouble {
         kind: TroubleKind::SlowOpen,
         first_frame: syn,
         last_frame: ack,
         lasted: took,
         count: handshake.syns,
         bytes: 0,
+        side: None,
     })
 }
 
@@ -206,7 +212,7 @@ fn heavy_loss(connection: &Connection) -> Option<Trouble> {
         let [client, server] = [Side::Client, Side::Server].map(|side| connection.peer(side));
         of(&client.counts) + of(&server.counts)
     };
-    let repeated = count(|counts| counts.retransmissions);
+    let repeated = u64::from(repeats.count);
     let packets = count(|counts| counts.packets);
     let heavy = repeated >= HEAVY_LOSS_REPEATS && repeated * 100 >= packets * HEAVY_LOSS_PERCENT;
     (heavy && connection.opened().is_some()).then_some(Trouble {
@@ -216,6 +222,7 @@ fn heavy_loss(connection: &Connection) -> Option<Trouble> {
         lasted: repeats.lasted,
         count: repeated.try_into().unwrap_or(u32::MAX),
         bytes: 0,
+        side: None,
     })
 }
 
@@ -238,5 +245,6 @@ fn whole(connection: &Connection, kind: TroubleKind) -> Trouble {
         lasted: connection.duration(),
         count: 0,
         bytes: 0,
+        side: None,
     }
 }

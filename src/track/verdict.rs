@@ -141,6 +141,8 @@ pub struct Trouble {
     pub lasted: Span,
     /// How often, where that makes sense: SYNs, probes, repeats; else 0.
     pub count: u32,
+    /// Whose window it is, whose data are not acknowledged; `None` where it concerns both ends.
+    pub side: Option<Side>,
     /// The most payload bytes that one of its segments carried, where the path takes none of them; else 0.
     pub bytes: u32,
 }
@@ -263,7 +265,7 @@ pub(super) fn opened(connection: &Connection) -> Option<Opened> {
 pub(super) fn closed_by(connection: &Connection) -> Option<Side> {
     let by_reset = matches!(connection.machine.over, Some(Over::Reset | Over::Refused));
     if by_reset && connection.reset != 0 {
-        return Some(connection.reset_by);
+        return Some(connection.reset_by.side);
     }
     match connection.parties.each_ref().map(|party| party.fin) {
         [0, 0] => None,

@@ -19,13 +19,14 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
+    /// `given`: the output of a series.
     pub(super) fn new(
         performance: &'a Performance<'_>,
-        output: &mut Output,
+        given: Option<&mut Output>,
     ) -> Result<Self, Failure> {
-        let (telling, choice) = (performance.telling, performance.choice);
-        let among = telling == Telling::Series && choice.format != Some(Format::Json);
-        let again = among.then(|| output.again()).transpose();
+        let choice = performance.choice;
+        let among = given.filter(|_| choice.format != Some(Format::Json));
+        let again = among.map(Output::again).transpose();
         let again = again.map_err(|error| Failure::new(ExitCode::Output, error))?;
         Ok(Self {
             performance,

@@ -90,7 +90,11 @@ pub(super) fn replay(args: ReplayArgs) -> Checked<ReplayCommand> {
     // A fold could hide the very frame that is asked for, and there is only about a screen around it.
     output.all_packets |= args.around.is_some();
     if args.syscalls {
-        return Err("a recording has no system calls: --syscalls is for live and demo, which show those of the built-in server and client".to_owned());
+        return Err(
+            "a recording has no system calls: --syscalls is for live and demo, \
+             which show those of the built-in server and client"
+                .to_owned(),
+        );
     }
     if args.header && (output.format.is_some() || !args.analysis.expect.is_empty()) {
         return Err("--header draws one frame: it takes neither --format nor --expect".to_owned());

@@ -4,6 +4,7 @@ use super::{find, has};
 use crate::explain::words::{Bytes, ends, the};
 use crate::tcp::{FastOpen, Flags, OptionsSeen, Segment, Side, TcpState};
 use crate::text::put;
+use crate::time::Span;
 use crate::track::{Change, Event};
 
 pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) {
@@ -68,10 +69,31 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
     );
 }
 
+/// No timer of a common stack makes it send a SYN or SYN-ACK again sooner; RFC 6298 section 2 begins with a second.
+const SOONEST_TIMER: Span = Span::from_millis(200);
+
+/// Whether a repeated SYN came too soon to be one of its sender, in an opening that is still under way.
+pub(in crate::explain) fn is_copy(change: &Change, since_first: Span) -> bool {
+    let sender = change.direction.sender();
+    let opening = change.of(sender).before == Some(TcpState::SynSent)
+        || change.of(!sender).before == Some(TcpState::SynReceived);
+    opening && since_first < SOONEST_TIMER
+}
+
 /// The same SYN again. What the sender is waiting for depends on what has been seen since.
-fn asks_again(out: &mut String, change: &Change, before: u32, since_first: crate::time::Span) {
+fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span) {
     let sender = change.direction.sender();
     let number = before.saturating_add(1);
+    if is_copy(change, since_first) {
+        return put!(
+            out,
+            "the same SYN again (",
+            number,
+            "), ",
+            since_first.max(Span::ZERO),
+            " after the first: a copy (inferred)"
+        );
+    }
     if change.of(sender).before == Some(TcpState::SynSent) {
         return put!(
             out,
@@ -132,7 +154,11 @@ fn answer(out: &mut String, segment: &Segment, change: &Change) {
                 after,
                 " after packet ",
                 frame,
-                ": no ACK taken (inferred)"
+                if after < SOONEST_TIMER {
+                    "; the cause cannot be told"
+                } else {
+                    ": no ACK taken (inferred)"
+                }
             );
         } else {
             put!(

@@ -54,6 +54,7 @@ fn why(out: &mut String, change: &Change, cause: RepeatCause) {
                 ": the timer backs off (inferred)"
             );
         }
+        RepeatCause::AfterTimer => put!(out, ": out when the timer ran out (inferred)"),
         RepeatCause::FastRetransmit => {
             put!(out, ": ", receiver, "'s ACKs miss it (inferred)");
         }

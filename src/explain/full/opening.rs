@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::options::{agreed, offers};
-use crate::explain::brief::find;
+use crate::explain::brief::{find, is_copy};
 use crate::explain::words::{Bytes, Range, the, the_capital};
 use crate::tcp::{Flags, Segment, TcpState};
 use crate::time::Span;
@@ -55,11 +55,12 @@ fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
                 let first = frame.unwrap_or_default();
                 write!(
                     out,
-                    "The same SYN-ACK as in packet {first}: {} has taken no ACK of it yet, or the same SYN reached it again{} (inferred). ",
+                    "The same SYN-ACK as in packet {first}: {} has taken no ACK of it yet{}inferred). ",
                     the(sender),
                     match cause {
-                        RepeatCause::Timer { .. } => "; its timer ran out (RFC 6298 section 5)",
-                        _ => "",
+                        RepeatCause::Timer { .. } =>
+                            ", and its timer ran out (RFC 6298 section 5; ",
+                        _ => ", or the same SYN reached it again (",
                     }
                 )?;
                 return Ok(true);
@@ -79,6 +80,12 @@ fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span)
         before.saturating_add(1),
         the(sender)
     )?;
+    if is_copy(change, since_first) {
+        return write!(
+            out,
+            "No timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). "
+        );
+    }
     if change.of(sender).before == Some(TcpState::SynSent) {
         write!(
             out,

@@ -12,28 +12,29 @@ const MAX_SHIFT: u8 = 14;
 /// What a SYN offers.
 pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
     let options = &segment.options;
+    let none = options.mss.is_none() && !options.seen.contains(OptionsSeen::CUT);
+    let default = if segment.tuple.source.address.is_ipv4() {
+        536
+    } else {
+        1220
+    };
+    if none && (options.seen - OptionsSeen::FAST_OPEN).is_empty() && options.fast_open.is_none() {
+        return write!(
+            out,
+            "It offers nothing; without an MSS {default} bytes are assumed (section 3.7.1). Its window of {} is not scaled in a SYN. ",
+            Bytes(u64::from(segment.window))
+        );
+    }
     write!(out, "It offers ")?;
     let mut list = List::new();
-    match options.mss {
-        Some(mss) => list.next(
+    if let Some(mss) = options.mss {
+        list.next(
             out,
             format_args!(
                 "to take segments of up to {} (MSS, section 3.7.1)",
                 Bytes(u64::from(mss))
             ),
-        )?,
-        None if options.seen.contains(OptionsSeen::CUT) => {}
-        None => {
-            let default = if segment.tuple.source.address.is_ipv4() {
-                536
-            } else {
-                1220
-            };
-            list.next(
-                out,
-                format_args!("no MSS, so {default} bytes are assumed (section 3.7.1)"),
-            )?;
-        }
+        )?;
     }
     if let Some(shift) = options.window_scale {
         list.next(
@@ -74,6 +75,12 @@ pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
         list.next(out, format_args!("what the capture has cut off"))?;
     }
     list.end(out)?;
+    if none {
+        write!(
+            out,
+            ", but no MSS, so {default} bytes are assumed (section 3.7.1)"
+        )?;
+    }
     write!(
         out,
         "; its window of {} is not scaled in a SYN. ",

@@ -3,10 +3,11 @@
 use std::fmt::{self, Write};
 
 use super::Vantage;
+use crate::explain::brief;
 use crate::explain::words::{Ordinal, Range, ends, the, the_capital};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::time::Span;
-use crate::track::{Change, Connection, Event, RepeatCause};
+use crate::track::{Change, Connection, Event, Opened, RepeatCause};
 
 pub(super) fn remark(
     out: &mut String,
@@ -21,7 +22,13 @@ pub(super) fn remark(
         Event::HandshakeCompletes {
             syn_to_synack,
             synack_to_ack,
-        } => completes(out, change, syn_to_synack, synack_to_ack, vantage),
+        } => completes(
+            out,
+            change,
+            connection,
+            [syn_to_synack, synack_to_ack],
+            vantage,
+        ),
         Event::Repeats {
             frame,
             cause,
@@ -30,7 +37,8 @@ pub(super) fn remark(
         Event::DuplicateAck { number, of } => duplicate_ack(out, change, number, of),
         Event::DuplicateSack { left, right } => write!(
             out,
-            "Its first SACK block reports {} as received twice (D-SACK, RFC 2883 section 4). ",
+            "Its first SACK block reports {}{} as received twice (D-SACK, RFC 2883 section 4). ",
+            brief::numbered(left, right),
             Range::of(left, right.wrapping_sub(left))
         ),
         Event::Gap { bytes } if vantage == Vantage::Arrived => write!(
@@ -91,23 +99,34 @@ pub(super) fn remark(
 fn completes(
     out: &mut String,
     change: &Change,
-    answer: Span,
-    ack: Span,
+    connection: &Connection,
+    [answer, ack]: [Span; 2],
     vantage: Vantage,
 ) -> fmt::Result {
+    let syn = match connection.handshake().syns {
+        0 | 1 => "the SYN",
+        _ => "the last SYN",
+    };
     write!(
         out,
-        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). From the last SYN it took {}: {answer} to the SYN-ACK and {ack} to this packet, {}. ",
-        answer + ack,
-        vantage.place()
+        "Each end now knows that the other has its ISN (RFC 9293 section 3.5, figure 6). "
     )?;
-    if change.of(Side::Server).before == Some(TcpState::SynReceived) {
+    if answer >= Span::ZERO && ack >= Span::ZERO {
         write!(
             out,
-            "The server's program only fetches the finished connection with accept(). "
+            "From {syn} it took {} {}: {answer} to the SYN-ACK and {ack} to this packet. ",
+            answer + ack,
+            vantage.place()
         )?;
     }
-    Ok(())
+    if change.of(Side::Server).before != Some(TcpState::SynReceived) {
+        return Ok(());
+    }
+    out.write_str(if connection.opened() == Some(Opened::FastOpen) {
+        "With Fast Open the server's program need not wait for it: accept() can return as soon as the SYN's data are there (RFC 7413 section 4.2.2). "
+    } else {
+        "The server's program only fetches the finished connection with accept(). "
+    })
 }
 
 fn repeats(
@@ -149,6 +168,10 @@ fn repeats(
                 0 | 1 => "; the next time it waits twice as long",
                 _ => "; it waits twice as long each time",
             }
+        ),
+        RepeatCause::AfterTimer => write!(
+            out,
+            "Inferred: it was not acknowledged either when the timer ran out for what comes before it. From then on {sender} sends again what it takes for lost, as ACKs allow, more and more at a time (slow start, RFC 5681 section 3.1). "
         ),
         RepeatCause::FastRetransmit => write!(
             out,

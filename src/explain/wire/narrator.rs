@@ -301,7 +301,7 @@ fn unnoticed(out: &mut String, segment: &Segment, sender: Side) {
     let _ = if asks {
         write!(
             out,
-            "{space}The wire loses it. {name} cannot know that: it only sees that no ACK of these numbers comes."
+            "{space}The wire loses it. {name} cannot know that: it learns it from ACKs that do not come, or that go on asking for these numbers."
         )
     } else {
         write!(

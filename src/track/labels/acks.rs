@@ -148,8 +148,8 @@ impl Judge {
         if sender.has(Marks::SACKED) && ack.at_or_after(sender.sacked) {
             sender.marks -= Marks::SACKED;
         }
-        if sender.has(Marks::RECOVERING) && ack.at_or_after(sender.recover) {
-            sender.marks -= Marks::RECOVERING;
+        if ack.at_or_after(sender.recover) {
+            sender.marks -= Marks::RECOVERING | Marks::TIMED_OUT;
         }
         true
     }

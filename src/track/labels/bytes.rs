@@ -251,9 +251,15 @@ impl Judge {
         } else if timer {
             let attempt = u32::from(timeouts) + 1;
             (Labels::RETRANSMISSION, RepeatCause::Timer { attempt })
+        } else if half.has(Marks::TIMED_OUT) && segment.seq.before(half.recover) {
+            (Labels::RETRANSMISSION, RepeatCause::AfterTimer)
         } else {
             (Labels::RETRANSMISSION, RepeatCause::Unknown)
         };
+        if matches!(cause, RepeatCause::Timer { .. }) && !half.has(Marks::RECOVERING) {
+            half.marks |= Marks::TIMED_OUT;
+            half.recover = half.next;
+        }
         if cause == RepeatCause::FastRetransmit && !half.has(Marks::RECOVERING) {
             half.marks |= Marks::RECOVERING;
             half.recover = half.next;

@@ -34,6 +34,8 @@ bitflags::bitflags! {
         const SACKED = 1 << 10;
         /// It repairs a loss that duplicate ACKs had shown, up to `recover`.
         const RECOVERING = 1 << 11;
+        /// Its timer ran out, and it may send again all that was out then, up to `recover`.
+        const TIMED_OUT = 1 << 12;
     }
 }
 
@@ -91,7 +93,8 @@ impl Half {
         self.next = segment.seq_end();
         self.holes = Holes::default();
         self.marks |= Marks::STARTED;
-        self.marks -= Marks::ACKED | Marks::SACKED | Marks::RECOVERING | Marks::FIN;
+        self.marks -=
+            Marks::ACKED | Marks::SACKED | Marks::RECOVERING | Marks::TIMED_OUT | Marks::FIN;
     }
 
     /// Bytes it sent are still unacknowledged.

@@ -377,7 +377,8 @@ fn keep_alives_bring_nothing_and_follow_an_acknowledgment() {
 
 #[test]
 fn crossing_syns_repeat_nothing() {
-    let script = "0 > S 0+0 - 100\n0.1 < S 0+0 - 100\n10 > SA 0+0 1 100\n10.1 < SA 0+0 1 100\n20 > PA 1+5 1 100\n999 < SA 0+0 1 100";
+    let script = "0 > S 0+0 - 100\n0.1 < S 0+0 - 100\n10 > SA 0+0 1 100\n10.1 < SA 0+0 1 100\n\
+                  20 > PA 1+5 1 100\n999 < SA 0+0 1 100";
     let names: Vec<_> = rulings(script)
         .into_iter()
         .map(|ruling| ruling.labels)
