@@ -146,7 +146,7 @@ fn unusual(calm: u32) -> impl Strategy<Value = Unusual> {
         1 => Just(Unusual::Marked),
         10 => any::<u16>().prop_map(|bits| Unusual::Control(Flags::from_bits_truncate(bits) & ASIDE)),
         1 => Just(Unusual::Cut),
-        1 => Just(Unusual::FastOpen),
+        4 => Just(Unusual::FastOpen),
         1 => Just(Unusual::Multipath),
         1 => Just(Unusual::Announces),
     ]
@@ -326,7 +326,7 @@ impl Talk {
             Act::Say(len) => (ack | Flags::PSH, len),
             Act::Fin if chance % 64 == 8 => (Flags::FIN, 0),
             Act::Fin => (ack | Flags::FIN, u32::from(chance % 4) * 100),
-            Act::Reset if chance.is_multiple_of(3) => (Flags::RST, 0),
+            Act::Reset if chance.is_multiple_of(4) => (Flags::RST, 0),
             Act::Reset => (ack | Flags::RST, 0),
             Act::Ask(anew) => {
                 self.begin(from, anew, next.talk);
@@ -345,7 +345,7 @@ impl Talk {
             ..Segment::default()
         };
         // Now and then the field is not empty where it means nothing.
-        if flags.contains(ack) || chance.is_multiple_of(33) {
+        if flags.contains(ack) || chance % 5 == 2 {
             segment.ack = heard;
         }
         let options = &mut segment.options;
