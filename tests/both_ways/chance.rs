@@ -113,8 +113,8 @@ proptest! {
 #[test]
 fn noted_connections_go_when_memory_is_short() {
     let mut author = Author::new();
-    for talk in 0..1000 {
-        author.open(talk..talk + 1, [1, 3, 3, 2][usize::from(talk) % 4]);
+    for talk in 0..2000 {
+        author.open(talk..talk + 1, [1, 3, 16, 2][usize::from(talk) % 4]);
         // Late for some, and for others the next.
         author.open(talk / 2..talk / 2 + 1, usize::from(talk % 2));
     }
@@ -129,7 +129,8 @@ fn noted_connections_go_when_memory_is_short() {
     let roomy = track(&author.script, &limits(100_000), |_| false);
     is_complete(&roomy);
     let evicted = [&noted, &roomy].map(|told| told.losses.evicted);
-    assert!(500 < evicted[1] && evicted[1] < evicted[0], "{evicted:?}");
+    // As much as that memory has room for, and no less later on.
+    assert!((1700..1850).contains(&evicted[1]), "{evicted:?}");
 }
 
 #[test]

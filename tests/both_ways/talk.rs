@@ -344,8 +344,8 @@ impl Talk {
             window: next.window,
             ..Segment::default()
         };
-        // Now and then the field is not empty where it means nothing.
-        if flags.contains(ack) || chance % 5 == 2 {
+        // Some do not leave the field empty where it means nothing.
+        if flags.contains(ack) || chance % 5 < 2 {
             segment.ack = heard;
         }
         let options = &mut segment.options;
