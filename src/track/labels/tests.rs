@@ -110,7 +110,7 @@ fn what_follows_an_acknowledgment_at_once_is_not_the_timer_s() {
         let (_, facts) = last(&format!("{lost}\n{time} > PA 11+10 1 100"));
         facts.repeats.expect("a repeat").cause
     };
-    assert_eq!(cause("331"), RepeatCause::Unknown);
+    assert_eq!(cause("331"), RepeatCause::AfterTimer);
     assert_eq!(cause("640"), RepeatCause::Timer { attempt: 1 });
 }
 
