@@ -1,6 +1,9 @@
 //! The program from outside: what it prints where, and the exit codes that scripts rely on.
 
+#[cfg(target_os = "linux")]
+mod copied;
 mod piped;
+#[cfg(target_os = "linux")]
 #[macro_use]
 mod skipped;
 
@@ -77,6 +80,10 @@ fn wrong_usage_ends_with_2_and_prints_no_result() {
         (&["live", "--timeout", "5"], "5s"),
         (&["connect", "localhost"], "IP address"),
         (&["serve", "-p", "70000"], "1..=65535"),
+        (
+            &["demo", "no-such-scenario"],
+            "there are: handshake, refused",
+        ),
     ] {
         let outcome = run(words);
         outcome.ends_with(2).says(part);
@@ -176,6 +183,7 @@ fn a_capture_that_was_cut_is_shown_up_to_the_cut() {
             outcome.ends_with(3);
         }
     }
+    assert_eq!(shown, 7, "all but the last one");
     let path = folder.file("cut.pcapng", &whole[..whole.len() - 1]);
     run(&["replay", &path])
         .ends_with(3)
@@ -236,13 +244,6 @@ fn output_that_cannot_be_written_ends_with_6() {
     run(&["replay", &sample("handshake"), "-o", &nowhere])
         .ends_with(6)
         .says("out.json");
-    if Path::new("/dev/full").exists() {
-        run(&["replay", &sample("handshake"), "-o", "/dev/full"])
-            .ends_with(6)
-            .says("cannot be written");
-    } else {
-        skipped!("in part: this system has no /dev/full");
-    }
 }
 
 #[test]
@@ -273,61 +274,6 @@ fn a_connection_that_does_not_exist_is_wrong_usage() {
 }
 
 #[test]
-fn expectations_decide_between_0_and_1() {
-    let expect = |capture: &str, words: &[&str]| {
-        let capture = sample(capture);
-        let mut line = vec!["replay", &capture, "--format", "json"];
-        line.extend(words.iter().flat_map(|word| ["--expect", word]));
-        run(&line)
-    };
-    expect(
-        "handshake",
-        &[
-            "verdict=closed",
-            "opened=handshake",
-            "ended=fin",
-            "closed_by=client",
-            "retransmissions=0",
-            "no-label=duplicate_ack",
-            "trouble=none",
-            "SYN, SYN-ACK, ACK",
-            "SYN, SYN-ACK, ACK, ACK, ACK, FIN-ACK, FIN-ACK, ACK",
-        ],
-    )
-    .ends_with(0)
-    .says("");
-    expect(
-        "refused",
-        &["verdict=refused", "opened=none", "SYN, RST-ACK"],
-    )
-    .ends_with(0);
-    for (words, part) in [
-        (&["verdict=refused"][..], "closed"),
-        (&["retransmissions>0"], "retransmissions"),
-        (&["label=zero_window"], "zero_window"),
-        (&["SYN, RST-ACK"], "connection 1"),
-        (&["SYN, SYN-ACK, ACK, ACK, PSH-ACK"], "frame 5"),
-        (&["verdict=closed", "closed_by=server"], "closed_by=server"),
-    ] {
-        expect("handshake", words).ends_with(1).says(part);
-    }
-}
-
-#[test]
-fn an_expectation_of_nothing_is_not_met() {
-    let capture = sample("handshake");
-    run(&[
-        "replay",
-        &capture,
-        "--verdict",
-        "no_answer",
-        "--expect",
-        "retransmissions=0",
-    ])
-    .ends_with(1);
-}
-
-#[test]
 fn a_filter_keeps_the_numbers_of_the_file() {
     let capture = sample("handshake");
     let filter = "tcp[tcpflags] & tcp-fin != 0";
@@ -340,14 +286,13 @@ fn a_filter_keeps_the_numbers_of_the_file() {
         .collect();
     assert_eq!(frames, [6, 7]);
     assert_eq!(fins.records("summary")[0]["frames"], 2);
-    let broken = run(&["replay", &capture, "--filter", "tcp port"]);
-    assert_eq!(broken.ends_with(5).says("does not compile").stdout, "");
 }
 
 #[test]
 fn a_broken_filter_is_told_the_same_way_everywhere() {
     let said = |words: &[&str]| {
         let run = run(&[words, &["--filter", "tcp port"]].concat());
+        assert_eq!(run.stdout, "");
         run.ends_with(5).stderr.clone()
     };
     for errors in [said(&["replay", &sample("handshake")]), said(&["live"])] {
@@ -355,6 +300,8 @@ fn a_broken_filter_is_told_the_same_way_everywhere() {
             errors.contains("the filter \"tcp port\" does not compile"),
             "{errors}"
         );
+        // In the words of libpcap.
+        assert!(errors.contains("syntax error"), "{errors}");
         assert!(errors.contains("hint: man pcap-filter"), "{errors}");
     }
 }
@@ -441,13 +388,10 @@ fn saved_frames_are_the_frames_that_were_read() {
 }
 
 #[test]
-fn what_cannot_be_captured_ends_with_5() {
+fn an_interface_that_does_not_exist_ends_with_5_and_names_those_that_do() {
     run(&["live", "-i", "no-such-interface"])
         .ends_with(5)
-        .says("no-such-interface");
-    run(&["live", "--filter", "tcp port", "--duration", "1s"])
-        .ends_with(5)
-        .says("does not compile");
+        .says("no interface \"no-such-interface\"; there are: ");
 }
 
 #[cfg(target_os = "linux")]
@@ -469,39 +413,6 @@ fn without_permission_live_ends_with_4_and_names_ways_that_work() {
         demo.ends_with(0).records("connection")[0]["verdict"],
         "refused"
     );
-}
-
-#[test]
-fn scenarios_are_listed_and_an_unknown_one_is_wrong_usage() {
-    let list = run(&["demo", "--list"]);
-    let json = run(&["demo", "--list", "--format", "json"]);
-    let scenarios: Vec<serde_json::Value> = json
-        .ends_with(0)
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
-        .collect();
-    assert!(!scenarios.is_empty());
-    for scenario in scenarios {
-        for key in [
-            "name",
-            "title",
-            "group",
-            "teaches",
-            "verdict",
-            "constructed",
-        ] {
-            assert!(!scenario[key].is_null(), "{key} is missing in {scenario}");
-        }
-        let name = scenario["name"].as_str().expect("a name");
-        assert!(
-            list.ends_with(0).stdout.contains(name),
-            "{name} is not listed"
-        );
-    }
-    run(&["demo", "no-such-scenario"])
-        .ends_with(2)
-        .says("handshake");
 }
 
 #[test]
@@ -607,10 +518,10 @@ fn run(words: &[&str]) -> Outcome {
 
 /// The program, in an environment that does not depend on who runs the test.
 fn program() -> Command {
-    program_at(env!("CARGO_BIN_EXE_handshake-watch"))
+    program_at(Path::new(env!("CARGO_BIN_EXE_handshake-watch")))
 }
 
-fn program_at(path: &str) -> Command {
+fn program_at(path: &Path) -> Command {
     let mut program = Command::new(path);
     program.env("LC_ALL", "C.UTF-8").env("COLUMNS", "80");
     for name in ["NO_COLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
@@ -628,12 +539,9 @@ fn program_without_privileges(folder: &Folder) -> Option<impl FnMut(&[&str]) -> 
     /// The user `nobody` of most systems; any without privileges will do.
     const NOBODY: u32 = 65534;
 
-    // A copy, because the original often lies where only its owner may look.
-    let copy = folder.path("handshake-watch");
-    fs::copy(env!("CARGO_BIN_EXE_handshake-watch"), &copy).expect("a copy");
-    for path in [&folder.path("."), &copy] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("our own file");
-    }
+    let copy = copied::copied(folder.0.path());
+    let everybody = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder.0.path(), everybody).expect("our own folder");
     let command = move || {
         let mut command = program_at(&copy);
         command.uid(NOBODY).gid(NOBODY).stdin(Stdio::null());

@@ -27,8 +27,9 @@ fn names(change: &Change) -> String {
 /// Holds each segment against its line's comment.
 fn check(script: &str) {
     let changes = run(script, LabelRules::Wireshark);
-    let lines = script.lines().filter(|line| line.contains('>'));
-    for (line, change) in lines.zip(&changes) {
+    let lines: Vec<&str> = script.lines().filter(|line| line.contains('>')).collect();
+    assert_eq!(lines.len(), changes.len(), "{script}");
+    for (line, change) in lines.into_iter().zip(&changes) {
         let expected = line.split_once('#').map_or("", |(_, expected)| expected);
         let (labels, seq) = expected.split_once('|').unwrap_or((expected, ""));
         assert_eq!(names(change), labels.trim(), "{line}");

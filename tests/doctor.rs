@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod copied;
 #[macro_use]
 mod skipped;
 
@@ -86,11 +87,8 @@ fn locale_and_colours_are_those_of_the_caller() {
 #[test]
 fn looking_changes_nothing() {
     let interfaces = || {
-        let folder = fs::read_dir("/sys/class/net")
-            .into_iter()
-            .flatten()
-            .flatten();
-        let facts = folder.map(|entry| {
+        let folder = fs::read_dir("/sys/class/net").expect("the system's list");
+        let facts = folder.flatten().map(|entry| {
             let flags = fs::read_to_string(entry.path().join("flags"));
             (entry.file_name(), flags.unwrap_or_default())
         });
@@ -125,10 +123,10 @@ fn what_mends_it_does() {
     let Some(machine) = Copied::new() else {
         return;
     };
-    let file = machine.program();
+    let file = &machine.program;
     let set = Command::new("setcap")
         .arg("cap_net_raw=ep")
-        .arg(&file)
+        .arg(file)
         .status();
     if !set.is_ok_and(|status| status.success()) {
         skipped!("setcap is missing, or does not work in {}", file.display());
@@ -158,21 +156,21 @@ fn what_mends_it_does() {
 fn where_everything_is_forbidden_each_thing_has_its_remedy() {
     let script = "echo 0 >/proc/sys/user/max_user_namespaces &&
         echo 0 >/proc/sys/user/max_net_namespaces && exec \"$0\" doctor --format json";
-    let output = run(Command::new("unshare").args([
-        "--user",
-        "--map-root-user",
-        "sh",
-        "-c",
-        script,
-        PROGRAM,
-    ]));
-    if output.stdout.is_empty() {
-        skipped!(
-            "no user namespace can be made here: {}",
-            text(&output.stderr)
-        );
+    let forbidden = |program: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "sh", "-c", script, program]);
+        command
+    };
+    // What has nothing to say for itself tells whether anything can be forbidden.
+    let possible = forbidden("true").output();
+    if !possible
+        .as_ref()
+        .is_ok_and(|output| output.status.success())
+    {
+        skipped!("no user namespace can be made here: {possible:?}");
         return;
     }
+    let output = run(&mut forbidden(PROGRAM));
     let checks = checks(&output);
     assert!(
         !works(&checks, "capture") && !works(&checks, "private_network"),
@@ -190,7 +188,9 @@ fn where_everything_is_forbidden_each_thing_has_its_remedy() {
 
 /// The program where everybody may run it, for a test that runs as root.
 struct Copied {
-    folder: tempfile::TempDir,
+    program: PathBuf,
+    /// Where it is.
+    _folder: tempfile::TempDir,
 }
 
 impl Copied {
@@ -201,20 +201,16 @@ impl Copied {
             return None;
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let copied = Self { folder };
-        fs::copy(PROGRAM, copied.program()).expect("a copy of the program");
-        for path in [copied.folder.path().to_owned(), copied.program()] {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("our own file");
-        }
-        Some(copied)
-    }
-
-    fn program(&self) -> PathBuf {
-        self.folder.path().join("handshake-watch")
+        let everybody = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(folder.path(), everybody).expect("our own folder");
+        Some(Self {
+            program: copied::copied(folder.path()),
+            _folder: folder,
+        })
     }
 
     fn as_nobody(&self) -> Command {
-        let mut command = Command::new(self.program());
+        let mut command = Command::new(&self.program);
         command
             .args(["doctor", "--format", "json"])
             .uid(NOBODY)

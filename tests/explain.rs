@@ -65,11 +65,13 @@ fn run(script: &str) -> (Vec<(Segment, Change, Told)>, Vec<Connection>) {
 /// Compares the brief clauses with the comments.
 fn briefs(script: &str) {
     let (told, _) = run(script);
-    let lines = script
+    let lines: Vec<&str> = script
         .lines()
         .map(str::trim)
-        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit() || c == '+'));
-    for (line, (_, change, step)) in lines.zip(&told) {
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit() || c == '+'))
+        .collect();
+    assert_eq!(lines.len(), told.len(), "in{script}");
+    for (line, (_, change, step)) in lines.into_iter().zip(&told) {
         if let Some((_, expected)) = line.split_once("  # ") {
             assert_eq!(
                 step.brief, expected,

@@ -546,6 +546,7 @@ fn interleaved_connections_are_told_apart() {
         .into_iter()
         .filter(|line| !line.contains("state after"))
         .collect();
+    assert!(lines.len() >= starts.len(), "{text}");
     for (line, start) in lines.iter().zip(starts) {
         assert!(
             line.starts_with(start),

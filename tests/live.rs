@@ -193,29 +193,3 @@ fn the_demo_of_a_refusal_is_refused() {
     assert_eq!(segments(&objects), ["> SYN", "< RST-ACK"]);
     assert_eq!(of_type(&objects, "connection")[0]["verdict"], "refused");
 }
-
-#[test]
-fn a_scenario_that_does_not_exist_is_wrong_usage_and_names_those_that_do() {
-    let output = run(&["demo", "no-such-thing"]);
-    assert_eq!(output.status.code(), Some(2));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("handshake, refused"), "{errors}");
-    assert!(output.stdout.is_empty());
-}
-
-#[test]
-fn an_interface_that_does_not_exist_is_named_with_those_that_do() {
-    let output = run(&["live", "-i", "no-such-interface"]);
-    assert_eq!(output.status.code(), Some(5));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("\"no-such-interface\""), "{errors}");
-}
-
-/// With or without the right to capture: a wrong filter comes first.
-#[test]
-fn a_filter_that_does_not_compile_is_said_in_the_words_of_libpcap() {
-    let output = run(&["live", "--filter", "tcp prt 80"]);
-    assert_eq!(output.status.code(), Some(5));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("syntax error"), "{errors}");
-}

@@ -26,6 +26,7 @@ fn the_right_one_of_three_is_shown_by_its_packet() {
     let page = page();
     let questions = section(&page, "One of three is right");
     let solutions = rows(section(&page, "Solutions"));
+    assert!(!solutions.is_empty());
     assert_eq!(questions.matches("\n   - a. ").count(), solutions.len());
     for (number, row) in (1..).zip(&solutions) {
         let [

@@ -254,7 +254,14 @@ fn the_list_names_every_scenario_with_what_it_comes_to() {
     let output = run(&["demo", "--list", "--format", "json"]);
     let listed = records(&output);
     assert_eq!(listed.len(), SCENARIOS.len());
+    let page = run(&["demo", "--list"]).stdout;
+    let page = String::from_utf8(page).expect("UTF-8");
     for (record, scenario) in listed.iter().zip(SCENARIOS) {
+        let line = format!("\n  {} ", scenario.name);
+        assert!(page.contains(&line), "{} is not listed", scenario.name);
+        for key in ["title", "teaches"] {
+            assert!(record[key].is_string(), "no {key} in {record}");
+        }
         assert_eq!(record["name"], scenario.name);
         assert_eq!(record["group"], scenario.group.name());
         assert_eq!(record["verdict"], scenario.verdict);

@@ -60,6 +60,7 @@ fn only(script: &str) -> Connection {
 
 fn check(script: &str, expected: &str) {
     let (changes, connections) = run(script);
+    assert_eq!(expectations(script).count(), changes.len(), "in{script}");
     for (line, change) in expectations(script).zip(&changes) {
         let Some(change) = change else {
             continue;

@@ -1,50 +1,27 @@
 //! What a tracker says, as text that can be compared, whichever way it took.
 
-use std::fmt::Write as _;
-
+use handshake_watch::explain;
+use handshake_watch::render::json;
 use handshake_watch::tcp::Side;
 use handshake_watch::track::Connection;
 
-/// All that a connection tells to others.
+/// All that a connection tells to others: what JSON has of it, and what else there is.
 pub(crate) fn known(connection: &Connection) -> String {
-    let mut text = String::new();
-    for side in [Side::Client, Side::Server] {
-        let _ = write!(
-            text,
-            "{:?} {:?} {:?} {:?} ",
-            connection.endpoint(side),
-            connection.peer(side),
-            connection.state_before(side),
-            connection.goodput(side),
-        );
-    }
-    let _ = write!(
-        text,
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} ",
-        connection.id(),
-        connection.roles(),
+    let mut text = Vec::new();
+    explain::with_connection_facts(connection, |facts| json::connection(&mut text, facts));
+    let sides = [Side::Client, Side::Server];
+    format!(
+        "{}{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        String::from_utf8_lossy(&text),
+        sides.map(|side| (connection.peer(side), connection.state_before(side))),
+        sides.map(|side| connection.may_have_received(side)),
+        connection.reset_without_ack(),
         connection.handshake(),
         connection.negotiated(),
-        connection.frames(),
-        connection.start(),
+        connection.syn_heard(),
         connection.end(),
-        connection.verdict(),
-    );
-    let _ = write!(
-        text,
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {}",
-        connection.opened(),
-        connection.ended(),
-        connection.closed_by(),
-        connection.evidence(),
-        connection.troubles(),
         connection.longest_wait(),
         connection.icmp_error(),
-        connection.originator(),
-        connection.conn_state(),
-        connection.history(),
-        connection.completeness(),
-        connection.evicted(),
-    );
-    text
+        connection.is_self(),
+    )
 }

@@ -4,8 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use handshake_watch::capture::{self, Next};
-
 use super::saved::{assert_others_read, packets};
 use super::watching::{Server, Watching};
 use super::{in_private_network, tool};
@@ -157,8 +155,8 @@ fn a_large_copy_is_whole() {
             .output()
             .expect("the program starts");
         assert!(run.status.success(), "{run:?}");
-        assert_eq!(packets(&copy), packets(&original), "{name}");
-        let mut source = capture::open(&copy).expect("a capture");
-        assert!(matches!(source.next(), Ok(Next::Frame(_))));
+        let copied = packets(&copy);
+        assert!(copied.len() > 1000, "{} packets", copied.len());
+        assert_eq!(copied, packets(&original), "{name}");
     }
 }

@@ -112,16 +112,15 @@ fn few_choices_are_enough() {
 
 #[test]
 fn whole_captures_are_read_without_harm() {
-    for (name, bytes) in captures() {
+    let mut whole = 0;
+    for (_, bytes) in captures() {
         for seed in 0..2 {
             let manner = Manner::any(&mut Chance::Seeded(seed));
             let outputs = read(bytes.clone(), &manner);
-            assert!(
-                seed > 0 || outputs.is_none_or(|outputs| !outputs.json.is_empty()),
-                "{name}"
-            );
+            whole += usize::from(outputs.is_some_and(|outputs| outputs.segments > 0));
         }
     }
+    assert!(whole > 20, "only {whole} times there were segments");
 }
 
 #[test]

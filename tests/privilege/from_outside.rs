@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::copied::copied;
 use super::{STRANGER, is_private_possible, is_root, skipped};
 
 /// Fields of /proc/PID/status by name.
@@ -155,20 +156,6 @@ fn open_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).expect("a mode");
     folder
-}
-
-/// A copy of the program that everybody may run, wherever it was built.
-fn copied(folder: &Path) -> PathBuf {
-    let copy = folder.join("handshake-watch");
-    // By another process: a copy that this one still has open for writing could not be started from its other threads.
-    let copied = Command::new("cp")
-        .arg(env!("CARGO_BIN_EXE_handshake-watch"))
-        .arg(&copy)
-        .status()
-        .expect("cp starts");
-    assert!(copied.success(), "cp: {copied}");
-    fs::set_permissions(&copy, Permissions::from_mode(0o755)).expect("a mode");
-    copy
 }
 
 fn program(path: &Path) -> Command {

@@ -2,6 +2,8 @@
 //! trying what has to fail. What cannot be tested here is skipped, and says why.
 #![cfg(target_os = "linux")]
 
+#[path = "../copied/mod.rs"]
+mod copied;
 #[path = "../skipped/mod.rs"]
 #[macro_use]
 mod skipped;
