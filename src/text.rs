@@ -11,6 +11,12 @@ use arrayvec::ArrayString;
 pub trait Text {
     /// Appends a piece of text.
     fn push_text(&mut self, text: &str);
+
+    /// Appends text that the caller knows to be ASCII: where bytes are wanted, nobody looks again.
+    #[inline]
+    fn push_ascii(&mut self, text: &[u8]) {
+        self.push_text(str::from_utf8(text).unwrap_or_default());
+    }
 }
 
 impl Text for String {
@@ -24,6 +30,11 @@ impl Text for Vec<u8> {
     #[inline]
     fn push_text(&mut self, text: &str) {
         self.extend_from_slice(text.as_bytes());
+    }
+
+    #[inline]
+    fn push_ascii(&mut self, text: &[u8]) {
+        self.extend_from_slice(text);
     }
 }
 

@@ -3,65 +3,127 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use arrayvec::ArrayString;
-
 use super::Endpoint;
-use crate::text::{Piece, Text, put};
+use crate::text::{Piece, Text};
 
 /// The longest endpoint: `[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535`.
 const LONGEST: usize = 47;
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Every octet's digits, and at the end how many there are.
+const OCTETS: [[u8; 4]; 256] = octets();
+
+/// Text of an endpoint under way, all ASCII. A copy for each number of one to three digits would take longer than making
+/// them.
+struct Short {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
 /// `127.0.0.1:1712` or `[::1]:1712`.
 impl Piece for Endpoint {
     fn put(&self, out: &mut impl Text) {
-        // Put together here and appended at once: an endless buffer would be asked for room at every point and colon.
-        let mut text = ArrayString::<LONGEST>::new();
+        let mut text = Short {
+            bytes: [0; LONGEST],
+            len: 0,
+        };
         match self.address {
-            IpAddr::V4(address) => v4(&mut text, address),
+            IpAddr::V4(address) => text.v4(address),
             IpAddr::V6(address) => {
-                text.push('[');
-                v6(&mut text, address);
-                text.push(']');
+                text.push(b'[');
+                text.v6(address);
+                text.push(b']');
             }
         }
-        put!(&mut text, ":", self.port);
-        out.push_text(&text);
+        text.push(b':');
+        text.port(self.port);
+        out.push_ascii(&text.bytes[..text.len]);
     }
 }
 
-fn v4(text: &mut ArrayString<LONGEST>, address: Ipv4Addr) {
-    for (index, octet) in address.octets().into_iter().enumerate() {
-        let point = if index > 0 { "." } else { "" };
-        put!(text, point, octet);
+impl Short {
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        // There is room for the longest.
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    /// The first `count` of these. All are written, at the same price; what follows overwrites the others.
+    #[inline]
+    fn push_some(&mut self, digits: [u8; 4], count: usize) {
+        if let Some(place) = self.bytes.get_mut(self.len..self.len + digits.len()) {
+            place.copy_from_slice(&digits);
+            self.len += count;
+        }
+    }
+
+    fn port(&mut self, port: u16) {
+        for unit in [10_000, 1000, 100, 10] {
+            if port >= unit {
+                self.push(DIGITS[usize::from(port / unit % 10)]);
+            }
+        }
+        self.push(DIGITS[usize::from(port % 10)]);
+    }
+
+    fn v4(&mut self, address: Ipv4Addr) {
+        for (index, octet) in address.octets().into_iter().enumerate() {
+            if index > 0 {
+                self.push(b'.');
+            }
+            let digits = OCTETS[usize::from(octet)];
+            self.push_some(digits, digits[3].into());
+        }
+    }
+
+    /// RFC 5952: lower case, no leading zeros, the first of the longest runs of zero groups is left out.
+    fn v6(&mut self, address: Ipv6Addr) {
+        if let Some(address) = address.to_ipv4_mapped() {
+            for byte in *b"::ffff:" {
+                self.push(byte);
+            }
+            self.v4(address);
+            return;
+        }
+        let groups = address.segments();
+        let (from, to) = longest_zeros(&groups);
+        for (index, group) in groups.into_iter().enumerate() {
+            if (from..to).contains(&index) {
+                if index == from {
+                    self.push(b':');
+                    self.push(b':');
+                }
+                continue;
+            }
+            if index > 0 && index != to {
+                self.push(b':');
+            }
+            let digits = [12, 8, 4, 0].map(|shift| DIGITS[usize::from(group >> shift & 0xf)]);
+            let zeros = (group | 1).leading_zeros() / 4;
+            let digits = u32::from_be_bytes(digits) << (8 * zeros);
+            self.push_some(digits.to_be_bytes(), 4 - zeros as usize);
+        }
     }
 }
 
-/// RFC 5952: lower case, no leading zeros, the first of the longest runs of zero groups is left out.
-fn v6(text: &mut ArrayString<LONGEST>, address: Ipv6Addr) {
-    if let Some(address) = address.to_ipv4_mapped() {
-        text.push_str("::ffff:");
-        v4(text, address);
-        return;
+const fn octets() -> [[u8; 4]; 256] {
+    let mut octets = [[0; 4]; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let (hundreds, tens, ones) = (octet / 100, octet / 10 % 10, octet % 10);
+        let [hundreds, tens, ones] = [DIGITS[hundreds], DIGITS[tens], DIGITS[ones]];
+        octets[octet] = match octet {
+            0..10 => [ones, 0, 0, 1],
+            10..100 => [tens, ones, 0, 2],
+            _ => [hundreds, tens, ones, 3],
+        };
+        octet += 1;
     }
-    let groups = address.segments();
-    let (from, to) = longest_zeros(&groups);
-    for (index, group) in groups.into_iter().enumerate() {
-        if (from..to).contains(&index) {
-            if index == from {
-                text.push_str("::");
-            }
-            continue;
-        }
-        if index > 0 && index != to {
-            text.push(':');
-        }
-        let digits = (16 - (group | 1).leading_zeros()).div_ceil(4);
-        for digit in (0..digits).rev() {
-            let value = u32::from(group >> (4 * digit) & 0xf);
-            // Always a digit.
-            text.push(char::from_digit(value, 16).unwrap_or('0'));
-        }
-    }
+    octets
 }
 
 /// Where the zeros to leave out begin and end; far away when no two stand side by side.
