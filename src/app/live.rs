@@ -64,6 +64,7 @@ pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
     }
     let stopper = source.stopper();
     stop_at_signal(&stopper)?;
+    plan.announce(command, &source);
     let talk = Talk {
         words: words.0,
         queue: words.1,
@@ -180,11 +181,6 @@ impl Plan {
             .hint("leave out --once and --make-traffic, or -i"));
         }
         if command.traffic == Traffic::Never || !source.is_loopback() {
-            say::note(format_args!(
-                "watching {} for {}; Ctrl-C ends",
-                name_of(source),
-                command.capture_filter
-            ));
             return Ok(Self::WatchOnly);
         }
         let words = by_rows(command).then(|| words.clone());
@@ -193,17 +189,31 @@ impl Plan {
             Err(LabError::PortBusy { .. }) if command.traffic == Traffic::Always => {
                 Ok(Self::ClientOnly)
             }
-            Err(LabError::PortBusy { .. }) if !command.once => {
+            Err(LabError::PortBusy { .. }) if !command.once => Ok(Self::Occupied),
+            Err(error @ LabError::PortBusy { .. }) => Err(exchange::failure(error)
+                .hint("--make-traffic lets our client talk to that server; -p takes another port")),
+            Err(error) => Err(exchange::failure(error)),
+        }
+    }
+
+    /// Says that it watches, and for whose traffic. To be called when nothing can go wrong before the first packet, and a
+    /// signal ends the watch in order: whoever waits for these words may send one at once.
+    fn announce(&self, command: &LiveCommand, source: &LiveSource) {
+        match self {
+            Self::WatchOnly => say::note(format_args!(
+                "watching {} for {}; Ctrl-C ends",
+                name_of(source),
+                command.capture_filter
+            )),
+            Self::Occupied => {
+                let port = own_port(command);
                 say::note(format_args!(
                     "a server already listens on {port}: watching it; \
                      run your client now, or `handshake-watch connect{}`",
                     port_option(port)
                 ));
-                Ok(Self::Occupied)
             }
-            Err(error @ LabError::PortBusy { .. }) => Err(exchange::failure(error)
-                .hint("--make-traffic lets our client talk to that server; -p takes another port")),
-            Err(error) => Err(exchange::failure(error)),
+            Self::BuiltIn(_) | Self::ClientOnly => {}
         }
     }
 

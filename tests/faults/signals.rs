@@ -29,6 +29,21 @@ fn each_signal_ends_a_watch_with_its_verdicts() {
     });
 }
 
+/// Whoever reads that it watches may end it then and there.
+#[test]
+fn an_interrupt_in_the_first_moment_ends_in_order() {
+    in_private_network(|| {
+        let server = Server::new();
+        for _ in 0..20 {
+            let watching = Watching::start(server.port(), &[]);
+            watching.signal(Signal::SIGINT);
+            let end = watching.end();
+            assert_eq!(end.status.code(), Some(0), "{}", end.errors);
+            assert_eq!(end.total("tcp_segments"), 0);
+        }
+    });
+}
+
 /// What a script's shell runs in its background has Ctrl-C ignored, and `nohup` has the end of the terminal ignored.
 #[test]
 fn an_interrupt_ends_what_a_script_has_in_its_background() {
