@@ -198,7 +198,7 @@ fn is_full(segment: &Segment, receiver: Option<Offer>) -> bool {
     const OPTIONS: u32 = 40;
     receiver
         .and_then(|offer| offer.mss)
-        .is_some_and(|mss| segment.len + OPTIONS >= u32::from(mss))
+        .is_some_and(|mss| segment.len.saturating_add(OPTIONS) >= u32::from(mss))
 }
 
 fn acknowledgment(

@@ -152,7 +152,7 @@ impl Repeats {
             other => other.insert(fresh),
         };
         unheard.len = unheard.len.max(segment.len);
-        unheard.sent.count += 1;
+        unheard.sent.count = unheard.sent.count.saturating_add(1);
         unheard.sent.extend(frame, time);
     }
 

@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use handshake_watch::explain::{ConnectionRow, Line, Reach, WireEvent, WireHalf, WireStory};
+use handshake_watch::explain::{
+    ConnectionRow, Line, Narrator, Reach, WireEvent, WireHalf, WireStory, Wording,
+};
 use handshake_watch::render::{self, Glyphs, Style, Width, wire};
 use handshake_watch::tcp::{Direction, Endpoint, Flags, Segment, SeqNumber, Side};
 use handshake_watch::time::Span;
@@ -50,6 +52,36 @@ fn a_multipath_subtype_that_no_header_has_room_for() {
     }
     tracker.finish();
     assert!(tracker.next_final().is_some(), "one connection");
+}
+
+/// Whether a segment is full was asked by adding its options to its bytes, for which there was no room.
+#[test]
+fn a_pushed_segment_with_more_bytes_than_numbers() {
+    let mut tracker = Tracker::new(Limits::default());
+    let mut narrator = Narrator::live(Wording {
+        full: true,
+        ..Wording::default()
+    });
+    let mut answer = Segment {
+        frame: 1,
+        flags: Flags::SYN | Flags::ACK,
+        ..plain_segment()
+    };
+    answer.options.mss = Some(1460);
+    let data = Segment {
+        frame: 2,
+        tuple: answer.tuple.reversed(),
+        flags: Flags::PSH | Flags::ACK,
+        len: u32::MAX,
+        ..plain_segment()
+    };
+    for segment in [answer, data] {
+        let change = tracker.segment(&segment);
+        let told = narrator.step(&segment, &change, tracker.connection(change.slot));
+        let pushed = segment.flags.contains(Flags::PSH);
+        let full = told.full.contains("PSH asks to hand") && !told.full.contains("send()");
+        assert_eq!(full, pushed, "{}", told.full);
+    }
 }
 
 /// A column of waits that only some connections have moved the cells behind it in the rows of the others.
