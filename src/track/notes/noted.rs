@@ -85,7 +85,7 @@ impl Noted {
             facts: Facts::default(),
         };
         note.facts = if self.stage.contains(Stage::ANSWERED) {
-            self.go_on(segment, from, ahead)?
+            self.go_on(segment, from)?
         } else {
             self.answer(segment, from)?
         };
@@ -94,7 +94,7 @@ impl Noted {
 
     /// A segment after both SYNs.
     #[inline]
-    fn go_on(&mut self, segment: &Segment, from: Side, ahead: i32) -> Option<Facts> {
+    fn go_on(&mut self, segment: &Segment, from: Side) -> Option<Facts> {
         let (sender, receiver) = (&self.fronts[from as usize], &self.fronts[!from as usize]);
         let fin = match from {
             Side::Client => Stage::CLIENT_FIN,
@@ -112,10 +112,9 @@ impl Noted {
             || segment.options.seen.intersects(TELLING)
             || under_way > MANY
             || (news > 0 && news.unsigned_abs() > under_way)
-            // Nothing lies behind a FIN, no FIN is older than what was sent, and nothing without length is ahead.
+            // Nothing lies behind a FIN, and no FIN is older than what was sent.
             || (grows && self.stage.contains(fin))
             || (finishes && !grows && !self.stage.contains(fin))
-            || (ahead > 0 && !grows)
         {
             return None;
         }
