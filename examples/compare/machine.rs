@@ -1,4 +1,4 @@
-//! What the machine is and how busy it is, as far as it says.
+//! What the machine is and how busy it is, as far as it says, and what its environment asks for.
 
 use std::fs;
 
@@ -26,4 +26,14 @@ pub(crate) fn machine() -> String {
         std::env::consts::OS,
         kernel.trim()
     )
+}
+
+/// A number from the environment.
+pub(crate) fn number(name: &str, otherwise: u64) -> Result<u64, String> {
+    match std::env::var(name) {
+        Err(_) => Ok(otherwise),
+        Ok(text) => text
+            .parse()
+            .map_err(|_| format!("{name}={text} is not a number")),
+    }
 }

@@ -57,9 +57,9 @@ const PACKETS: u64 = 2_000_000;
 fn compare() -> Result<(), String> {
     use contenders::{Capture, Places};
 
-    let rounds = number("BENCH_ROUNDS", ROUNDS)?.max(1);
+    let rounds = machine::number("BENCH_ROUNDS", ROUNDS)?.max(1);
     let places = Places::find()?;
-    let captures = Capture::all(number("BENCH_PACKETS", PACKETS)?);
+    let captures = Capture::all(machine::number("BENCH_PACKETS", PACKETS)?);
     let before = machine::load();
     let mut results = Vec::new();
     for capture in captures {
@@ -71,15 +71,4 @@ fn compare() -> Result<(), String> {
     }
     print!("{}", page::page(&results, rounds, &before));
     Ok(())
-}
-
-/// A number from the environment.
-#[cfg(unix)]
-fn number(name: &str, otherwise: u64) -> Result<u64, String> {
-    match std::env::var(name) {
-        Err(_) => Ok(otherwise),
-        Ok(text) => text
-            .parse()
-            .map_err(|_| format!("{name}={text} is not a number")),
-    }
 }

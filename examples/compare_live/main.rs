@@ -66,19 +66,19 @@ fn compare() -> Result<(), String> {
     if !nix::unistd::geteuid().is_root() {
         return Err("only root may capture here: sudo make bench-live".to_owned());
     }
-    let rounds = number("BENCH_ROUNDS", ROUNDS)?.max(1);
+    let rounds = machine::number("BENCH_ROUNDS", ROUNDS)?.max(1);
     let loads = [
         (
             "connections with a request and a reply",
             Traffic::Connections {
-                count: number("BENCH_CONNECTIONS", CONNECTIONS)?,
+                count: machine::number("BENCH_CONNECTIONS", CONNECTIONS)?,
                 threads: CLIENTS,
             },
         ),
         (
             "one transfer",
             Traffic::Bulk {
-                bytes: number("BENCH_BYTES", BYTES)?,
+                bytes: machine::number("BENCH_BYTES", BYTES)?,
             },
         ),
     ];
@@ -105,15 +105,4 @@ fn compare() -> Result<(), String> {
     print!("{}", page::latency(&latency::measure(&places)?));
     println!("\nLoad average {} after.", machine::load());
     Ok(())
-}
-
-/// A number from the environment.
-#[cfg(target_os = "linux")]
-fn number(name: &str, otherwise: u64) -> Result<u64, String> {
-    match std::env::var(name) {
-        Err(_) => Ok(otherwise),
-        Ok(text) => text
-            .parse()
-            .map_err(|_| format!("{name}={text} is not a number")),
-    }
 }
