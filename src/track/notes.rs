@@ -61,6 +61,8 @@ pub(super) struct Retrace {
     flights: [Flight; 2],
     /// Segments that showed a gap of the capture.
     pub(super) gaps: u64,
+    /// Connections that were read in one go.
+    pub(super) gists: u64,
 }
 
 /// What became of a segment that was to be noted.
@@ -340,6 +342,7 @@ impl Retrace {
             change: Change::default(),
             flights: [Flight::new(), Flight::new()],
             gaps: 0,
+            gists: 0,
         }
     }
 
@@ -358,5 +361,32 @@ mod tests {
     fn a_noted_connection_is_small() {
         assert_eq!(size_of::<Note>(), 32);
         assert_eq!(size_of::<Noted>(), 128);
+    }
+
+    /// Three connections at a time, of up to as many segments as can be noted, each by the client.
+    #[test]
+    fn what_one_connection_leaves_others_take() {
+        let mut notes = Notes::default();
+        let mut segment = Segment::default();
+        segment.tuple.destination.port = 80;
+        let empty = notes.size();
+        for turn in 0..100 {
+            segment.flags = Flags::SYN;
+            let places = [0, 1, 2].map(|id| notes.open(id + 1, &segment));
+            for _ in 0..turn % (MOST + 1) {
+                for place in places {
+                    assert_eq!(notes.take(place, &segment), Taken::Noted);
+                }
+            }
+            let chunks = (turn % (MOST + 1)).div_ceil(CHUNK);
+            let each = size_of::<Noted>() + chunks * size_of::<Chunk>();
+            assert_eq!(notes.size(), 3 * each);
+            for place in places {
+                notes.remove(place);
+            }
+            assert_eq!(notes.size(), empty);
+        }
+        assert_eq!(notes.len(), 3);
+        assert_eq!(notes.chunks.len(), 3 * MOST / CHUNK);
     }
 }

@@ -7,6 +7,7 @@
 mod skipped;
 mod chance;
 mod known;
+mod orderly;
 mod talk;
 mod ways;
 

@@ -1,7 +1,9 @@
 //! The ways through a tracker, and what is told on each of them.
 
+use std::collections::BTreeSet;
+
 use handshake_watch::tcp::{IcmpError, Segment};
-use handshake_watch::track::{Change, LabelRules, Limits, Losses, Slot, Tracker};
+use handshake_watch::track::{Change, ConnectionId, LabelRules, Limits, Losses, Slot, Tracker};
 
 use super::known::known;
 
@@ -26,14 +28,18 @@ pub(crate) struct Told {
     judged: usize,
     /// Segments that were only noted.
     noted: usize,
+    /// Noted connections that were read in one go.
+    pub(crate) gists: BTreeSet<ConnectionId>,
 }
 
-/// Segments, and how many of them went which way by our own rules.
+/// Segments, and how many of them went which way by our own rules; and the same of connections.
 #[derive(Default)]
 pub(crate) struct Ways {
     segments: usize,
     judged: usize,
     noted: usize,
+    connections: usize,
+    gists: usize,
 }
 
 impl Ways {
@@ -43,6 +49,8 @@ impl Ways {
             segments,
             judged,
             noted,
+            connections,
+            gists,
         } = self;
         assert!(*segments > 500, "{segments} segments");
         assert!(
@@ -50,6 +58,10 @@ impl Ways {
             "{judged} of {segments} were judged"
         );
         assert!(3 * noted > *segments, "{noted} of {segments} were noted");
+        assert!(
+            30 * gists > *connections,
+            "{gists} of {connections} were read in one go"
+        );
     }
 }
 
@@ -64,6 +76,7 @@ pub(crate) fn compare(input: &[Taken], look: usize, ways: &mut Ways) -> Result<(
         let short = compare_looks(input, &limits)?;
         let noted = track(input, &limits, |_| false);
         noted.tells_as(&short)?;
+        noted.reads_by_the_book(input)?;
         let looked_at = look..look + 20;
         track(input, &limits, |index| looked_at.contains(&index)).tells_as(&short)?;
         if labels == LabelRules::Own {
@@ -71,6 +84,8 @@ pub(crate) fn compare(input: &[Taken], look: usize, ways: &mut Ways) -> Result<(
             ways.segments += input.iter().filter(is_segment).count();
             ways.judged += short.judged;
             ways.noted += noted.noted;
+            ways.connections += noted.finals.len();
+            ways.gists += noted.gists.len();
         }
     }
     Ok(())
@@ -117,14 +132,10 @@ pub(crate) fn track(input: &[Taken], limits: &Limits, looks: impl Fn(usize) -> b
                 .icmp_error(error)
                 .map(|slot| known(tracker.connection(slot))),
         });
-        while let Some(connection) = tracker.next_final() {
-            told.finals.push((index, known(connection)));
-        }
+        told.take_finals(index, &mut tracker);
     }
     tracker.finish();
-    while let Some(connection) = tracker.next_final() {
-        told.finals.push((input.len(), known(connection)));
-    }
+    told.take_finals(input.len(), &mut tracker);
     told.gaps = tracker.gaps();
     told.losses = tracker.losses();
     told.judged = tracker.judged() as usize;
@@ -132,6 +143,42 @@ pub(crate) fn track(input: &[Taken], limits: &Limits, looks: impl Fn(usize) -> b
 }
 
 impl Told {
+    fn take_finals(&mut self, index: usize, tracker: &mut Tracker) {
+        let mut gists = tracker.gists();
+        while let Some(connection) = tracker.next_final() {
+            let id = connection.id();
+            self.finals.push((index, known(connection)));
+            if tracker.gists() > gists {
+                self.gists.insert(id);
+            }
+            gists = tracker.gists();
+        }
+    }
+
+    /// What was read in one go went by the book, as is seen where somebody looks at all segments.
+    pub(crate) fn reads_by_the_book(&self, input: &[Taken]) -> Result<(), String> {
+        let mut tracker = Tracker::new(Limits::default());
+        let mut unusual = BTreeSet::new();
+        for taken in input {
+            let judged = tracker.judged();
+            match taken {
+                Taken::Segment(segment) => {
+                    let connection = tracker.segment(segment).connection;
+                    if tracker.judged() > judged {
+                        unusual.insert(connection);
+                    }
+                }
+                Taken::Error(error) => {
+                    tracker.icmp_error(error);
+                }
+            }
+        }
+        match self.gists.intersection(&unusual).next() {
+            Some(id) => Err(format!("{id} did not go by the book")),
+            None => Ok(()),
+        }
+    }
+
     /// Where both looked, they saw the same, and the same became of all connections, at the same time.
     pub(crate) fn tells_as(&self, other: &Self) -> Result<(), String> {
         for (index, looks) in self.looks.iter().zip(&other.looks).enumerate() {

@@ -89,6 +89,7 @@ impl Notes {
         }
         gist.finish(noted.met(last));
         noted.mark(&mut retrace.connection);
+        retrace.gists += 1;
         true
     }
 }
