@@ -31,6 +31,8 @@ enum Hears {
     All,
     /// So many segments.
     Some(usize),
+    /// All but so many.
+    AllBut(usize),
     /// All but the last byte.
     Most,
 }
@@ -86,19 +88,23 @@ fn groups() -> impl Strategy<Value = (bool, Groups)> {
 fn talk() -> impl Strategy<Value = Talk> {
     let steps = prop_oneof![3 => 0_usize..12, 1 => 0_usize..30, 2 => 30_usize..72];
     // How many segments may wait for their acknowledgment.
-    let hasty = prop_oneof![3 => Just(4_u32), 1 => Just(0), 1 => Just(40)];
+    let hasty = prop_oneof![3 => Just(4_u32), 1 => Just(0), 2 => Just(40)];
     let oddly = prop_oneof![9 => Just(0_u32), 2 => Just(1)];
-    // How much of it the server says.
-    let server = prop_oneof![3 => Just(0.5), 1 => Just(0.05), 1 => Just(0.95)];
-    (steps, server, hasty, oddly)
-        .prop_flat_map(|(count, server, hasty, oddly)| {
+    // How much of it the server says, and how often they say nothing.
+    let says = prop_oneof![
+        3 => Just((0.5, 15)),
+        1 => Just((0.05, 1)),
+        1 => Just((0.95, 1)),
+    ];
+    (steps, says, hasty, oddly)
+        .prop_flat_map(|(count, says, hasty, oddly)| {
             let begin = prop_oneof![12 => Just(60_000_u16), 2 => 1_u16..3000, 1 => Just(0)];
             (
                 (first_number(), first_number(), 0_u8..12, 0_u8..8),
                 [scale(), scale()],
                 [begin.clone(), begin],
                 prop_oneof![7 => [pause(), pause()], 1 => Just([0; 2])],
-                prop::collection::vec(step(server, hasty, oddly), count),
+                prop::collection::vec(step(says, hasty, oddly), count),
                 prop::collection::vec(last_step(), 0..8),
             )
         })
@@ -141,10 +147,10 @@ fn pause() -> impl Strategy<Value = i64> {
 }
 
 prop_compose! {
-    fn step(server: f64, hasty: u32, oddly: u32)(
+    fn step((server, quiet): (f64, u32), hasty: u32, oddly: u32)(
         by_server in prop::bool::weighted(server),
         says in prop_oneof![
-            15 => Just(Says::Nothing),
+            quiet => Just(Says::Nothing),
             30 => Just(Says::Bytes(100)),
             10 => (1_u32..3000).prop_map(Says::Bytes),
             1 => Just(Says::Bytes(u32::from(u16::MAX))),
@@ -153,6 +159,7 @@ prop_compose! {
         hears in prop_oneof![
             20 => Just(Hears::All),
             hasty => (0_usize..3).prop_map(Hears::Some),
+            hasty => (14_usize..18).prop_map(Hears::AllBut),
             3 * hasty => Just(Hears::Some(0)),
             4 => Just(Hears::Most),
         ],
@@ -389,6 +396,7 @@ impl Stand {
         match (hears, waiting.as_slice()) {
             (Hears::Some(1..), [first]) | (Hears::Some(1), [first, ..]) => *first,
             (Hears::Some(2..), [_, second, ..]) => *second,
+            (Hears::AllBut(few), [heard @ .., _]) if heard.len() >= few => heard[heard.len() - few],
             (Hears::All, [.., last]) => *last,
             (Hears::Most, [.., last]) => *last - 1,
             _ => self.una[of],
