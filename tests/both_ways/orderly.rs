@@ -89,7 +89,7 @@ fn talk() -> impl Strategy<Value = Talk> {
     let steps = prop_oneof![3 => 0_usize..12, 1 => 0_usize..30, 2 => 30_usize..72];
     // How many segments may wait for their acknowledgment.
     let hasty = prop_oneof![3 => Just(4_u32), 1 => Just(0), 2 => Just(40)];
-    let oddly = prop_oneof![9 => Just(0_u32), 2 => Just(1)];
+    let oddly = prop_oneof![2 => Just(0_u32), 1 => Just(1)];
     // How much of it the server says, and how often they say nothing.
     let says = prop_oneof![
         3 => Just((0.5, 15)),
@@ -154,20 +154,20 @@ prop_compose! {
             30 => Just(Says::Bytes(100)),
             10 => (1_u32..3000).prop_map(Says::Bytes),
             1 => Just(Says::Bytes(u32::from(u16::MAX))),
-            4 * oddly => Just(Says::All(false)),
+            3 * oddly => Just(Says::All(false)),
         ],
         hears in prop_oneof![
             20 => Just(Hears::All),
             hasty => (0_usize..3).prop_map(Hears::Some),
             hasty => (14_usize..18).prop_map(Hears::AllBut),
             3 * hasty => Just(Hears::Some(0)),
-            4 => Just(Hears::Most),
+            6 => Just(Hears::Most),
         ],
-        window in prop_oneof![30 => Just(60_000), 4 => 1_u16..3000, oddly => Just(0)],
+        window in prop_oneof![90 => Just(60_000), 20 => 1_u16..3000, oddly => Just(0)],
         pause in pause(),
         odd in prop_oneof![
-            60 => Just(Odd::Nothing),
-            oddly => Just(Odd::Again),
+            150 => Just(Odd::Nothing),
+            2 * oddly => Just(Odd::Again),
             oddly => Just(Odd::Older),
             2 * oddly => Just(Odd::Deaf),
             oddly => Just(Odd::Marked),
