@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::calls::{self, Told, WithCalls};
+use super::descriptors;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::live;
@@ -187,6 +188,7 @@ impl Ready {
 impl Performance<'_> {
     /// Plays it. In a series the output is given, and what is said goes there as well.
     fn play(&self, mut given: Option<Output>) -> Result<Shown, Failure> {
+        descriptors::ensure(self.descriptors(), ExitCode::Lab)?;
         let mut place = Place::find(self.scenario);
         let mut stage = None;
         let mut calls = None;
@@ -218,12 +220,14 @@ impl Performance<'_> {
         let ready = self
             .prepare(stage, &place, files.sparing())
             .map_err(|failure| files.stay_empty(failure))?;
+        let spare = files.sparing();
         let results = Results {
             files,
             calls,
             judge: Judge::new(self.scenario),
         };
-        let (code, judgement) = self.present(ready, results, billing)?;
+        let shown = self.present(ready, results, billing);
+        let (code, judgement) = shown.map_err(|failure| spare.explains(failure))?;
         if let Some(judgement) = &judgement {
             words.after(judgement)?;
         }
@@ -232,6 +236,15 @@ impl Performance<'_> {
             played: place.name(),
             judgement,
         })
+    }
+
+    /// As many files are open at once.
+    fn descriptors(&self) -> u64 {
+        if self.scenario.constructed() {
+            descriptors::TO_READ
+        } else {
+            descriptors::WITH_TRAFFIC
+        }
     }
 
     /// In JSON they are shown wherever there are any.
@@ -301,6 +314,11 @@ impl Performance<'_> {
             interface: scenario.on_wire().then(|| WIRE_DEVICE.to_owned()),
             filter: Some(place.filter(scenario, self.port)),
             ..Settings::default()
+        })
+        // The interface is our own: nobody has named a wrong one.
+        .map_err(|failure| match failure.code {
+            ExitCode::Interface => failure.without_hint(ExitCode::Lab),
+            _ => failure,
         })?;
         let needs = Needs {
             sockets: place.sockets(self.port),

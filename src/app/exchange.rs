@@ -159,6 +159,11 @@ pub(crate) fn failure(error: LabError) -> Failure {
                     .to_owned()
             })
         }
+        LabError::System { error, .. } | LabError::NotConnected { error, .. }
+            if error.raw_os_error() == Some(libc::EMFILE) =>
+        {
+            Some("`ulimit -n 64` lets more files be open".to_owned())
+        }
         _ => None,
     };
     match hint {

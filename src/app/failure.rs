@@ -34,6 +34,15 @@ impl Failure {
         self
     }
 
+    /// The same for a command to which it means something else, and for which the hint is none.
+    pub(crate) fn without_hint(self, code: ExitCode) -> Self {
+        Self {
+            code,
+            hint: None,
+            ..self
+        }
+    }
+
     /// The filter does not compile.
     pub(crate) fn filter(error: impl fmt::Display) -> Self {
         Self::new(ExitCode::Interface, error).hint(

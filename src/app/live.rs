@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::budget::{Beside, Budget};
 use super::calls::{self, Teller, Told, WithCalls};
+use super::descriptors;
 use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
@@ -31,6 +32,7 @@ use crate::track::{Limits, Tracker};
 
 /// Captures, and shows what is captured.
 pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
+    descriptors::ensure(descriptors::WITH_TRAFFIC, without_descriptors(command))?;
     if command.traffic == Traffic::Private {
         enter_private()?;
     }
@@ -332,7 +334,9 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
         LiveError::Filter { .. } => Failure::filter(error),
         LiveError::NoSuchInterface { .. } => Failure::new(ExitCode::Interface, error)
             .hint("without -i it is this machine's loopback interface: handshake-watch live"),
-        LiveError::Failed { .. } | LiveError::Pipe(_) => Failure::new(ExitCode::Interface, error),
+        LiveError::List { .. } | LiveError::Failed { .. } | LiveError::Pipe(_) => {
+            Failure::new(ExitCode::Interface, error)
+        }
     })
 }
 
@@ -354,6 +358,15 @@ fn enter_private() -> Result<(), Failure> {
         Failure::new(ExitCode::NotPermitted, "a private network needs Linux")
             .hint("sudo handshake-watch live --once"),
     )
+}
+
+/// What it means when too few files can be opened: there is no input, or no traffic either.
+fn without_descriptors(command: &LiveCommand) -> ExitCode {
+    if command.traffic == Traffic::Never || command.interface.is_some() {
+        ExitCode::Input
+    } else {
+        ExitCode::Lab
+    }
 }
 
 /// Whether people read along, a row or a sentence a packet.

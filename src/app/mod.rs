@@ -3,6 +3,7 @@
 mod budget;
 mod calls;
 mod demo;
+mod descriptors;
 mod doctor;
 mod ends;
 mod exchange;

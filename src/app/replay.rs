@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::budget::{Beside, Budget};
+use super::descriptors;
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
@@ -37,6 +38,7 @@ use self::passes::{Chosen, Pass, Passes, resolve};
 
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
+    descriptors::ensure(descriptors::TO_READ, ExitCode::Input)?;
     let mut passes = Passes::open(command)?;
     // What is wrong with the input is told first, so a file that cannot be written has to wait.
     let mut results = Results::open(command.output.file.as_deref(), command.write.as_deref());

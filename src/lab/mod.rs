@@ -52,7 +52,7 @@ pub enum LabError {
     #[error("no address to connect to")]
     NoAddress,
     /// The other end did something that it cannot do.
-    #[error("{what}: {ending:?}")]
+    #[error("{what}: {ending}")]
     Unexpected {
         /// What happened.
         what: &'static str,

@@ -13,6 +13,7 @@ use signal_hook::flag;
 
 use super::judge::Judgement;
 use super::{Performance, Telling, no_such};
+use crate::app::descriptors;
 use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
 use crate::app::output::{self, Output};
@@ -100,6 +101,8 @@ struct Series<'a> {
 
 impl<'a> Series<'a> {
     fn new(command: &'a DemoCommand, port: u16) -> Result<Self, Failure> {
+        // A child has those of its parent, too: the output, and a pipe for its report.
+        descriptors::ensure(descriptors::WITH_TRAFFIC + 3, ExitCode::Lab)?;
         let output = Output::open(command.output.file.as_deref())?;
         let style = output::style(&command.output, &output, Explain::Brief);
         let asking = Arc::new(AtomicBool::new(true));
