@@ -14,7 +14,7 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::output::{self, Output};
 use crate::cli::{DoctorCommand, Format};
-use crate::render::{Explain, Ink, Line, Style, escape};
+use crate::render::{Explain, Ink, Line, Style, escape, shell};
 
 /// Columns of "works" or "absent" with the space behind it.
 const STATE: usize = 8;
@@ -204,10 +204,12 @@ impl<'a> Page<'a> {
             self.end()?;
         }
         if let Some(mend) = &check.mend {
-            // A command is never broken: it is there to be copied.
-            self.space_to(indent);
-            self.line.put(mend, Ink::Strong);
-            self.end()?;
+            // It is there to be copied.
+            for line in shell::lines(mend, self.width.saturating_sub(indent)) {
+                self.space_to(indent);
+                self.line.put(&line, Ink::Strong);
+                self.end()?;
+            }
         }
         Ok(())
     }

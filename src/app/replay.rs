@@ -12,8 +12,10 @@ use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::header;
+use super::missing;
 use super::output::Output;
 use super::pipeline::{self, Outcome};
+use super::program;
 use super::progress::Progress;
 use super::reader::Reader;
 use super::results::{Frames, Results};
@@ -261,12 +263,25 @@ fn unknown<'a>(command: &'a ReplayCommand, totals: &Totals) -> impl Iterator<Ite
 /// Says what was asked for and does not exist, and where there is something if nothing was selected.
 fn selected_something(command: &ReplayCommand, totals: &Totals, nothing: bool) -> ExitCode {
     let mut code = ExitCode::Fine;
-    for wanted in unknown(command, totals) {
-        say::problem(format_args!(
-            "there is no connection {wanted}: the capture has {}",
-            totals.connections
-        ));
-        code = ExitCode::Usage;
+    let mut unknown = unknown(command, totals).peekable();
+    while let Some(wanted) = unknown.next() {
+        let problem = Failure::new(
+            ExitCode::Usage,
+            format_args!(
+                "there is no connection {wanted}: the capture has {}",
+                totals.connections
+            ),
+        );
+        code = problem.code;
+        // Once for all of them, and not where a pipe has been read.
+        let list = unknown.peek().is_none() && !is_growing(command) && totals.connections > 0;
+        say::problem(problem.hint_if(list.then(|| {
+            format!(
+                "this lists them, each with its number:\n{} replay {} --format table --all",
+                program::name(),
+                missing::argument(&command.file)
+            )
+        })));
     }
     if nothing && code == ExitCode::Fine {
         say_what_there_is(totals);

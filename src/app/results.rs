@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::missing;
 use super::output::{Later, Output};
 use crate::capture::{Frame, Interface, SaveError, Saver, Unread};
 use crate::privilege::{ResultFile, is_same_file};
@@ -266,8 +267,10 @@ fn open_output(path: &Path) -> Result<Named<'_>, Failure> {
 }
 
 fn open_frames(path: &Path) -> Result<Named<'_>, Failure> {
-    let file = ResultFile::open(path)
-        .map_err(|error| Failure::new(ExitCode::Output, create_error(path, error)))?;
+    let file = ResultFile::open(path).map_err(|error| {
+        let hint = no_folder(path, &error);
+        Failure::new(ExitCode::Output, create_error(path, error)).hint_if(hint)
+    })?;
     Ok(Named { file, path })
 }
 
@@ -276,6 +279,11 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
         ExitCode::Output,
         format_args!("cannot write {}: {error}", path.display()),
     )
+    .hint_if(no_folder(path, error))
+}
+
+fn no_folder(path: &Path, error: &io::Error) -> Option<String> {
+    (error.kind() == io::ErrorKind::NotFound).then(|| missing::result(path))?
 }
 
 fn create_error(path: &Path, error: io::Error) -> SaveError {

@@ -27,7 +27,7 @@ pub use brief::brief;
 pub use call::{CallFacts, CallRow, Moment, call_row, call_rows};
 pub use digest::{Digest, Sort};
 pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts, occurred};
-pub use glossary::{Term, look_up, nearest, terms};
+pub use glossary::{Term, difference, look_up, nearest, terms};
 pub use header::{HeaderField, HeaderRow, HeaderView, OptionLine, header_view};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
 pub use pace::{Pace, first_trouble};

@@ -34,7 +34,6 @@ mod file;
 )]
 mod filter;
 mod identity;
-mod remedy;
 #[cfg(target_os = "linux")]
 mod rules;
 mod status;
@@ -44,5 +43,4 @@ pub use confine::{ConfineError, Confined, Layer, Needs, Sockets, confine, no_mor
 pub use descriptors::{TooFew, ensure_descriptors};
 pub use file::{ResultFile, is_same_file};
 pub use identity::{Identity, Successor};
-pub use remedy::Remedy;
 pub use status::{Status, status};

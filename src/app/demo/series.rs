@@ -17,6 +17,7 @@ use crate::app::descriptors;
 use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
 use crate::app::output::{self, Output};
+use crate::app::program;
 use crate::app::say;
 use crate::app::step;
 use crate::cli::{DemoCommand, Format};
@@ -53,7 +54,10 @@ pub(super) fn course(
             ExitCode::Usage,
             "a course asks before it shows: it needs a terminal to ask at",
         )
-        .hint("handshake-watch demo --all    # all scenarios, without a pause"));
+        .hint(format_args!(
+            "this plays all scenarios without a pause:\n{} demo --all",
+            program::name()
+        )));
     }
     Series::new(command, port)?.run(&SCENARIOS[first..], Pace::WithClass)
 }

@@ -1,9 +1,9 @@
 //! Whether packets can be captured, where, and with which time stamps.
 
 use super::Check;
+use crate::app::remedy::Remedy;
 use crate::capture::Interface;
 use crate::capture::live::{self, Listed, LiveError, LiveSource, Settings};
-use crate::privilege::Remedy;
 
 /// A ring that is only opened and closed again needs no room.
 const SMALL_RING: u32 = 1024 * 1024;

@@ -9,6 +9,7 @@ use super::{budget, tracker};
 use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
 use crate::app::pipeline;
+use crate::app::program;
 use crate::app::progress::Progress;
 use crate::app::reader::Reader;
 use crate::app::select::{Scout, Selected, Stretch, Surroundings};
@@ -73,7 +74,10 @@ fn input(command: &ReplayCommand) -> Result<Unread, Failure> {
             ExitCode::Usage,
             "standard input is a terminal, and nobody types a capture",
         )
-        .hint("sudo tcpdump -i any -U -w - tcp | handshake-watch replay -"));
+        .hint(format_args!(
+            "name a file, or let a program type it:\nsudo tcpdump -i any -U -w - tcp | {} replay -",
+            program::name()
+        )));
     }
     let input = Unread::open(&command.file)?;
     input.recognise()?;
@@ -94,7 +98,10 @@ fn twice(command: &ReplayCommand, what: &str) -> Result<(), Failure> {
         ExitCode::Usage,
         format_args!("{what} to read the capture twice, which a pipe does not allow"),
     )
-    .hint("save it first: ... > FILE.pcap, then handshake-watch replay FILE.pcap"))
+    .hint(format_args!(
+        "save it first, with `... > FILE.pcap`, and read that:\n{} replay FILE.pcap",
+        program::name()
+    )))
 }
 
 /// What the selection means in this capture.
