@@ -84,6 +84,20 @@ impl Stage {
         panic!("{words:?} was never shown; the last screen:\n{last}");
     }
 
+    /// Presses a key that changes no more than what has come meanwhile, until the screen has these words.
+    fn press_until(&mut self, key: &str, words: &str) {
+        let until = Instant::now() + PATIENCE;
+        while until > Instant::now() {
+            self.press(key);
+            match self.screens.recv_timeout(PATIENCE) {
+                Ok(screen) if screen.contains(words) => return,
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        panic!("{words:?} was never shown");
+    }
+
     /// Waits for the end: its exit code.
     fn ends(self) -> Option<i32> {
         self.last_words().0
@@ -242,7 +256,10 @@ fn what_goes_on_is_said_while_it_does() {
             return;
         }
         let mut stage = Stage::open(&["live", "--step", "--message", "to be repeated"]);
-        stage.shows("Ctrl-C ends");
+        // Nobody has seen a packet yet, and so nobody is told that the server has stopped.
+        let first = stage.shows("0 of 8 so far");
+        assert!(!first.contains("is free"), "{first}");
+        stage.press_until("G", "Ctrl-C ends");
         stage.press("q");
         let (code, words) = stage.last_words();
         assert_eq!(code, Some(0), "{words}");
@@ -271,7 +288,10 @@ fn without_a_terminal_it_says_what_works_instead() {
         assert_eq!(output.status.code(), Some(2));
         assert!(output.stdout.is_empty());
         let words = String::from_utf8_lossy(&output.stderr);
-        assert!(words.contains("standard output is none"), "{words}");
+        assert!(
+            words.contains("standard output is closed, a file or a pipe"),
+            "{words}"
+        );
         assert!(
             words.contains("--speed") && words.contains("--format plain"),
             "{words}"

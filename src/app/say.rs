@@ -15,7 +15,8 @@ const COMMAND: &str = "  ";
 
 /// What went wrong. Its first line is prose, and so is a hint's; those below are commands.
 pub(crate) fn problem(message: impl fmt::Display) {
-    write(&problem_within(&message.to_string(), width()));
+    let text = problem_within(&message.to_string(), width());
+    write_or_hold(&text, &text, Tone::Problem);
 }
 
 fn problem_within(message: &str, width: usize) -> String {
@@ -46,14 +47,14 @@ fn problem_within(message: &str, width: usize) -> String {
 /// What a person would like to know.
 pub(crate) fn note(message: impl fmt::Display) {
     let text = lines(&message.to_string());
-    write_or_hold(&text, &text);
+    write_or_hold(&text, &text, Tone::Note);
 }
 
 /// What a person would like to know now, after a note that is of interest at any time: where messages are held back, the
 /// note alone is written in the end.
 pub(crate) fn note_for_now(note: &str, now: &str) {
     let note = lines(note);
-    write_or_hold(&format!("{note}{}", lines(now)), &note);
+    write_or_hold(&format!("{note}{}", lines(now)), &note, Tone::Note);
 }
 
 /// The lines of a message; none when it is empty.
@@ -73,7 +74,7 @@ pub(crate) fn fits(text: &str) -> bool {
 /// A terminal shows `^C` when that is typed: what follows begins below it.
 pub(crate) fn interrupted() {
     if io::stderr().is_terminal() {
-        write("\n");
+        write_or_hold("\n", "\n", Tone::Note);
     }
 }
 
@@ -84,7 +85,16 @@ pub(crate) fn is_harmless(word: &OsStr) -> bool {
 }
 
 /// Hears what is said while messages are held back.
-pub(crate) type Listener = Box<dyn Fn(&str) + Send>;
+pub(crate) type Listener = Box<dyn Fn(&str, Tone) + Send>;
+
+/// How a message is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tone {
+    /// Of interest at once.
+    Problem,
+    /// About what has been seen by then.
+    Note,
+}
 
 /// While a screen is shown, what was said meanwhile, and who is told of it.
 static HELD: Mutex<Option<(Listener, String)>> = Mutex::new(None);
@@ -109,20 +119,20 @@ fn held() -> MutexGuard<'static, Option<(Listener, String)>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes lines in which nothing acts but their ends.
-fn write(text: &str) {
-    write_or_hold(text, text);
-}
-
-/// The same, of which `lasting` is still to be told when messages are not held back any more.
-fn write_or_hold(text: &str, lasting: &str) {
+/// Writes, or tells whoever holds messages back; `lasting` is still to be told when they are not held back any more.
+fn write_or_hold(text: &str, lasting: &str, tone: Tone) {
     if let Some((listener, kept)) = held().as_mut() {
         if !text.trim().is_empty() && kept.len() + text.len() <= HELD_MAX {
             kept.push_str(lasting);
-            listener(text.trim());
+            listener(text.trim(), tone);
         }
         return;
     }
+    write(text);
+}
+
+/// Writes lines in which nothing acts but their ends.
+fn write(text: &str) {
     let lines: Vec<_> = text.split('\n').map(escape::terminal).collect();
     // Nobody is left to be told that standard error is closed.
     let _ = io::stderr().lock().write_all(lines.join("\n").as_bytes());
