@@ -19,6 +19,7 @@ use super::live;
 use super::memory::Memory;
 use super::output::Output;
 use super::pipeline;
+use super::program;
 use super::reader::Reader;
 use super::results::{self, Frames, Spare};
 use super::sandbox;
@@ -34,6 +35,7 @@ use super::wire;
 use crate::capture::live::Settings;
 use crate::capture::{self, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice, Resources};
+use crate::explain::difference;
 use crate::lab::apart::end_with_parent;
 use crate::lab::fates::Fates;
 use crate::lab::network::WIRE_DEVICE;
@@ -87,11 +89,21 @@ fn judged(shown: Shown) -> Result<ExitCode, Failure> {
 
 fn no_such(name: &str) -> Failure {
     let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    let typed = name.to_lowercase();
+    let differences = names.iter().map(|name| (difference(&typed, name), name));
+    // More than every third letter wrong is another word.
+    let near = differences.filter(|(wrong, _)| wrong * 3 <= typed.chars().count());
+    let near = near.min().map(|(_, name)| name);
     Failure::new(
         ExitCode::Usage,
         format_args!("there is no scenario \"{}\"", escape::terminal(name)),
     )
-    .hint(format_args!("there are: {}", names.join(", ")))
+    .hint(format_args!(
+        "{}there are: {}\n{} demo --list    # says what each is about",
+        near.map_or_else(String::new, |near| format!("did you mean {near}? ")),
+        names.join(", "),
+        program::name()
+    ))
 }
 
 /// What is played and how it is shown.

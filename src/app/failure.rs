@@ -103,6 +103,10 @@ impl From<ReadError> for Failure {
                     .to_owned(),
             ),
             ReadError::Open { path, error } => match error.kind() {
+                io::ErrorKind::PermissionDenied => Some(format!(
+                    "this says who may read it:\nls -l {}",
+                    missing::argument(path)
+                )),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => missing::capture(path),
                 _ => None,
             },

@@ -41,8 +41,8 @@ pub(crate) fn capture(path: &Path) -> Option<String> {
             argument(path)
         ),
         None => format!(
-            "{there} has no file that is called *.pcap*; this shows what it has:\n{}",
-            ls(&folder)
+            "{there} has no file that is called *.pcap*; this looks for some further down:\n{}",
+            search(&folder)
         ),
     })
 }
@@ -53,7 +53,10 @@ pub(crate) fn folder(folder: &Path) -> Option<String> {
     Some(if found.captures {
         list(folder)
     } else {
-        format!("name a file; this shows what is in it:\n{}", ls(folder))
+        format!(
+            "name a file; this looks for captures further down:\n{}",
+            search(folder)
+        )
     })
 }
 
@@ -182,6 +185,11 @@ fn ls(folder: &Path) -> String {
     format!("ls {}", argument(folder))
 }
 
+fn search(folder: &Path) -> String {
+    // As deep as people look themselves, and not through all of a disk.
+    format!("find {} -maxdepth 3 -name '*.pcap*'", argument(folder))
+}
+
 fn list(folder: &Path) -> String {
     let there = if folder == Path::new(".") {
         String::new()
@@ -219,10 +227,15 @@ mod tests {
         let top = tempfile::tempdir().expect("a folder");
         let top = top.path();
         let odd = top.join("it's -here");
-        for folder in [&odd, &top.join("empty"), &top.join("none")] {
-            fs::create_dir(folder).expect("a folder");
+        for folder in [&odd, &top.join("empty"), &top.join("none/deep")] {
+            fs::create_dir_all(folder).expect("a folder");
         }
-        for file in ["it's -here/trace.pcapng", "it's -here/b.pcap.gz", "none/x"] {
+        for file in [
+            "it's -here/trace.pcapng",
+            "it's -here/b.pcap.gz",
+            "none/x",
+            "none/deep/c.pcap",
+        ] {
             fs::write(top.join(file), "").expect("a file");
         }
 
@@ -233,7 +246,7 @@ mod tests {
 
         let (words, out) = hint(capture(&top.join("none/x.pcap")), top);
         assert!(words.contains("no file that is called *.pcap*"), "{words}");
-        assert_eq!(out, "x\n");
+        assert!(out.ends_with("none/deep/c.pcap\n"), "{out}");
 
         let (words, out) = hint(capture(&top.join("gone/deep/x.pcap")), top);
         assert!(
@@ -258,7 +271,7 @@ mod tests {
         let (_, out) = hint(folder(&odd), top);
         assert!(out.contains("here/b.pcap.gz\n"), "{out}");
         let (_, out) = hint(folder(&top.join("none")), top);
-        assert_eq!(out, "x\n");
+        assert!(out.ends_with("none/deep/c.pcap\n"), "{out}");
     }
 
     #[test]

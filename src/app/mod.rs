@@ -44,7 +44,9 @@ mod wire;
 pub use exit::ExitCode;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 
+use self::failure::Failure;
 use crate::cli::{self, Command};
 
 /// Understands the command line, does what it says, and tells people what went wrong.
@@ -61,7 +63,13 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
                 // Without its colours, but with whole words.
                 say::note(text.trim_end());
             } else if harmless {
-                let _ = error.print();
+                let printed = error.print().and_then(|()| io::stdout().flush());
+                if let Some(failure) = printed.err().as_ref().and_then(Failure::output)
+                    && !error.use_stderr()
+                {
+                    say::problem(&failure);
+                    return failure.code;
+                }
             } else {
                 say::problem(error.render());
             }
@@ -78,7 +86,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-fn run(command: &Command) -> Result<ExitCode, failure::Failure> {
+fn run(command: &Command) -> Result<ExitCode, Failure> {
     if command.steps() {
         step::find()?;
     }

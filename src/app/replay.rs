@@ -323,6 +323,16 @@ fn judge(
             command.filter.as_deref().unwrap_or_default()
         ));
     }
+    let nothing_matched =
+        outcome.totals.frames == 0 && outcome.hidden == 0 && !interrupt.was_heard();
+    if let Some(filter) = command.filter.as_deref()
+        && nothing_matched
+        && outcome.unreadable.is_none()
+    {
+        say::note(format_args!(
+            "no packet of the capture matches --filter \"{filter}\""
+        ));
+    }
     if let Some(error) = outcome.unreadable {
         say::problem(Failure::from(error));
         code = code.or(ExitCode::Input);

@@ -25,19 +25,16 @@ fn problem_within(message: &str, width: usize) -> String {
     let mut text = fitting(&format!("handshake-watch: {first}"), width);
     for line in lines {
         text.push('\n');
-        match line.strip_prefix(HINT) {
-            Some(hint) => {
-                let room = width.saturating_sub(HINT.len()).max(1);
-                let below = format!("\n{}", " ".repeat(HINT.len()));
-                text.push_str(HINT);
-                text.push_str(&fitting(hint, room).replace('\n', &below));
-            }
-            None => {
-                let room = width.saturating_sub(COMMAND.len()).max(1);
-                let lines = shell::lines(line.trim_start(), room);
-                let lines: Vec<_> = lines.iter().map(|line| [COMMAND, line].concat()).collect();
-                text.push_str(&lines.join("\n"));
-            }
+        if let Some(hint) = line.strip_prefix(HINT) {
+            let room = width.saturating_sub(HINT.len()).max(1);
+            let below = format!("\n{}", " ".repeat(HINT.len()));
+            text.push_str(HINT);
+            text.push_str(&fitting(hint, room).replace('\n', &below));
+        } else {
+            let room = width.saturating_sub(COMMAND.len()).max(1);
+            let lines = shell::lines(line.trim_start(), room);
+            let lines: Vec<_> = lines.iter().map(|line| [COMMAND, line].concat()).collect();
+            text.push_str(&lines.join("\n"));
         }
     }
     text.push('\n');

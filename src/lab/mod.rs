@@ -35,7 +35,9 @@ pub enum LabError {
         address: SocketAddr,
     },
     /// The system keeps this port for privileged programs.
-    #[error("not permitted to listen on {address}: ports below 1024 need root")]
+    #[error(
+        "not permitted to listen on {address}: ports below 1024 need root's rights, which this process does not have"
+    )]
     PortForbidden {
         /// Where.
         address: SocketAddr,

@@ -104,11 +104,11 @@ mod tests {
     fn what_a_failed_scenario_does_to_its_capture_is_not_the_cause() {
         let failed = |code| {
             let shown = Err(Failure::new(code, "the interface disappeared"));
-            end(shown).err().expect("it failed").code
+            end(shown).expect_err("it failed").code
         };
         assert_eq!(failed(ExitCode::Input), ExitCode::Lab);
         assert_eq!(failed(ExitCode::Output), ExitCode::Output);
         let fine = end(Ok((ExitCode::Fine, None)));
-        assert_eq!(fine.err().expect("it failed").code, ExitCode::Lab);
+        assert_eq!(fine.expect_err("it failed").code, ExitCode::Lab);
     }
 }
