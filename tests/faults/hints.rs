@@ -95,7 +95,8 @@ fn what_permits_a_capture_can_be_pasted_at_any_width() {
         let program = program.to_owned();
         command.args([
             "live",
-            "--once",
+            "--duration",
+            "1s",
             "--filter",
             "tcp port 80 and host 127.0.0.1",
         ]);
@@ -124,7 +125,7 @@ fn what_permits_a_capture_can_be_pasted_at_any_width() {
         assert_eq!(
             String::from_utf8_lossy(&heard.stdout),
             format!(
-                "<{program}><live><--once><--filter><tcp port 80 and host 127.0.0.1>\n\
+                "<{program}><live><--duration><1s><--filter><tcp port 80 and host 127.0.0.1>\n\
                  <setcap><cap_net_raw=ep><{program}>\n\
                  here demo handshake\n"
             ),
@@ -139,7 +140,7 @@ fn words_that_are_no_text_are_repeated_for_a_shell() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = unprivileged(folder.path());
     command
-        .args(["live", "--once"])
+        .args(["live", "--duration", "1s"])
         .arg("-w")
         .arg(OsStr::from_bytes(b"\xff\x1b"));
     let run = command.output().expect("the program starts");
@@ -148,7 +149,7 @@ fn words_that_are_no_text_are_repeated_for_a_shell() {
     }
     assert_eq!(run.status.code(), Some(4), "{run:?}");
     assert!(
-        errors(&run).contains(r"live --once -w $'\377\033'"),
+        errors(&run).contains(r"live --duration 1s -w $'\377\033'"),
         "{run:?}"
     );
 }
