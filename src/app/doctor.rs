@@ -94,9 +94,11 @@ fn look(output: &Output, color: bool) -> Findings {
     #[cfg(target_os = "linux")]
     let other_wire = private.works && kernel::other_wire();
     let capture = packets::capture();
-    let live = capture.works();
-    let demo = live || private.works;
+    let files = packets::open_files();
+    let live = capture.works() && files.works;
+    let demo = live || (private.works && files.works);
     let mut checks = capture.checks();
+    checks.push(files);
     checks.push(private);
     #[cfg(target_os = "linux")]
     checks.extend(kernel::checks(other_wire));

@@ -106,6 +106,22 @@ fn without_descriptors_a_scenario_makes_no_file() {
     assert_eq!(came(8, &series, 7), Came::Refused);
 }
 
+/// What would work is not what is forbidden.
+#[test]
+fn without_descriptors_doctor_says_what_is_missing() {
+    let run = run("-n 8", "doctor");
+    let page = String::from_utf8_lossy(&run.stdout);
+    assert_eq!(run.status.code(), Some(4), "{page}");
+    assert!(
+        page.contains("open files") && page.contains("EMFILE"),
+        "{page}"
+    );
+    assert!(
+        page.contains("neither `live` nor `demo` would capture"),
+        "{page}"
+    );
+}
+
 /// One that everybody may raise is no reason to refuse anything.
 #[test]
 fn a_limit_that_may_be_raised_is_raised() {

@@ -186,8 +186,11 @@ impl<'a> Player<'a> {
             }
             Key::Last => {
                 self.hold();
-                self.play.last();
-                self.reached();
+                // Where it is already, what was said last stays to be read.
+                if self.play.waiting() > 0 || self.play.asking() {
+                    self.play.last();
+                    self.reached();
+                }
             }
             Key::Help => {
                 // What is read must not change under the reader.
@@ -380,6 +383,10 @@ impl<'a> Player<'a> {
     }
 
     fn origin(&self) -> String {
+        if self.play.told() == 0 {
+            // Where packets come from is said of packets.
+            return String::new();
+        }
         let mut origin = self.program.origin.clone();
         let (at, told) = self.play.packets();
         let waiting = told - at;
