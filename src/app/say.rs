@@ -23,13 +23,17 @@ fn problem_within(message: &str, width: usize) -> String {
     let mut lines = message.lines();
     let first = lines.next().unwrap_or_default();
     let mut text = fitting(&format!("handshake-watch: {first}"), width);
+    let mut hinted = false;
     for line in lines {
         text.push('\n');
         if let Some(hint) = line.strip_prefix(HINT) {
             let room = width.saturating_sub(HINT.len()).max(1);
             let below = format!("\n{}", " ".repeat(HINT.len()));
+            hinted = true;
             text.push_str(HINT);
             text.push_str(&fitting(hint, room).replace('\n', &below));
+        } else if !hinted {
+            text.push_str(&fitting(line, width));
         } else {
             let room = width.saturating_sub(COMMAND.len()).max(1);
             let lines = shell::lines(line.trim_start(), room);
@@ -214,6 +218,11 @@ mod tests {
             problem_within(message, 26),
             "handshake-watch: it failed\nhint: do this first, then\n      that:\n  # and this\n  \
              sudo a-long-command \\\n      --with words\n"
+        );
+        assert_eq!(
+            problem_within("one two\n  three four", 17),
+            "handshake-watch:\none two\n  three four\n",
+            "no command without a hint"
         );
         assert_eq!(
             problem_within(message, usize::MAX),

@@ -61,6 +61,7 @@ const SECONDS_A_DAY: u64 = 86_400;
 pub(super) fn parse_address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| match text.parse::<SocketAddr>() {
         Ok(both) => format!("write the port after -p: {} -p {}", both.ip(), both.port()),
+        Err(_) if text.parse::<u16>().is_ok() => format!("write the port after -p: -p {text}"),
         Err(_) => {
             "write an IP address, such as 127.0.0.1 or ::1: names are not looked up".to_owned()
         }
@@ -254,6 +255,7 @@ mod tests {
         for (text, words) in [
             ("127.0.0.1:80", "127.0.0.1 -p 80"),
             ("[::1]:80", "::1 -p 80"),
+            ("1712", ": -p 1712"),
             ("localhost", "IP address"),
         ] {
             let error = parse_address(text).expect_err(text);
