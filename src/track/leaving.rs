@@ -58,7 +58,9 @@ impl Tracker {
                 &mut self.places.slab[slot as usize]
             }
             Kept::Noted(noted) => {
-                self.retrace(noted);
+                let rules = self.limits.labels;
+                self.places.notes.tell(noted, rules, &mut self.retrace);
+                self.places.notes.remove(noted);
                 &mut self.retrace.connection
             }
         };
