@@ -2,6 +2,7 @@
 //!
 //! Comes in: the path as it was typed. Goes out: a hint, with a command that works in the same place. Looks at names only.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,6 +72,18 @@ pub(crate) fn result(path: &Path) -> Option<String> {
         "this makes the folder:\nmkdir -p {}",
         argument(&folder)
     ))
+}
+
+/// What to do when a result may not be written there.
+pub(crate) fn forbidden(path: &Path) -> Option<String> {
+    let elsewhere = env::temp_dir().join(path.file_name()?);
+    let here = path.exists() || path.starts_with(env::temp_dir());
+    (!here).then(|| {
+        format!(
+            "name it where you may write, such as {}",
+            argument(&elsewhere)
+        )
+    })
 }
 
 /// What a folder has.

@@ -268,7 +268,7 @@ fn open_output(path: &Path) -> Result<Named<'_>, Failure> {
 
 fn open_frames(path: &Path) -> Result<Named<'_>, Failure> {
     let file = ResultFile::open(path).map_err(|error| {
-        let hint = no_folder(path, &error);
+        let hint = elsewhere(path, &error);
         Failure::new(ExitCode::Output, create_error(path, error)).hint_if(hint)
     })?;
     Ok(Named { file, path })
@@ -279,11 +279,16 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
         ExitCode::Output,
         format_args!("cannot write {}: {error}", path.display()),
     )
-    .hint_if(no_folder(path, error))
+    .hint_if(elsewhere(path, error))
 }
 
-fn no_folder(path: &Path, error: &io::Error) -> Option<String> {
-    (error.kind() == io::ErrorKind::NotFound).then(|| missing::result(path))?
+/// What lets a result be written after all.
+fn elsewhere(path: &Path, error: &io::Error) -> Option<String> {
+    match error.kind() {
+        io::ErrorKind::NotFound => missing::result(path),
+        io::ErrorKind::PermissionDenied => missing::forbidden(path),
+        _ => None,
+    }
 }
 
 fn create_error(path: &Path, error: io::Error) -> SaveError {

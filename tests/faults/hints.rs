@@ -263,6 +263,7 @@ fn mistakes_in_typing_are_met_with_what_was_meant() {
         (&["demo", "hanshake"][..], 2, "did you mean handshake?"),
         (&["demo", "xyz"], 2, "demo --list"),
         (&["connect", "127.0.0.1:1712"], 2, "127.0.0.1 -p 1712"),
+        (&["connect", "1712"], 2, "-p 1712"),
         (&["serve", "-p", "http"], 2, "write a number in 1..=65535"),
         (
             &["replay", SAMPLE, "--filter", "tcp port 80"],
