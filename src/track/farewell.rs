@@ -83,7 +83,7 @@ impl Tracker {
                     Ok(_) if number % 2 == 1 => to_take.recv().ok(),
                     _ => None,
                 };
-                let mut noted = theirs.iter().flat_map(Block::connections);
+                let mut from_there = theirs.iter().flat_map(Block::connections);
                 for (index, (_, place)) in block.iter().enumerate() {
                     match place.kept() {
                         Kept::Full(slot) => {
@@ -91,7 +91,7 @@ impl Tracker {
                             connection.until = until;
                             take(connection)?;
                         }
-                        Kept::Noted(place) => take(match noted.next() {
+                        Kept::Noted(place) => take(match from_there.next() {
                             Some(connection) => connection,
                             None => teller.tell(place, block, index, near),
                         })?,
