@@ -360,8 +360,7 @@ impl Performance<'_> {
         };
         let what = show::what_of_scenario(&name, interface.as_deref(), billing);
         let shown = if let (Some(twins), Origin::Wire(_, plan)) = (&twins, self.scenario.origin) {
-            let remark = format!("wire: {}", plan.summary);
-            wire::sink(self.choice, output, &what, &remark, twins, live)
+            wire::sink(self.choice, output, &what, wire::setting(plan), twins, live)
         } else {
             show::whole(self.choice, output, &what)
         };

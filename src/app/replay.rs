@@ -27,7 +27,7 @@ use super::twins::{Joined, Twins};
 use super::wire::{self, Joinable};
 use crate::capture::{FilterSet, Interface, Source};
 use crate::cli::{Format, Present, ReplayCommand, Rows};
-use crate::explain::Totals;
+use crate::explain::{Totals, WireSetting};
 use crate::privilege::Needs;
 use crate::render::Plural;
 use crate::track::{Limits, Tracker};
@@ -167,7 +167,10 @@ fn shown(
     twins: Option<&Arc<Twins>>,
 ) -> Box<dyn Sink> {
     match twins {
-        Some(twins) => wire::sink(&command.output, output, what, "", twins, false),
+        Some(twins) => {
+            let setting = WireSetting::default();
+            wire::sink(&command.output, output, what, setting, twins, false)
+        },
         None => show::whole(&command.output, output, what),
     }
 }

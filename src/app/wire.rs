@@ -22,11 +22,14 @@ use super::twins::Twins;
 use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice, Resources};
-use crate::explain::{self, CallRow, Totals, View, WireEvent, WireHalf, WireStory};
+use crate::explain::{
+    self, CallRow, Totals, View, WireEvent, WireHalf, WireSetting, WireStory,
+};
 use crate::lab::fates::Fates;
+use crate::lab::wire::{Fate, Plan};
 use crate::render::{Style, wire};
 use crate::tcp::Side;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::track::Connection;
 
 /// A source that may turn out to be of a wire.
@@ -68,13 +71,27 @@ pub(crate) fn follow(source: Joinable, fates: Arc<Fates>) -> (Joinable, Arc<Twin
     (Box::new(source), twins)
 }
 
-/// What shows a joined capture. `remark` says what the wire does, where that is known; `live`: it is captured now, and rows
-/// are written as they happen.
+/// What is known of a wire that does this.
+pub(crate) fn setting(plan: &Plan) -> WireSetting {
+    let latency = i64::try_from(plan.latency.as_nanos()).ok();
+    let kept_back = plan.rules.iter().map(|rule| match rule.fate {
+        Fate::Delay(_) => (rule.last - rule.first) as usize + 1,
+        Fate::Lose | Fate::Double(_) | Fate::Mark => 0,
+    });
+    WireSetting {
+        remark: format!("wire: {}", plan.summary),
+        // At a limited rate each packet waits for those before it.
+        latency: latency.filter(|_| plan.rate.is_none()).map(Span::from_nanos),
+        delayed: kept_back.sum(),
+    }
+}
+
+/// What shows a joined capture. `live`: it is captured now, and rows are written as they happen.
 pub(crate) fn sink(
     choice: &OutputChoice,
     output: Output,
     what: &What<'_>,
-    remark: &str,
+    setting: WireSetting,
     twins: &Arc<Twins>,
     live: bool,
 ) -> Box<dyn Sink> {
@@ -102,7 +119,7 @@ pub(crate) fn sink(
                 manner,
                 choice.ladder,
                 Arc::clone(twins),
-                remark.to_owned(),
+                setting,
             );
             sink.most = show::most(choice, what);
             sink.collection = collection;
@@ -136,7 +153,7 @@ struct WireSink<W> {
     manner: Manner,
     ladder: Ladder,
     twins: Arc<Twins>,
-    remark: String,
+    setting: WireSetting,
     /// How many ladders there may be; `None`: any number.
     most: Option<u64>,
     keeper: Keeper,
@@ -153,7 +170,7 @@ impl<W: Write> WireSink<W> {
         manner: Manner,
         ladder: Option<Ladder>,
         twins: Arc<Twins>,
-        remark: String,
+        setting: WireSetting,
     ) -> Self {
         let narrow = manner.style.width.columns() < wire::NARROWEST;
         Self {
@@ -164,7 +181,7 @@ impl<W: Write> WireSink<W> {
             ladder: ladder.unwrap_or(if narrow { Ladder::Client } else { Ladder::Wire }),
             manner,
             twins,
-            remark,
+            setting,
             most: None,
             ended: Vec::new(),
             calls: None,
@@ -183,7 +200,7 @@ impl<W: Write> WireSink<W> {
         let twins = self.twin_ids(&kept);
         let (mut drawn, mut untold) = (0, 0);
         if let Some(live) = &self.live {
-            live.conclude(&self.ended, &self.remark, &mut self.out)?;
+            live.conclude(&self.ended, &self.setting, &mut self.out)?;
             drawn = 1;
         }
         for connection in &self.ended {
@@ -247,7 +264,7 @@ impl<W: Write> WireSink<W> {
                     segments: segments.segments().zip(&other_did).collect(),
                 },
                 &|frame| self.twins.other(frame),
-                &self.remark,
+                &self.setting,
                 self.manner.wording,
             );
             let times = own.segments().chain(segments.segments());
@@ -347,7 +364,7 @@ impl<W: Write> Sink for WireSink<W> {
         if let Some(live) = &mut self.live {
             let side = self.twins.side(tracked.segment.frame);
             if live.tells(tracked.change.connection, side) {
-                let (twins, remark) = (&self.twins, &self.remark);
+                let (twins, remark) = (&self.twins, &self.setting.remark);
                 return live.segment(tracked, side, twins, remark, &mut self.out);
             }
         }

@@ -40,7 +40,7 @@ pub use tell::{CONSTRUCTED, Segments, Telling, story, title};
 pub use trouble::{advice, heading, meaning, what_happened};
 pub use verdict::{conclusion, reason};
 pub use wire::{
-    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireStory, wire_end, wire_end_crossed,
+    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireSetting, WireStory, wire_end, wire_end_crossed,
     wire_end_in_short, wire_end_in_words, wire_story, wire_title,
 };
 
