@@ -23,8 +23,8 @@ use super::select::Selected;
 use super::show::{self, Places, What};
 use super::sink::{Both, Sink};
 use super::step::{Billing, Origin};
-use super::twins::{Joined, Twins};
-use super::wire::{self, Joinable};
+use super::twins::{Joined, OneView, Twins};
+use super::wire::{self, Coverage, Joinable};
 use crate::capture::{FilterSet, Interface, Source};
 use crate::cli::{Format, Present, ReplayCommand, Rows};
 use crate::explain::{Totals, WireSetting};
@@ -113,14 +113,15 @@ fn show(
     let both = Both {
         first: shown(command, output, &what, twins.as_ref()),
         second: Both {
-            first: ExpectSink::new(command.expect.clone()),
+            first: OneView::new(ExpectSink::new(command.expect.clone()), twins.clone()),
             second: Noting {
                 wanted: partly,
                 ..Noting::default()
             },
         },
     };
-    let selected = Selected::new(both, chosen.connections, chosen.stretch);
+    let one_ladder = twins.clone().filter(|_| draws_both_ends(command));
+    let selected = Selected::new(both, chosen.connections, chosen.stretch).joined(one_ladder);
     let mut selected = Joined::new(selected, twins);
     let mut reader = Reader::new(source);
     reader.filter = filter;
@@ -152,7 +153,7 @@ fn show(
     } else if later.are_wanted() {
         save_selected(passes.take()?.input.read()?, &second.frames, later)?;
     }
-    for line in first.failures() {
+    for line in first.inner.failures() {
         say::problem(format_args!("not as expected: {line}"));
         code = code.or(ExitCode::NotAsExpected);
     }
@@ -168,9 +169,14 @@ fn shown(
 ) -> Box<dyn Sink> {
     match twins {
         Some(twins) => {
+            let coverage = if is_whole(command) {
+                Coverage::Whole
+            } else {
+                Coverage::Part
+            };
             let setting = WireSetting::default();
-            wire::sink(&command.output, output, what, setting, twins, false)
-        },
+            wire::sink(&command.output, output, what, setting, twins, coverage)
+        }
         None => show::whole(&command.output, output, what),
     }
 }
@@ -180,13 +186,25 @@ fn is_growing(command: &ReplayCommand) -> bool {
     command.file == Path::new("-")
 }
 
-/// Joins both sides of a wire where all of it is shown. A pipe that grows is shown as it comes.
+/// Joins both sides of a wire. A pipe that grows is shown as it comes.
 fn begin(command: &ReplayCommand, source: Joinable) -> (Joinable, Option<Arc<Twins>>) {
-    let whole = command.selection.is_everything() && command.filter.is_none();
-    if !whole || is_growing(command) {
+    if is_growing(command) {
         return (source, None);
     }
     wire::begin(source, &command.resources)
+}
+
+/// Whether all packets of the connections that are shown are.
+fn is_whole(command: &ReplayCommand) -> bool {
+    let selection = &command.selection;
+    let narrowed = selection.from.is_some() || selection.to.is_some() || selection.around.is_some();
+    !narrowed && command.filter.is_none()
+}
+
+/// Whether both ends of a wire are drawn as one ladder.
+fn draws_both_ends(command: &ReplayCommand) -> bool {
+    let ladder = matches!(command.output.format, None | Some(Format::Timeline));
+    ladder && is_whole(command)
 }
 
 fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface], budget: Budget) -> What<'a> {

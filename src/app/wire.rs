@@ -18,13 +18,11 @@ use super::show::{self, Manner, Places, What};
 use super::sides::SIDES;
 use super::sink::{Made, Quiet, Sink, Tracked};
 use super::step::{Collection, Pace, tell_slowly};
-use super::twins::Twins;
+use super::twins::{OneView, Twins};
 use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice, Resources};
-use crate::explain::{
-    self, CallRow, Totals, View, WireEvent, WireHalf, WireSetting, WireStory,
-};
+use crate::explain::{self, CallRow, Totals, View, WireEvent, WireHalf, WireSetting, WireStory};
 use crate::lab::fates::Fates;
 use crate::lab::wire::{Fate, Plan};
 use crate::render::{Style, wire};
@@ -81,19 +79,33 @@ pub(crate) fn setting(plan: &Plan) -> WireSetting {
     WireSetting {
         remark: format!("wire: {}", plan.summary),
         // At a limited rate each packet waits for those before it.
-        latency: latency.filter(|_| plan.rate.is_none()).map(Span::from_nanos),
+        latency: latency
+            .filter(|_| plan.rate.is_none())
+            .map(Span::from_nanos),
         delayed: kept_back.sum(),
     }
 }
 
-/// What shows a joined capture. `live`: it is captured now, and rows are written as they happen.
+/// How much of a joined capture is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    /// All of it, while it is captured: rows are written as they happen.
+    Live,
+    /// All of the conversations that are shown.
+    Whole,
+    /// A stretch, or what a filter leaves. Where packets are missing neither end's numbers are known, so each end is drawn
+    /// on its own.
+    Part,
+}
+
+/// What shows a joined capture.
 pub(crate) fn sink(
     choice: &OutputChoice,
     output: Output,
     what: &What<'_>,
     setting: WireSetting,
     twins: &Arc<Twins>,
-    live: bool,
+    coverage: Coverage,
 ) -> Box<dyn Sink> {
     match choice.format {
         Some(Format::Json) => Box::new(
@@ -105,7 +117,7 @@ pub(crate) fn sink(
             )
             .joined(Arc::clone(twins)),
         ),
-        None | Some(Format::Timeline) => {
+        None | Some(Format::Timeline) if coverage != Coverage::Part => {
             let manner = Manner {
                 places: Places::One(None),
                 ..show::manner(choice, &output, what)
@@ -114,31 +126,33 @@ pub(crate) fn sink(
                 .present
                 .step
                 .then(|| Collection::new(choice, &manner, what.billing.clone()));
-            let mut sink = WireSink::new(
-                output,
-                manner,
-                choice.ladder,
-                Arc::clone(twins),
-                setting,
-            );
+            let mut sink = WireSink::new(output, manner, choice.ladder, Arc::clone(twins), setting);
             sink.most = show::most(choice, what);
             sink.collection = collection;
             sink.pace = choice.present.speed.map(Pace::new);
             sink.calls = choice.syscalls.then(KeptCalls::default);
-            let at_once = live && sink.collection.is_none() && sink.pace.is_none();
+            let at_once =
+                coverage == Coverage::Live && sink.collection.is_none() && sink.pace.is_none();
             if at_once && sink.ladder == Ladder::Wire {
                 sink.live = Some(Live::new(&sink.manner));
             }
             Box::new(sink)
         }
-        Some(_) => {
+        format => {
             let ends = [Side::Client, Side::Server].map(explain::wire_end_in_words);
             let what = What {
                 places: Places::Many(ends.map(Some).to_vec()),
                 billing: what.billing.clone(),
                 ..*what
             };
-            show::whole(choice, output, &what)
+            let whole = show::whole(choice, output, &what);
+            match format {
+                Some(Format::Table | Format::Summary) => {
+                    Box::new(OneView::new(whole, Some(Arc::clone(twins))))
+                }
+                // Sentences and separate ladders tell what each end saw.
+                _ => whole,
+            }
         }
     }
 }
@@ -197,7 +211,6 @@ impl<W: Write> WireSink<W> {
             }
         }
         self.ended.sort_by_key(Connection::id);
-        let twins = self.twin_ids(&kept);
         let (mut drawn, mut untold) = (0, 0);
         if let Some(live) = &self.live {
             live.conclude(&self.ended, &self.setting, &mut self.out)?;
@@ -209,9 +222,18 @@ impl<W: Write> WireSink<W> {
                 Ladder::Wire | Ladder::Client => Side::Client,
                 Ladder::Server => Side::Server,
             };
-            let Some(own) = kept.get(&connection.id()).filter(|_| side == wanted) else {
+            let twin = self.twins.twin(connection.id());
+            let twin = twin.and_then(|id| {
+                let at = self.ended.binary_search_by_key(&id, Connection::id).ok()?;
+                Some((&self.ended[at], kept.get(&id)?))
+            });
+            let Some(own) = kept.get(&connection.id()) else {
                 continue;
             };
+            // A view that has no twin, or whose twin was not chosen, is all that there is to show.
+            if side != wanted && twin.is_some() {
+                continue;
+            }
             if self.most.is_some_and(|most| drawn >= most) {
                 untold += 1;
                 continue;
@@ -223,10 +245,6 @@ impl<W: Write> WireSink<W> {
             let calls = self.calls.as_ref();
             let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
             let both = self.ladder == Ladder::Wire;
-            let twin = twins.get(&connection.id()).and_then(|id| {
-                let at = self.ended.binary_search_by_key(id, Connection::id).ok()?;
-                Some((&self.ended[at], kept.get(id)?))
-            });
             let twin = twin.filter(|(_, segments)| {
                 // What was not kept would look lost between two views; one view says how much it is.
                 let whole = own.gap().is_none() && segments.gap().is_none();
@@ -290,22 +308,6 @@ impl<W: Write> WireSink<W> {
 }
 
 impl<W> WireSink<W> {
-    /// The other view of each connection of which something has arrived.
-    fn twin_ids(&self, kept: &HashMap<u32, Kept>) -> HashMap<u32, u32> {
-        let mut owners = HashMap::new();
-        for (id, own) in kept {
-            owners.extend(own.segments().map(|segment| (segment.frame, *id)));
-        }
-        let twin = |own: &Kept| {
-            let frames = own.segments().map(|segment| segment.frame);
-            let mut others = frames.filter_map(|frame| self.twins.other(frame));
-            others.find_map(|frame| owners.get(&frame).copied())
-        };
-        kept.iter()
-            .filter_map(|(id, own)| Some((*id, twin(own)?)))
-            .collect()
-    }
-
     /// Which end of the wire a ladder of one of them shows. Both ends' addresses are their own in what they send.
     fn place(&self, side: Side, connection: &Connection, own: &Kept) -> String {
         let sent = own.segments().find(|segment| {

@@ -188,7 +188,7 @@ impl Journeys {
         let (there, waited) = (came - syn.left, answer.left - came);
         let _ = write!(
             out,
-            " No packet of the handshake was lost: {} took {there} to the server, {} {} back",
+            " No packet of the handshake was lost: packet {} took {there} to the server, packet {} {} back",
             syn.packet,
             answer.packet,
             back - answer.left
@@ -196,7 +196,7 @@ impl Journeys {
         // SYNs that cross answer nothing.
         let _ = match waited.as_nanos() {
             ..0 => write!(out, "."),
-            _ => write!(out, "; the server answered within {waited}."),
+            _ => write!(out, "; the server answered after {waited}."),
         };
         (waited > ANSWERS_WITHIN).then_some("Was the server's queue full at that moment?")
     }
@@ -222,5 +222,43 @@ impl Journeys {
             out,
             " The wire was set to {latency} each way; measured were {least} to {most}: a busy machine carries packets late."
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of packets that took so many milliseconds on a wire of 30, of which so many are kept back.
+    fn late(took: &[i64], delayed: usize) -> String {
+        let mut journeys = Journeys::default();
+        let segment = Segment::default();
+        for (packet, took) in (1..).zip(took) {
+            let left = Span::from_millis(i64::try_from(packet).unwrap_or(0));
+            journeys.leaves(packet, Side::Client, &segment, false, left);
+            let now = left + Span::from_millis(*took);
+            journeys.arrives(packet, Side::Client, &segment, Met::Open, now);
+        }
+        let setting = WireSetting {
+            latency: Some(Span::from_millis(30)),
+            delayed,
+            ..WireSetting::default()
+        };
+        let mut text = String::new();
+        journeys.tell_late(&mut text, &setting);
+        text
+    }
+
+    #[test]
+    fn what_is_late_is_said_and_what_is_kept_back_is_not() {
+        let said = late(&[31, 95, 44], 0);
+        assert!(
+            said.contains("set to 30 ms each way; measured were 31 ms to 95 ms"),
+            "{said}"
+        );
+        assert_eq!(late(&[31, 30, 44], 0), "");
+        assert_eq!(late(&[31, 430, 31, 431], 2), "");
+        assert!(late(&[31, 430, 95, 431], 2).contains("31 ms to 95 ms"));
+        assert_eq!(late(&[], 2), "");
     }
 }
