@@ -35,6 +35,9 @@ use crate::track::{Limits, Tracker};
 use self::interrupt::Interrupt;
 use self::passes::{Chosen, Pass, Passes, resolve};
 
+/// What stands above the ladder of a wire whose setting is not known.
+const BOTH_ENDS: &str = "wire: each packet recorded twice, as sent and as received";
+
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
     let mut passes = Passes::open(command)?;
@@ -174,7 +177,10 @@ fn shown(
             } else {
                 Coverage::Part
             };
-            let setting = WireSetting::default();
+            let setting = WireSetting {
+                remark: BOTH_ENDS.to_owned(),
+                ..WireSetting::default()
+            };
             wire::sink(&command.output, output, what, setting, twins, coverage)
         }
         None => show::whole(&command.output, output, what),

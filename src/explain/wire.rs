@@ -73,7 +73,7 @@ pub struct WireEvent {
     pub full: String,
     /// This end's state after it, where it changed.
     pub state: Option<TcpState>,
-    /// How far the client's and the server's direction have got, as far as this end knows.
+    /// How far the client's and the server's direction have got, each as far as its sender knows.
     pub reach: [Reach; 2],
     /// Words of the glossary that it is about.
     pub terms: Vec<&'static Term>,

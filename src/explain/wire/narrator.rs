@@ -19,7 +19,7 @@ use crate::explain::words::{Count, Range, the, the_capital};
 use crate::explain::{trouble, verdict};
 use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::time::{Span, Timestamp};
-use crate::track::{Change, Connection, Event, Opened, Transition};
+use crate::track::{Change, Connection, Event, Opened, Transition, Trouble, TroubleKind};
 
 /// The state of an end that had none before and has none now.
 const CLOSED: Transition = Transition {
@@ -154,13 +154,16 @@ impl WireNarrator {
             Side::Client => step.client,
             Side::Server => step.server,
         };
-        event.reach = ruler.learn(segment, change, connection);
+        ruler.learn(segment, change, connection);
         event.terms = related(segment, change);
         event.margin = match event.state {
             Some(state) => state.name().to_owned(),
             None if over => TcpState::Closed.name().to_owned(),
             None => known.margin(side),
         };
+        // What is in flight is what its sender takes for that.
+        let [client, server] = &self.ends;
+        event.reach = [client.ruler.reaches()[0], server.ruler.reaches()[1]];
         if sends {
             let lost = event.what == WireHalf::Lost;
             self.journeys.leaves(packet, side, segment, lost, now);
@@ -207,6 +210,11 @@ impl WireNarrator {
         // What the client can only ask is known here.
         if conclusion.advice.as_deref() == Some(trouble::ASKS_FOR_SYN) {
             conclusion.advice = self.journeys.tell_opening(text).map(ToOwned::to_owned);
+        }
+        let dead = |found: &Trouble| found.kind == TroubleKind::PathDead;
+        if lost > 0 && client.troubles().first().is_some_and(dead) {
+            text.push_str(" It was the path: what left one end did not reach the other.");
+            conclusion.advice = None;
         }
         let longest = [Side::Client, Side::Server]
             .into_iter()
