@@ -29,14 +29,14 @@ impl Recording {
         let mut seen: Vec<(Timestamp, u16, Vec<u8>)> = Vec::new();
         for (index, frame) in script.frames().into_iter().enumerate() {
             let from_server = u16::from_be_bytes([frame.bytes[20], frame.bytes[21]]) == SERVER_PORT;
-            let arrives = under_way(index).map(|delay| frame.time + Span::from_millis(delay));
+            let due = under_way(index).map(|delay| frame.time + Span::from_millis(delay));
             let [left, arrived] = if from_server { [1, 0] } else { [0, 1] };
             let mut exchanged = frame.bytes.clone();
             exchanged[12..16].copy_from_slice(&frame.bytes[16..20]);
             exchanged[16..20].copy_from_slice(&frame.bytes[12..16]);
             let at = |side: u16| [&frame.bytes, &exchanged][usize::from(side)].clone();
             seen.push((frame.time, left, at(left)));
-            seen.extend(arrives.map(|time| (time, arrived, at(arrived))));
+            seen.extend(due.map(|time| (time, arrived, at(arrived))));
         }
         seen.sort_by_key(|(time, ..)| *time);
         let name = format!("handshake-watch-{}-{name}.pcapng", std::process::id());
