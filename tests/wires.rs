@@ -248,6 +248,20 @@ fn a_chosen_conversation_is_drawn_with_both_ends() {
     );
 }
 
+/// A file with one end's packets alone would look as if none had arrived.
+#[test]
+fn both_ends_of_a_chosen_conversation_are_saved() {
+    let recording = greeting("saved");
+    let copy = Recording(recording.0.with_extension("copy.pcapng"));
+    let name = copy.0.to_str().expect("UTF-8");
+    for format in ["timeline", "table"] {
+        let words = ["--connection", "1", "--format", format, "-w", name];
+        recording.lines(&words);
+        let [whole, saved] = [&recording, &copy].map(|file| file.lines(&["--width", "80"]));
+        assert_eq!(saved, whole, "{format}");
+    }
+}
+
 /// A port that is used again makes another conversation, and each has its own two views.
 #[test]
 fn conversations_between_the_same_ports_are_told_apart() {

@@ -113,18 +113,20 @@ fn show(
     let (source, twins) = begin(command, source);
     let budget = budget(command, &*source, twins.is_some());
     let what = what(command, source.interfaces(), budget);
-    let both = Both {
+    let told = Both {
         first: shown(command, output, &what, twins.as_ref()),
-        second: Both {
-            first: OneView::new(ExpectSink::new(command.expect.clone()), twins.clone()),
-            second: Noting {
-                wanted: partly,
-                ..Noting::default()
-            },
-        },
+        second: OneView::new(ExpectSink::new(command.expect.clone()), twins.clone()),
+    };
+    let noting = Noting {
+        wanted: partly,
+        ..Noting::default()
     };
     let one_ladder = twins.clone().filter(|_| draws_both_ends(command));
-    let selected = Selected::new(both, chosen.connections, chosen.stretch).joined(one_ladder);
+    let selected = Both {
+        first: Selected::new(told, chosen.connections.clone(), chosen.stretch).joined(one_ladder),
+        // What only one end's frames are saved of would look as if nothing had arrived.
+        second: Selected::new(noting, chosen.connections, chosen.stretch).joined(twins.clone()),
+    };
     let mut selected = Joined::new(selected, twins);
     let mut reader = Reader::new(source);
     reader.filter = filter;
@@ -136,8 +138,9 @@ fn show(
         command.resources.threads,
         Progress::watched(writes_meanwhile(command)),
     );
-    let Both { first, second } = selected.inner.inner.second;
-    let nothing = partly && second.frames.is_empty();
+    let Both { first, second } = selected.inner;
+    let (expected, noted) = (first.inner.second.inner, second.inner);
+    let nothing = partly && noted.frames.is_empty();
     let mut code = match ran {
         Ok(outcome) => judge(command, outcome, nothing, interrupt),
         Err(error) => match Failure::output(&error) {
@@ -154,9 +157,9 @@ fn show(
         // There is no such connection, or it was not reached: what was found the last time stays.
         spare.set();
     } else if later.are_wanted() {
-        save_selected(passes.take()?.input.read()?, &second.frames, later)?;
+        save_selected(passes.take()?.input.read()?, &noted.frames, later)?;
     }
-    for line in first.inner.failures() {
+    for line in expected.failures() {
         say::problem(format_args!("not as expected: {line}"));
         code = code.or(ExitCode::NotAsExpected);
     }
