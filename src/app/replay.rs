@@ -111,6 +111,13 @@ fn show(
     };
     let (source, problem) = saving::saving(source, now, passes.saved.take());
     let (source, twins) = begin(command, source);
+    if twins.is_none() && wire::begins_at_client(&*source) == Some(true) {
+        say::note(format_args!(
+            "both ends of a wire were recorded here, and each is shown on its own: \
+             only files of up to {} packets are joined",
+            wire::MOST_FRAMES
+        ));
+    }
     let budget = budget(command, &*source, twins.is_some());
     let what = what(command, source.interfaces(), budget);
     let told = Both {

@@ -34,7 +34,7 @@ use crate::track::Connection;
 pub(super) type Joinable = Box<dyn Source + Send>;
 
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
-const MOST_FRAMES: usize = 100_000;
+pub(crate) const MOST_FRAMES: usize = 100_000;
 
 /// Of the memory that there is, the part that they may take, however few they are: what they say is kept beside them.
 const PART: u64 = 4;
@@ -57,7 +57,7 @@ pub(crate) fn begin(source: Joinable, resources: &Resources) -> (Joinable, Optio
 }
 
 /// Whether its first interface is a wire's client side; `None` while none is described.
-fn begins_at_client(source: &dyn Source) -> Option<bool> {
+pub(crate) fn begins_at_client(source: &dyn Source) -> Option<bool> {
     let first = source.interfaces().first()?;
     Some(first.name.as_deref() == Some(SIDES[0]))
 }
