@@ -16,6 +16,7 @@ mod keep;
 mod ladders;
 mod live;
 mod memory;
+mod one_view;
 mod output;
 mod pipeline;
 mod progress;

@@ -11,6 +11,7 @@ use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::header;
+use super::one_view::OneView;
 use super::output::Output;
 use super::pipeline::{self, Outcome};
 use super::progress::Progress;
@@ -23,7 +24,7 @@ use super::select::Selected;
 use super::show::{self, Places, What};
 use super::sink::{Both, Sink};
 use super::step::{Billing, Origin};
-use super::twins::{Joined, OneView, Twins};
+use super::twins::{Joined, Twins};
 use super::wire::{self, Coverage, Joinable};
 use crate::capture::{FilterSet, Interface, Source};
 use crate::cli::{Format, Present, ReplayCommand, Rows};
@@ -114,8 +115,8 @@ fn show(
     if twins.is_none() && wire::begins_at_client(&*source) == Some(true) {
         say::note(format_args!(
             "both ends of a wire were recorded here, and each is shown on its own: \
-             only files of up to {} packets are joined",
-            wire::MOST_FRAMES
+             only files of up to {} are joined",
+            Plural(wire::MOST_FRAMES as u64, "packet")
         ));
     }
     let budget = budget(command, &*source, twins.is_some());
@@ -124,7 +125,7 @@ fn show(
         first: shown(command, output, &what, twins.as_ref()),
         second: OneView::new(ExpectSink::new(command.expect.clone()), twins.clone()),
     };
-    let noting = Noting {
+    let chosen_frames = Noting {
         wanted: partly,
         ..Noting::default()
     };
@@ -132,7 +133,8 @@ fn show(
     let selected = Both {
         first: Selected::new(told, chosen.connections.clone(), chosen.stretch).joined(one_ladder),
         // What only one end's frames are saved of would look as if nothing had arrived.
-        second: Selected::new(noting, chosen.connections, chosen.stretch).joined(twins.clone()),
+        second: Selected::new(chosen_frames, chosen.connections, chosen.stretch)
+            .joined(twins.clone()),
     };
     let mut selected = Joined::new(selected, twins);
     let mut reader = Reader::new(source);

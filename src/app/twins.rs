@@ -1,8 +1,8 @@
 //! Both views of a wire, joined: which frame is the arrival of which other one, and what never arrived.
 //!
 //! Comes in: the frames of a capture with a `client side` and a `server side`, all of them or as they are captured. Goes
-//! out: [`Twins`], which know each frame's and each connection's other half; [`Joined`], a sink that tells it to the sink
-//! behind it; and [`OneView`], a sink that counts each conversation once.
+//! out: [`Twins`], which know each frame's and each connection's other half; and [`Joined`], a sink that tells it to the sink
+//! behind it.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -194,7 +194,7 @@ impl Twins {
     }
 
     /// The totals where each conversation counts once, by the verdict on its client's view.
-    fn once(&self, totals: &Totals) -> Totals {
+    pub(crate) fn once(&self, totals: &Totals) -> Totals {
         let halves = self.halves();
         let second = &halves.views.second;
         let [sent, received] = halves.packets;
@@ -343,75 +343,6 @@ impl<S: Sink> Sink for Joined<S> {
 
     fn finish(&mut self, totals: &Totals) -> io::Result<()> {
         self.inner.finish(totals)
-    }
-
-    fn satisfied(&self) -> bool {
-        self.inner.satisfied()
-    }
-}
-
-/// A sink that is given each conversation on a wire once, as its client saw it. Of what has no client's view, or of which
-/// only the server's view was chosen, it is given that one.
-pub(crate) struct OneView<S> {
-    pub(crate) inner: S,
-    /// `None`: this is no wire, and everything passes as it is.
-    twins: Option<Arc<Twins>>,
-    /// Connections of which a segment has passed.
-    seen: HashSet<ConnectionId>,
-}
-
-impl<S> OneView<S> {
-    pub(crate) fn new(inner: S, twins: Option<Arc<Twins>>) -> Self {
-        Self {
-            inner,
-            twins,
-            seen: HashSet::new(),
-        }
-    }
-
-    fn is_second(&self, connection: &Connection) -> bool {
-        let twins = self.twins.as_ref();
-        let first = twins.and_then(|twins| twins.first_view(connection.id()));
-        first.is_some_and(|first| self.seen.contains(&first))
-    }
-}
-
-impl<S: Sink> Sink for OneView<S> {
-    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
-        if self.twins.is_some() {
-            self.seen.insert(tracked.change.connection);
-        }
-        self.inner.segment(tracked)
-    }
-
-    fn wants_segments(&self) -> bool {
-        self.inner.wants_segments()
-    }
-
-    fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
-        self.inner.icmp_error(error, connection)
-    }
-
-    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
-        if self.is_second(connection) {
-            return Ok(());
-        }
-        self.inner.connection(connection)
-    }
-
-    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
-        self.inner.call(made)
-    }
-
-    fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
-        self.inner.pause(quiet)
-    }
-
-    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
-        match &self.twins {
-            Some(twins) => self.inner.finish(&twins.once(totals)),
-            None => self.inner.finish(totals),
-        }
     }
 
     fn satisfied(&self) -> bool {
