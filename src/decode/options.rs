@@ -39,7 +39,21 @@ pub(super) fn parse(bytes: &[u8], area: usize, options: &mut Options) {
     options.timestamps = None;
     options.seen = OptionsSeen::empty();
     // Most SYNs that ask for timestamps have just these twenty bytes.
-    if let [2, 4, mss_high, mss_low, 4, 2, 8, 10, value @ .., NO_OPERATION, 3, 3, shift] = bytes
+    if let [
+        2,
+        4,
+        mss_high,
+        mss_low,
+        4,
+        2,
+        8,
+        10,
+        value @ ..,
+        NO_OPERATION,
+        3,
+        3,
+        shift,
+    ] = bytes
         && let Ok(value) = value.try_into()
         && area == bytes.len()
     {

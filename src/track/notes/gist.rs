@@ -68,7 +68,7 @@ struct Gist<'a> {
 impl Notes {
     /// Tells what became of a noted connection if everything in it went by the book; false if not, and then what is in
     /// `retrace` means nothing.
-    pub(in crate::track) fn gist(&self, place: u32, retrace: &mut Retrace) -> bool {
+    pub(super) fn gist(&self, place: u32, retrace: &mut Retrace) -> bool {
         let noted = &self.places[place];
         if noted.syn.window == 0
             || noted.start == Timestamp::default()
