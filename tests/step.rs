@@ -240,6 +240,26 @@ fn what_comes_next_is_asked_before_it_is_shown() {
     assert_eq!(stage.ends(), Some(0));
 }
 
+/// On a wire each end is asked about what it has sent, and not about what has arrived of that.
+#[test]
+fn on_a_wire_the_next_number_is_the_senders() {
+    let lost = sample("scenarios/lost-data");
+    let mut stage = Stage::open(&["replay", &lost, "--hide", "--explain", "brief"]);
+    stage.shows("the beginning");
+    // The first of five segments has arrived.
+    for event in 1..=12 {
+        stage.press(" ");
+        stage.shows("What happens next?");
+        stage.press(" ");
+        stage.shows(&format!("{event} of 33"));
+    }
+    stage.press(" ");
+    let asked = stage.shows("What happens next?");
+    assert!(asked.contains("next number would be 7241"), "{asked}");
+    stage.press("q");
+    assert_eq!(stage.ends(), Some(0));
+}
+
 /// How the watch goes on is of no interest once it is over; what the built-in server heard is.
 #[cfg(target_os = "linux")]
 #[test]

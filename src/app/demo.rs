@@ -31,7 +31,7 @@ use super::signals;
 use super::sink::Both;
 use super::step::Billing;
 use super::twins::Joined;
-use super::wire;
+use super::wire::{self, Coverage};
 use crate::capture::live::Settings;
 use crate::capture::{self, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice, Resources};
@@ -379,7 +379,10 @@ impl Performance<'_> {
         let interface = interface.and_then(|interface| interface.name.clone());
         let (source, problem) = saving::saving(source, frames, None);
         let name = format!("demo {}", self.scenario.name);
-        let live = fates.is_some();
+        let coverage = match fates {
+            Some(_) => Coverage::Live,
+            None => Coverage::Whole,
+        };
         let (source, twins) = match (self.scenario.origin, fates) {
             (Origin::Wire(..), Some(fates)) => {
                 let (source, twins) = wire::follow(source, fates);
@@ -390,8 +393,14 @@ impl Performance<'_> {
         };
         let what = show::what_of_scenario(&name, interface.as_deref(), billing);
         let shown = if let (Some(twins), Origin::Wire(_, plan)) = (&twins, self.scenario.origin) {
-            let remark = format!("wire: {}", plan.summary);
-            wire::sink(self.choice, output, &what, &remark, twins, live)
+            wire::sink(
+                self.choice,
+                output,
+                &what,
+                wire::setting(plan),
+                twins,
+                coverage,
+            )
         } else {
             show::whole(self.choice, output, &what)
         };

@@ -18,6 +18,7 @@ mod ladders;
 mod live;
 mod memory;
 mod missing;
+mod one_view;
 mod output;
 mod pipeline;
 mod program;

@@ -275,6 +275,7 @@ impl Analysis<'_> {
             bytes: counts.bytes,
             period: counts.period,
             gaps: self.tracker.gaps(),
+            wire: None,
         };
         self.sink.finish(&totals)?;
         Ok(Outcome {
