@@ -465,6 +465,18 @@ fn a_wire_has_half_arrows_on_small_screens() {
     }
 }
 
+/// Of an ACK for the same number, what it says besides is the news.
+#[test]
+fn selective_acknowledgments_find_room_on_small_screens() {
+    for (name, ranges) in [("lost-data", 3), ("reordering", 2)] {
+        let words = ["replay", &recording(name), "--width", "60", "--big"];
+        let text = String::from_utf8_lossy(&run(&words).stdout).into_owned();
+        let rows = text.lines().filter(|row| row.contains('│'));
+        let rows = rows.filter(|row| row.contains("SACK ")).count();
+        assert_eq!(rows, ranges, "{name}: {text}");
+    }
+}
+
 /// What was lost has not come, whoever counts it.
 #[test]
 fn bytes_that_a_wire_lost_are_not_said_to_have_arrived() {
@@ -474,7 +486,12 @@ fn bytes_that_a_wire_lost_are_not_said_to_have_arrived() {
         text.contains("29 bytes sent to the server (13 arrived), 0 back"),
         "{text}"
     );
-    assert!(text.contains("Was the route or the host gone?"), "{text}");
+    // What both ends' recordings answer is not asked.
+    assert!(
+        text.contains("what left one end did not reach the other"),
+        "{text}"
+    );
+    assert!(!text.contains("Was the route or the host gone?"), "{text}");
     assert!(
         !text.contains("MTU") && !text.contains("repeats had to"),
         "{text}"

@@ -309,6 +309,21 @@ fn lost_packets_are_named_on_a_wire_at_any_width() {
     }
 }
 
+/// Numbers beside the lanes mean nothing without their names, from the last row as little as from the first.
+#[test]
+fn margins_are_named_on_a_projector() {
+    let story = wire();
+    for (columns, height) in [(60, 18), (80, 24)] {
+        let big = Style {
+            big: true,
+            ..style(columns)
+        };
+        let lines = screen(&story, 5, &big, height, |_| ()).lines;
+        assert!(lines[1].contains("unacked│"), "{lines:#?}");
+        assert!(lines[1].contains("│next expected"), "{lines:#?}");
+    }
+}
+
 #[test]
 fn hostile_names_do_nothing_to_the_terminal() {
     let mut plain = stories::plain_exchange();

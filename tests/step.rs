@@ -84,6 +84,20 @@ impl Stage {
         panic!("{words:?} was never shown; the last screen:\n{last}");
     }
 
+    /// Presses a key that changes no more than what has come meanwhile, until the screen has these words.
+    fn press_until(&mut self, key: &str, words: &str) {
+        let until = Instant::now() + PATIENCE;
+        while until > Instant::now() {
+            self.press(key);
+            match self.screens.recv_timeout(PATIENCE) {
+                Ok(screen) if screen.contains(words) => return,
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        panic!("{words:?} was never shown");
+    }
+
     /// Waits for the end: its exit code.
     fn ends(self) -> Option<i32> {
         self.last_words().0
@@ -226,6 +240,26 @@ fn what_comes_next_is_asked_before_it_is_shown() {
     assert_eq!(stage.ends(), Some(0));
 }
 
+/// On a wire each end is asked about what it has sent, and not about what has arrived of that.
+#[test]
+fn on_a_wire_the_next_number_is_the_senders() {
+    let lost = sample("scenarios/lost-data");
+    let mut stage = Stage::open(&["replay", &lost, "--hide", "--explain", "brief"]);
+    stage.shows("the beginning");
+    // The first of five segments has arrived.
+    for event in 1..=12 {
+        stage.press(" ");
+        stage.shows("What happens next?");
+        stage.press(" ");
+        stage.shows(&format!("{event} of 33"));
+    }
+    stage.press(" ");
+    let asked = stage.shows("What happens next?");
+    assert!(asked.contains("next number would be 7241"), "{asked}");
+    stage.press("q");
+    assert_eq!(stage.ends(), Some(0));
+}
+
 /// How the watch goes on is of no interest once it is over; what the built-in server heard is.
 #[cfg(target_os = "linux")]
 #[test]
@@ -242,7 +276,10 @@ fn what_goes_on_is_said_while_it_does() {
             return;
         }
         let mut stage = Stage::open(&["live", "--step", "--message", "to be repeated"]);
-        stage.shows("Ctrl-C ends");
+        // Nobody has seen a packet yet, and so nobody is told that the server has stopped.
+        let first = stage.shows("0 of 8 so far");
+        assert!(!first.contains("is free"), "{first}");
+        stage.press_until("G", "Ctrl-C ends");
         stage.press("q");
         let (code, words) = stage.last_words();
         assert_eq!(code, Some(0), "{words}");
@@ -271,7 +308,10 @@ fn without_a_terminal_it_says_what_works_instead() {
         assert_eq!(output.status.code(), Some(2));
         assert!(output.stdout.is_empty());
         let words = String::from_utf8_lossy(&output.stderr);
-        assert!(words.contains("standard output is none"), "{words}");
+        assert!(
+            words.contains("standard output is closed, a file or a pipe"),
+            "{words}"
+        );
         assert!(
             words.contains("--speed") && words.contains("--format plain"),
             "{words}"

@@ -12,12 +12,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::calls::{self, Told, WithCalls};
+use super::descriptors;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::live;
 use super::memory::Memory;
 use super::output::Output;
 use super::pipeline;
+use super::program;
 use super::reader::Reader;
 use super::results::{self, Frames, Spare};
 use super::sandbox;
@@ -29,10 +31,11 @@ use super::signals;
 use super::sink::Both;
 use super::step::Billing;
 use super::twins::Joined;
-use super::wire;
+use super::wire::{self, Coverage};
 use crate::capture::live::Settings;
 use crate::capture::{self, Source};
 use crate::cli::{DEFAULT_PORT, DemoCommand, DemoTask, Format, OutputChoice, Resources};
+use crate::explain::difference;
 use crate::lab::apart::end_with_parent;
 use crate::lab::fates::Fates;
 use crate::lab::network::WIRE_DEVICE;
@@ -86,11 +89,21 @@ fn judged(shown: Shown) -> Result<ExitCode, Failure> {
 
 fn no_such(name: &str) -> Failure {
     let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    let typed = name.to_lowercase();
+    let differences = names.iter().map(|name| (difference(&typed, name), name));
+    // More than every third letter wrong is another word.
+    let near = differences.filter(|(wrong, _)| wrong * 3 <= typed.chars().count());
+    let near = near.min().map(|(_, name)| name);
     Failure::new(
         ExitCode::Usage,
         format_args!("there is no scenario \"{}\"", escape::terminal(name)),
     )
-    .hint(format_args!("there are: {}", names.join(", ")))
+    .hint(format_args!(
+        "{}there are: {}\n{} demo --list    # says what each is about",
+        near.map_or_else(String::new, |near| format!("did you mean {near}? ")),
+        names.join(", "),
+        program::name()
+    ))
 }
 
 /// What is played and how it is shown.
@@ -187,6 +200,7 @@ impl Ready {
 impl Performance<'_> {
     /// Plays it. In a series the output is given, and what is said goes there as well.
     fn play(&self, mut given: Option<Output>) -> Result<Shown, Failure> {
+        descriptors::ensure(self.descriptors(), ExitCode::Lab)?;
         let mut place = Place::find(self.scenario);
         let mut stage = None;
         let mut calls = None;
@@ -218,12 +232,14 @@ impl Performance<'_> {
         let ready = self
             .prepare(stage, &place, files.sparing())
             .map_err(|failure| files.stay_empty(failure))?;
+        let spare = files.sparing();
         let results = Results {
             files,
             calls,
             judge: Judge::new(self.scenario),
         };
-        let (code, judgement) = self.present(ready, results, billing)?;
+        let shown = self.present(ready, results, billing);
+        let (code, judgement) = shown.map_err(|failure| spare.explains(failure))?;
         if let Some(judgement) = &judgement {
             words.after(judgement)?;
         }
@@ -232,6 +248,15 @@ impl Performance<'_> {
             played: place.name(),
             judgement,
         })
+    }
+
+    /// As many files are open at once.
+    fn descriptors(&self) -> u64 {
+        if self.scenario.constructed() {
+            descriptors::TO_READ
+        } else {
+            descriptors::WITH_TRAFFIC
+        }
     }
 
     /// In JSON they are shown wherever there are any.
@@ -301,6 +326,11 @@ impl Performance<'_> {
             interface: scenario.on_wire().then(|| WIRE_DEVICE.to_owned()),
             filter: Some(place.filter(scenario, self.port)),
             ..Settings::default()
+        })
+        // The interface is our own: nobody has named a wrong one.
+        .map_err(|failure| match failure.code {
+            ExitCode::Interface => failure.without_hint(ExitCode::Lab),
+            _ => failure,
         })?;
         let needs = Needs {
             sockets: place.sockets(self.port),
@@ -349,7 +379,10 @@ impl Performance<'_> {
         let interface = interface.and_then(|interface| interface.name.clone());
         let (source, problem) = saving::saving(source, frames, None);
         let name = format!("demo {}", self.scenario.name);
-        let live = fates.is_some();
+        let coverage = match fates {
+            Some(_) => Coverage::Live,
+            None => Coverage::Whole,
+        };
         let (source, twins) = match (self.scenario.origin, fates) {
             (Origin::Wire(..), Some(fates)) => {
                 let (source, twins) = wire::follow(source, fates);
@@ -360,8 +393,14 @@ impl Performance<'_> {
         };
         let what = show::what_of_scenario(&name, interface.as_deref(), billing);
         let shown = if let (Some(twins), Origin::Wire(_, plan)) = (&twins, self.scenario.origin) {
-            let remark = format!("wire: {}", plan.summary);
-            wire::sink(self.choice, output, &what, &remark, twins, live)
+            wire::sink(
+                self.choice,
+                output,
+                &what,
+                wire::setting(plan),
+                twins,
+                coverage,
+            )
         } else {
             show::whole(self.choice, output, &what)
         };

@@ -14,7 +14,7 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::output::{self, Output};
 use crate::cli::{DoctorCommand, Format};
-use crate::render::{Explain, Ink, Line, Style, escape};
+use crate::render::{Explain, Ink, Line, Style, escape, shell};
 
 /// Columns of "works" or "absent" with the space behind it.
 const STATE: usize = 8;
@@ -94,9 +94,11 @@ fn look(output: &Output, color: bool) -> Findings {
     #[cfg(target_os = "linux")]
     let other_wire = private.works && kernel::other_wire();
     let capture = packets::capture();
-    let live = capture.works();
-    let demo = live || private.works;
+    let files = packets::open_files();
+    let live = capture.works() && files.works;
+    let demo = live || (private.works && files.works);
     let mut checks = capture.checks();
+    checks.push(files);
     checks.push(private);
     #[cfg(target_os = "linux")]
     checks.extend(kernel::checks(other_wire));
@@ -204,10 +206,12 @@ impl<'a> Page<'a> {
             self.end()?;
         }
         if let Some(mend) = &check.mend {
-            // A command is never broken: it is there to be copied.
-            self.space_to(indent);
-            self.line.put(mend, Ink::Strong);
-            self.end()?;
+            // It is there to be copied.
+            for line in shell::lines(mend, self.width.saturating_sub(indent)) {
+                self.space_to(indent);
+                self.line.put(&line, Ink::Strong);
+                self.end()?;
+            }
         }
         Ok(())
     }

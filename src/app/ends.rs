@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 
+use super::descriptors;
 use super::exchange;
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -15,6 +16,7 @@ use crate::lab::server::{Listener, Report, Server};
 
 /// Runs the server until a signal ends it.
 pub(crate) fn serve(command: &ServeCommand) -> Result<ExitCode, Failure> {
+    descriptors::ensure(descriptors::WITH_TRAFFIC, ExitCode::Lab)?;
     let listener: Listener = Arc::new(|report| {
         if let Some(line) = in_words(&report) {
             print(&line);

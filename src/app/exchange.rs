@@ -12,6 +12,7 @@ use super::calls::Teller;
 use super::ends::in_words;
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::program;
 use super::watch::Words;
 use crate::capture::Stopper;
 use crate::lab::LabError;
@@ -141,7 +142,7 @@ pub(crate) fn judge(outcome: Result<Outcome, LabError>) -> Result<(), Failure> {
 pub(crate) fn failure(error: LabError) -> Failure {
     let hint = match &error {
         LabError::PortBusy { address } => Some(format!(
-            "ss -ltnp 'sport = :{}' names it; -p takes another port",
+            "-p takes another port; this says who listens there:\nss -ltnp 'sport = :{}'",
             address.port()
         )),
         LabError::PortForbidden { .. } => Some("-p takes another port, 1024 or above".to_owned()),
@@ -150,7 +151,8 @@ pub(crate) fn failure(error: LabError) -> Failure {
         {
             Some(if address.ip().is_loopback() {
                 format!(
-                    "nobody listens there; start a server: handshake-watch serve{}",
+                    "nobody listens there; in another terminal, this starts a server:\n{} serve{}",
+                    program::name(),
                     port_option(address.port())
                 )
             } else {
@@ -159,12 +161,14 @@ pub(crate) fn failure(error: LabError) -> Failure {
                     .to_owned()
             })
         }
+        LabError::System { error, .. } | LabError::NotConnected { error, .. }
+            if error.raw_os_error() == Some(libc::EMFILE) =>
+        {
+            Some("`ulimit -n 64` lets more files be open".to_owned())
+        }
         _ => None,
     };
-    match hint {
-        Some(hint) => failed(error).hint(hint),
-        None => failed(error),
-    }
+    failed(error).hint_if(hint)
 }
 
 fn failed(message: impl Display) -> Failure {
@@ -174,8 +178,9 @@ fn failed(message: impl Display) -> Failure {
 fn free_again(port: u16) -> String {
     format!(
         "the built-in server is stopped and port {port} is free: start your own server and \
-         client now, or `handshake-watch serve{0}` and `handshake-watch connect{0}` in \
+         client now, or `{0} serve{1}` and `{0} connect{1}` in \
          other terminals. Watching on; Ctrl-C ends.",
+        program::name(),
         port_option(port)
     )
 }

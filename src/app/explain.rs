@@ -5,6 +5,7 @@ use std::io::Write;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::output::{self, Output};
+use super::program;
 use crate::cli::ExplainCommand;
 use crate::explain::{look_up, nearest, terms};
 use crate::render::{Explain, glossary};
@@ -37,7 +38,10 @@ fn unknown(word: &str) -> Failure {
         format_args!("the glossary has no word \"{shown}\""),
     );
     match nearest(word).as_slice() {
-        [] => failure.hint("all words: handshake-watch explain"),
+        [] => failure.hint(format_args!(
+            "this lists all words:\n{} explain",
+            program::name()
+        )),
         near => failure.hint(format_args!("did you mean {}?", near.join(", "))),
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::exit::ExitCode;
+use super::missing;
 use crate::capture::ReadError;
 use crate::render::escape;
 
@@ -32,6 +33,23 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
+    }
+
+    /// The same where something helps.
+    pub(crate) fn hint_if(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
+    /// The same for a command to which it means something else, and for which the hint is none.
+    pub(crate) fn without_hint(self, code: ExitCode) -> Self {
+        Self {
+            code,
+            hint: None,
+            ..self
+        }
     }
 
     /// The filter does not compile.
@@ -75,30 +93,27 @@ impl fmt::Display for Failure {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let hint = match &error {
-            ReadError::Directory { path } => Some(format!(
-                "name a file in it: handshake-watch replay {}/FILE.pcap",
-                escape::terminal(&path.to_string_lossy())
-            )),
+            ReadError::Directory { path } => missing::folder(path),
             ReadError::Empty => Some(
                 "was the capturing program stopped before it wrote anything? tcpdump -U writes each packet at once"
                     .to_owned(),
             ),
             ReadError::NotACapture { .. } => Some(
-                "pcap, pcapng, .gz and .zst are understood; others can be converted: editcap -F pcapng IN OUT.pcapng"
+                "pcap, pcapng, .gz and .zst are understood; others can be converted:\neditcap -F pcapng IN OUT.pcapng"
                     .to_owned(),
             ),
-            ReadError::Open { error, .. } if error.kind() == io::ErrorKind::NotFound => {
-                Some("ls -d *.pcap*    # the captures in this folder".to_owned())
-            }
-            ReadError::Open { .. }
-            | ReadError::Truncated { .. }
+            ReadError::Open { path, error } => match error.kind() {
+                io::ErrorKind::PermissionDenied => Some(format!(
+                    "this says who may read it:\nls -l {}",
+                    missing::argument(path)
+                )),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => missing::capture(path),
+                _ => None,
+            },
+            ReadError::Truncated { .. }
             | ReadError::Damaged { .. }
             | ReadError::Io { .. } => None,
         };
-        let failure = Self::new(ExitCode::Input, error);
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
+        Self::new(ExitCode::Input, error).hint_if(hint)
     }
 }

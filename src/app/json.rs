@@ -1,6 +1,5 @@
 //! The sink behind `--format json`.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use super::sink::{Made, Quiet, Sink, Tracked};
 use super::twins::Twins;
 use crate::explain::{self, CallFacts, ConnectionFacts, Moment, Totals};
 use crate::render::json;
-use crate::track::{Connection, ConnectionId};
+use crate::track::Connection;
 
 /// Written out when the buffer holds this much: one system call for a few hundred lines.
 const FLUSH_AT: usize = 128 * 1024;
@@ -20,15 +19,8 @@ pub(crate) struct JsonSink<W> {
     note: String,
     segments: bool,
     connections: bool,
-    wire: Option<Wire>,
-}
-
-/// On a wire: which frame belongs to which connection, so that each connection can name its twin.
-struct Wire {
-    twins: Arc<Twins>,
-    owners: HashMap<u64, ConnectionId>,
-    /// The other view of each connection of which something has arrived.
-    pairs: HashMap<ConnectionId, ConnectionId>,
+    /// Of a wire: whose view each connection is.
+    wire: Option<Arc<Twins>>,
 }
 
 impl<W: Write> JsonSink<W> {
@@ -48,11 +40,7 @@ impl<W: Write> JsonSink<W> {
 
     /// The capture is of a wire: connections say whose view they are.
     pub(crate) fn joined(mut self, twins: Arc<Twins>) -> Self {
-        self.wire = Some(Wire {
-            twins,
-            owners: HashMap::new(),
-            pairs: HashMap::new(),
-        });
+        self.wire = Some(twins);
         self
     }
 
@@ -70,32 +58,17 @@ impl<W: Write> JsonSink<W> {
     }
 }
 
-impl Wire {
-    /// A frame of this connection. What arrives was sent in another one, which was seen before.
-    fn learn(&mut self, frame: u64, id: ConnectionId) {
-        self.owners.insert(frame, id);
-        let other = self.twins.other(frame);
-        if let Some(twin) = other.and_then(|other| self.owners.get(&other)) {
-            self.pairs.entry(id).or_insert(*twin);
-            self.pairs.entry(*twin).or_insert(id);
-        }
-    }
-
-    /// The facts with the vantage and the twin. A connection of which nothing arrived has none.
-    fn names<'f>(&self, facts: &ConnectionFacts<'f>) -> ConnectionFacts<'f> {
-        ConnectionFacts {
-            vantage: Some(self.twins.side(facts.first_frame).name()),
-            twin: self.pairs.get(&facts.id).copied(),
-            ..facts.clone()
-        }
+/// The facts with the vantage and the twin. A connection of which nothing arrived has none.
+fn names<'f>(twins: &Twins, facts: &ConnectionFacts<'f>) -> ConnectionFacts<'f> {
+    ConnectionFacts {
+        vantage: Some(twins.side(facts.first_frame).name()),
+        twin: twins.twin(facts.id),
+        ..facts.clone()
     }
 }
 
 impl<W: Write> Sink for JsonSink<W> {
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
-        if let Some(wire) = &mut self.wire {
-            wire.learn(tracked.segment.frame, tracked.change.connection);
-        }
         if !self.segments {
             return Ok(());
         }
@@ -107,7 +80,7 @@ impl<W: Write> Sink for JsonSink<W> {
     }
 
     fn wants_segments(&self) -> bool {
-        self.segments || self.wire.is_some()
+        self.segments
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
@@ -115,10 +88,10 @@ impl<W: Write> Sink for JsonSink<W> {
             return Ok(());
         }
         let buffer = &mut self.buffer;
-        let wire = self.wire.as_ref();
+        let wire = self.wire.as_deref();
         explain::with_connection_facts(connection, |facts| match wire {
             None => json::connection(buffer, facts),
-            Some(wire) => json::connection(buffer, &wire.names(facts)),
+            Some(twins) => json::connection(buffer, &names(twins, facts)),
         });
         self.write_if_full()
     }

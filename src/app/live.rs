@@ -5,13 +5,16 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::budget::{Beside, Budget};
 use super::calls::{self, Teller, Told, WithCalls};
+use super::descriptors;
 use super::exchange::{self, Exchange, port_option};
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::output::Output;
 use super::pipeline;
+use super::program;
 use super::reader::Reader;
+use super::remedy::Remedy;
 use super::results::{Frames, Results};
 use super::sandbox;
 use super::saving;
@@ -26,11 +29,12 @@ use crate::capture::{Source as _, Stopper};
 use crate::cli::{Format, LiveCommand, Traffic};
 use crate::lab::LabError;
 use crate::lab::server::Listening;
-use crate::privilege::{Needs, Remedy, Sockets};
+use crate::privilege::{Needs, Sockets};
 use crate::track::{Limits, Tracker};
 
 /// Captures, and shows what is captured.
 pub(crate) fn live(command: &LiveCommand) -> Result<ExitCode, Failure> {
+    descriptors::ensure(descriptors::WITH_TRAFFIC, without_descriptors(command))?;
     if command.traffic == Traffic::Private {
         enter_private()?;
     }
@@ -209,7 +213,8 @@ impl Plan {
                 let port = own_port(command);
                 say::note(format_args!(
                     "a server already listens on {port}: watching it; \
-                     run your client now, or `handshake-watch connect{}`",
+                     run your client now, or `{} connect{}`",
+                    program::name(),
                     port_option(port)
                 ));
             }
@@ -227,8 +232,9 @@ impl Plan {
         );
         match self {
             Self::WatchOnly if source.is_loopback() => Some(format!(
-                "{seen}.\nTry `handshake-watch serve{0}` and `handshake-watch connect{0}` in other \
+                "{seen}.\nTry `{0} serve{1}` and `{0} connect{1}` in other \
                  terminals; another port: -p; packets that leave this machine: -i",
+                program::name(),
                 port_option(port)
             )),
             Self::WatchOnly => Some(format!(
@@ -330,9 +336,15 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
         LiveError::NotPermitted { .. } => Failure::new(ExitCode::NotPermitted, error)
             .hint(format_args!("any of these helps:\n{}", Remedy::here())),
         LiveError::Filter { .. } => Failure::filter(error),
-        LiveError::NoSuchInterface { .. } => Failure::new(ExitCode::Interface, error)
-            .hint("without -i it is this machine's loopback interface: handshake-watch live"),
-        LiveError::Failed { .. } | LiveError::Pipe(_) => Failure::new(ExitCode::Interface, error),
+        LiveError::NoSuchInterface { .. } => {
+            Failure::new(ExitCode::Interface, error).hint(format_args!(
+                "without -i it is this machine's loopback interface:\n{} live",
+                program::name()
+            ))
+        }
+        LiveError::List { .. } | LiveError::Failed { .. } | LiveError::Pipe(_) => {
+            Failure::new(ExitCode::Interface, error)
+        }
     })
 }
 
@@ -340,20 +352,33 @@ pub(crate) fn open(settings: &Settings) -> Result<LiveSource, Failure> {
 #[cfg(target_os = "linux")]
 fn enter_private() -> Result<(), Failure> {
     crate::lab::namespace::enter().map_err(|refused| {
-        Failure::new(ExitCode::NotPermitted, refused).hint(
+        Failure::new(ExitCode::NotPermitted, refused).hint(format_args!(
             "either of these helps:\n\
-             sudo handshake-watch live --once    # on this machine's own loopback\n\
-             handshake-watch demo handshake    # plays a recording where nothing else works",
-        )
+             sudo {} live --once    # on this machine's own loopback\n\
+             {} demo handshake    # plays a recording where nothing else works",
+            program::program().as_root(),
+            program::name()
+        ))
     })
 }
 
 #[cfg(not(target_os = "linux"))]
 fn enter_private() -> Result<(), Failure> {
     Err(
-        Failure::new(ExitCode::NotPermitted, "a private network needs Linux")
-            .hint("sudo handshake-watch live --once"),
+        Failure::new(ExitCode::NotPermitted, "a private network needs Linux").hint(format_args!(
+            "on this machine's own loopback:\nsudo {} live --once",
+            program::program().as_root()
+        )),
     )
+}
+
+/// What it means when too few files can be opened: there is no input, or no traffic either.
+fn without_descriptors(command: &LiveCommand) -> ExitCode {
+    if command.traffic == Traffic::Never || command.interface.is_some() {
+        ExitCode::Input
+    } else {
+        ExitCode::Lab
+    }
 }
 
 /// Whether people read along, a row or a sentence a packet.

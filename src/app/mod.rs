@@ -3,6 +3,7 @@
 mod budget;
 mod calls;
 mod demo;
+mod descriptors;
 mod doctor;
 mod ends;
 mod exchange;
@@ -16,10 +17,14 @@ mod keep;
 mod ladders;
 mod live;
 mod memory;
+mod missing;
+mod one_view;
 mod output;
 mod pipeline;
+mod program;
 mod progress;
 mod reader;
+mod remedy;
 mod replay;
 mod results;
 mod sandbox;
@@ -40,7 +45,9 @@ mod wire;
 pub use exit::ExitCode;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 
+use self::failure::Failure;
 use crate::cli::{self, Command};
 
 /// Understands the command line, does what it says, and tells people what went wrong.
@@ -57,7 +64,13 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
                 // Without its colours, but with whole words.
                 say::note(text.trim_end());
             } else if harmless {
-                let _ = error.print();
+                let printed = error.print().and_then(|()| io::stdout().flush());
+                if let Some(failure) = printed.err().as_ref().and_then(Failure::output)
+                    && !error.use_stderr()
+                {
+                    say::problem(&failure);
+                    return failure.code;
+                }
             } else {
                 say::problem(error.render());
             }
@@ -74,7 +87,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-fn run(command: &Command) -> Result<ExitCode, failure::Failure> {
+fn run(command: &Command) -> Result<ExitCode, Failure> {
     if command.steps() {
         step::find()?;
     }

@@ -49,9 +49,10 @@ impl Later {
 
 impl Drop for Later {
     fn drop(&mut self) {
-        if !self.spare.is_set() {
+        match &mut self.file {
+            Some(file) if self.spare.is_set() => self.spare.give_up(file),
             // Whoever could not empty it before has said so.
-            let _ = self.open();
+            _ => drop(self.open()),
         }
     }
 }

@@ -7,12 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::budget::{Beside, Budget};
+use super::descriptors;
 use super::exit::ExitCode;
 use super::expect::ExpectSink;
 use super::failure::Failure;
 use super::header;
+use super::missing;
+use super::one_view::OneView;
 use super::output::Output;
 use super::pipeline::{self, Outcome};
+use super::program;
 use super::progress::Progress;
 use super::reader::Reader;
 use super::results::{Frames, Results};
@@ -24,10 +28,10 @@ use super::show::{self, Places, What};
 use super::sink::{Both, Sink};
 use super::step::{Billing, Origin};
 use super::twins::{Joined, Twins};
-use super::wire::{self, Joinable};
+use super::wire::{self, Coverage, Joinable};
 use crate::capture::{FilterSet, Interface, Source};
 use crate::cli::{Format, Present, ReplayCommand, Rows};
-use crate::explain::Totals;
+use crate::explain::{Totals, WireSetting};
 use crate::privilege::Needs;
 use crate::render::Plural;
 use crate::track::{Limits, Tracker};
@@ -35,8 +39,12 @@ use crate::track::{Limits, Tracker};
 use self::interrupt::Interrupt;
 use self::passes::{Chosen, Pass, Passes, resolve};
 
+/// What stands above the ladder of a wire whose setting is not known.
+const BOTH_ENDS: &str = "wire: each packet recorded twice, as sent and as received";
+
 /// Reads the capture and shows it.
 pub(crate) fn replay(command: &ReplayCommand) -> Result<ExitCode, Failure> {
+    descriptors::ensure(descriptors::TO_READ, ExitCode::Input)?;
     let mut passes = Passes::open(command)?;
     // What is wrong with the input is told first, so a file that cannot be written has to wait.
     let mut results = Results::open(command.output.file.as_deref(), command.write.as_deref());
@@ -108,19 +116,30 @@ fn show(
     };
     let (source, problem) = saving::saving(source, now, passes.saved.take());
     let (source, twins) = begin(command, source);
+    if twins.is_none() && wire::begins_at_client(&*source) == Some(true) {
+        say::note(format_args!(
+            "both ends of a wire were recorded here, and each is shown on its own: \
+             only files of up to {} are joined",
+            Plural(wire::MOST_FRAMES as u64, "packet")
+        ));
+    }
     let budget = budget(command, &*source, twins.is_some());
     let what = what(command, source.interfaces(), budget);
-    let both = Both {
+    let told = Both {
         first: shown(command, output, &what, twins.as_ref()),
-        second: Both {
-            first: ExpectSink::new(command.expect.clone()),
-            second: Noting {
-                wanted: partly,
-                ..Noting::default()
-            },
-        },
+        second: OneView::new(ExpectSink::new(command.expect.clone()), twins.clone()),
     };
-    let selected = Selected::new(both, chosen.connections, chosen.stretch);
+    let chosen_frames = Noting {
+        wanted: partly,
+        ..Noting::default()
+    };
+    let one_ladder = twins.clone().filter(|_| draws_both_ends(command));
+    let selected = Both {
+        first: Selected::new(told, chosen.connections.clone(), chosen.stretch).joined(one_ladder),
+        // What only one end's frames are saved of would look as if nothing had arrived.
+        second: Selected::new(chosen_frames, chosen.connections, chosen.stretch)
+            .joined(twins.clone()),
+    };
     let mut selected = Joined::new(selected, twins);
     let mut reader = Reader::new(source);
     reader.filter = filter;
@@ -132,8 +151,9 @@ fn show(
         command.resources.threads,
         Progress::watched(writes_meanwhile(command)),
     );
-    let Both { first, second } = selected.inner.inner.second;
-    let nothing = partly && second.frames.is_empty();
+    let Both { first, second } = selected.inner;
+    let (expected, noted) = (first.inner.second.inner, second.inner);
+    let nothing = partly && noted.frames.is_empty();
     let mut code = match ran {
         Ok(outcome) => judge(command, outcome, nothing, interrupt),
         Err(error) => match Failure::output(&error) {
@@ -150,9 +170,9 @@ fn show(
         // There is no such connection, or it was not reached: what was found the last time stays.
         spare.set();
     } else if later.are_wanted() {
-        save_selected(passes.take()?.input.read()?, &second.frames, later)?;
+        save_selected(passes.take()?.input.read()?, &noted.frames, later)?;
     }
-    for line in first.failures() {
+    for line in expected.failures() {
         say::problem(format_args!("not as expected: {line}"));
         code = code.or(ExitCode::NotAsExpected);
     }
@@ -167,7 +187,18 @@ fn shown(
     twins: Option<&Arc<Twins>>,
 ) -> Box<dyn Sink> {
     match twins {
-        Some(twins) => wire::sink(&command.output, output, what, "", twins, false),
+        Some(twins) => {
+            let coverage = if is_whole(command) {
+                Coverage::Whole
+            } else {
+                Coverage::Part
+            };
+            let setting = WireSetting {
+                remark: BOTH_ENDS.to_owned(),
+                ..WireSetting::default()
+            };
+            wire::sink(&command.output, output, what, setting, twins, coverage)
+        }
         None => show::whole(&command.output, output, what),
     }
 }
@@ -177,13 +208,25 @@ fn is_growing(command: &ReplayCommand) -> bool {
     command.file == Path::new("-")
 }
 
-/// Joins both sides of a wire where all of it is shown. A pipe that grows is shown as it comes.
+/// Joins both sides of a wire. A pipe that grows is shown as it comes.
 fn begin(command: &ReplayCommand, source: Joinable) -> (Joinable, Option<Arc<Twins>>) {
-    let whole = command.selection.is_everything() && command.filter.is_none();
-    if !whole || is_growing(command) {
+    if is_growing(command) {
         return (source, None);
     }
     wire::begin(source, &command.resources)
+}
+
+/// Whether all packets of the connections that are shown are.
+fn is_whole(command: &ReplayCommand) -> bool {
+    let selection = &command.selection;
+    let narrowed = selection.from.is_some() || selection.to.is_some() || selection.around.is_some();
+    !narrowed && command.filter.is_none()
+}
+
+/// Whether both ends of a wire are drawn as one ladder.
+fn draws_both_ends(command: &ReplayCommand) -> bool {
+    let ladder = matches!(command.output.format, None | Some(Format::Timeline));
+    ladder && is_whole(command)
 }
 
 fn what<'a>(command: &'a ReplayCommand, interfaces: &[Interface], budget: Budget) -> What<'a> {
@@ -259,12 +302,25 @@ fn unknown<'a>(command: &'a ReplayCommand, totals: &Totals) -> impl Iterator<Ite
 /// Says what was asked for and does not exist, and where there is something if nothing was selected.
 fn selected_something(command: &ReplayCommand, totals: &Totals, nothing: bool) -> ExitCode {
     let mut code = ExitCode::Fine;
-    for wanted in unknown(command, totals) {
-        say::problem(format_args!(
-            "there is no connection {wanted}: the capture has {}",
-            totals.connections
-        ));
-        code = ExitCode::Usage;
+    let mut unknown = unknown(command, totals).peekable();
+    while let Some(wanted) = unknown.next() {
+        let problem = Failure::new(
+            ExitCode::Usage,
+            format_args!(
+                "there is no connection {wanted}: the capture has {}",
+                totals.connections
+            ),
+        );
+        code = problem.code;
+        // Once for all of them, and not where a pipe has been read.
+        let list = unknown.peek().is_none() && !is_growing(command) && totals.connections > 0;
+        say::problem(problem.hint_if(list.then(|| {
+            format!(
+                "this lists them, each with its number:\n{} replay {} --format table --all",
+                program::name(),
+                missing::argument(&command.file)
+            )
+        })));
     }
     if nothing && code == ExitCode::Fine {
         say_what_there_is(totals);
@@ -304,6 +360,16 @@ fn judge(
              a filter looks right behind the link-layer header. Try: --filter 'vlan and ({})', or leave --filter out",
             outcome.hidden,
             command.filter.as_deref().unwrap_or_default()
+        ));
+    }
+    let nothing_matched =
+        outcome.totals.frames == 0 && outcome.hidden == 0 && !interrupt.was_heard();
+    if let Some(filter) = command.filter.as_deref()
+        && nothing_matched
+        && outcome.unreadable.is_none()
+    {
+        say::note(format_args!(
+            "no packet of the capture matches --filter \"{filter}\""
         ));
     }
     if let Some(error) = outcome.unreadable {

@@ -7,11 +7,12 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::missing;
 use super::output::{Later, Output};
 use crate::capture::{Frame, Interface, SaveError, Saver, Unread};
 use crate::privilege::{ResultFile, is_same_file};
@@ -108,13 +109,8 @@ impl<'a> Results<'a> {
     /// there.
     pub(crate) fn stay_empty(&mut self, failure: Failure) -> Failure {
         let named = self.output.iter_mut().chain(&mut self.frames);
-        let stay = named.filter_map(|named| named.file.give_up());
-        let stay: Vec<String> = stay.map(|path| path.display().to_string()).collect();
-        if stay.is_empty() {
-            return failure;
-        }
-        let stays = if stay.len() == 1 { "stays" } else { "stay" };
-        failure.and(format_args!("{} {stays} empty", stay.join(" and ")))
+        named.for_each(|named| self.spare.give_up(&mut named.file));
+        self.spare.explains(failure)
     }
 
     /// There is something to write: what the files held before is gone from now on.
@@ -151,15 +147,53 @@ impl<'a> Results<'a> {
 
 /// Says that there was no result, so that files to which nothing was written keep what they hold.
 #[derive(Clone, Default)]
-pub(crate) struct Spare(Arc<AtomicBool>);
+pub(crate) struct Spare(Arc<Spared>);
+
+#[derive(Default)]
+struct Spared {
+    is_set: AtomicBool,
+    /// Files that were created for a result, and cannot be removed from where this process is confined.
+    stay_empty: Mutex<Vec<PathBuf>>,
+}
 
 impl Spare {
     pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.is_set.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.is_set.load(Ordering::SeqCst)
+    }
+
+    /// Nothing will be written to this file.
+    pub(crate) fn give_up(&self, file: &mut ResultFile) {
+        if let Some(path) = file.give_up() {
+            self.empty().push(path);
+        }
+    }
+
+    /// Adds to a failure which files stay empty because of it.
+    pub(crate) fn explains(&self, failure: Failure) -> Failure {
+        match self.words() {
+            Some(words) => failure.and(words),
+            None => failure,
+        }
+    }
+
+    /// Which files stay empty, if any do.
+    pub(crate) fn words(&self) -> Option<String> {
+        let empty = std::mem::take(&mut *self.empty());
+        let names: Vec<String> = empty
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let stay = if names.len() == 1 { "stays" } else { "stay" };
+        (!names.is_empty()).then(|| format!("{} {stay} empty", names.join(" and ")))
+    }
+
+    fn empty(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        let empty = self.0.stay_empty.lock();
+        empty.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -219,8 +253,9 @@ impl Frames {
 
     /// Completes the file, unless nothing was written and it is to be spared.
     pub(crate) fn finish(mut self) -> Result<(), SaveError> {
-        if !self.spare.is_set() {
-            self.begin()?;
+        match &mut self.file {
+            Some((file, _)) if self.spare.is_set() => self.spare.give_up(file),
+            _ => self.begin()?,
         }
         self.saver.map_or(Ok(()), Saver::finish)
     }
@@ -232,8 +267,10 @@ fn open_output(path: &Path) -> Result<Named<'_>, Failure> {
 }
 
 fn open_frames(path: &Path) -> Result<Named<'_>, Failure> {
-    let file = ResultFile::open(path)
-        .map_err(|error| Failure::new(ExitCode::Output, create_error(path, error)))?;
+    let file = ResultFile::open(path).map_err(|error| {
+        let hint = elsewhere(path, &error);
+        Failure::new(ExitCode::Output, create_error(path, error)).hint_if(hint)
+    })?;
     Ok(Named { file, path })
 }
 
@@ -242,6 +279,16 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
         ExitCode::Output,
         format_args!("cannot write {}: {error}", path.display()),
     )
+    .hint_if(elsewhere(path, error))
+}
+
+/// What lets a result be written after all.
+fn elsewhere(path: &Path, error: &io::Error) -> Option<String> {
+    match error.kind() {
+        io::ErrorKind::NotFound => missing::result(path),
+        io::ErrorKind::PermissionDenied => missing::forbidden(path),
+        _ => None,
+    }
 }
 
 fn create_error(path: &Path, error: io::Error) -> SaveError {
@@ -262,4 +309,20 @@ fn stdout() -> Option<Metadata> {
 fn take_limits_as_errors() {
     // Where it cannot be done, the limit acts as it does on other programs.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_files_that_stay_empty_once() {
+        let spare = Spare::default();
+        let failure = || Failure::new(ExitCode::Lab, "it failed");
+        assert_eq!(spare.explains(failure()).to_string(), "it failed");
+        spare.empty().push("x.pcapng".into());
+        let told = "it failed; x.pcapng stays empty";
+        assert_eq!(spare.clone().explains(failure()).to_string(), told);
+        assert_eq!(spare.explains(failure()).to_string(), "it failed");
+    }
 }

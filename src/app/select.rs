@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::io;
+use std::sync::Arc;
 
 use super::sink::{Made, Quiet, Sink, Tracked};
+use super::twins::Twins;
 use crate::cli::Moment;
 use crate::explain::Totals;
 use crate::tcp::IcmpError;
@@ -59,6 +61,8 @@ pub(crate) struct Selected<S> {
     pub(crate) inner: S,
     /// `None`: all.
     connections: Option<BTreeSet<ConnectionId>>,
+    /// On a wire whose two ends' views are shown as one: what was chosen by the client's view brings the server's along.
+    twins: Option<Arc<Twins>>,
     stretch: Stretch,
     start: Option<Timestamp>,
     /// Connections with a segment in the stretch, while there is one.
@@ -74,16 +78,30 @@ impl<S> Selected<S> {
         Self {
             inner,
             connections,
+            twins: None,
             stretch,
             start: None,
             touched: HashSet::new(),
         }
     }
 
+    /// The same where a conversation on a wire is chosen by its client's view.
+    pub(crate) fn joined(self, twins: Option<Arc<Twins>>) -> Self {
+        Self { twins, ..self }
+    }
+
     fn wants(&self, connection: ConnectionId) -> bool {
         self.connections
             .as_ref()
-            .is_none_or(|wanted| wanted.contains(&connection))
+            .is_none_or(|wanted| wanted.contains(&connection) || self.brings(wanted, connection))
+    }
+
+    fn brings(&self, wanted: &BTreeSet<ConnectionId>, connection: ConnectionId) -> bool {
+        let first = self
+            .twins
+            .as_ref()
+            .and_then(|twins| twins.first_view(connection));
+        first.is_some_and(|first| wanted.contains(&first))
     }
 
     const fn is_narrowed(&self) -> bool {

@@ -1,7 +1,8 @@
 //! Both views of a wire, joined: which frame is the arrival of which other one, and what never arrived.
 //!
 //! Comes in: the frames of a capture with a `client side` and a `server side`, all of them or as they are captured. Goes
-//! out: [`Twins`], which know each frame's other half; and [`Joined`], a sink that tells it to the sink behind it.
+//! out: [`Twins`], which know each frame's and each connection's other half; and [`Joined`], a sink that tells it to the sink
+//! behind it.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -11,9 +12,9 @@ use super::memory::Memory;
 use super::sink::{Made, Quiet, Sink, Tracked};
 use crate::capture::Frame;
 use crate::decode::{self, Decoded};
-use crate::explain::Totals;
-use crate::tcp::{Direction, IcmpError, Segment, Side, TcpState};
-use crate::track::{Change, Connection, ConnectionId, Transition};
+use crate::explain::{Totals, WireCounts};
+use crate::tcp::{Direction, Endpoint, IcmpError, Segment, Side, TcpState};
+use crate::track::{Change, Connection, ConnectionId, Transition, Verdict};
 
 /// What a segment keeps on its way; of its addresses source and destination are exchanged.
 #[derive(PartialEq, Eq, Hash, Debug)]
@@ -50,6 +51,53 @@ struct Halves {
     at_server: HashSet<u64>,
     /// What each side has sent.
     sent: HashMap<(u16, Mark), Vec<Sent>>,
+    /// Packets that were sent, and that arrived.
+    packets: [u64; 2],
+    views: Views,
+}
+
+/// Which connections are one conversation as its two ends saw it.
+#[derive(Debug, Default)]
+struct Views {
+    /// The latest connection between two ends.
+    latest: HashMap<[Endpoint; 2], ConnectionId>,
+    /// At which end each connection was seen.
+    met: HashMap<ConnectionId, Side>,
+    twins: HashMap<ConnectionId, ConnectionId>,
+    /// The verdicts on the server's views of those that have a client's.
+    second: Vec<Verdict>,
+}
+
+impl Views {
+    /// A connection of which a segment has come. What one end calls the other's address, that one calls its own.
+    fn meet(&mut self, connection: &Connection, side: Side) {
+        let id = connection.id();
+        if self.met.contains_key(&id) {
+            return;
+        }
+        self.met.insert(id, side);
+        let [one, two] = [Side::Client, Side::Server].map(|side| connection.endpoint(side));
+        let at = |address, end: Endpoint| Endpoint { address, ..end };
+        let own = sorted([one, two]);
+        let exchanged = sorted([at(two.address, one), at(one.address, two)]);
+        let twin = self.latest.get(&exchanged).copied();
+        if let Some(twin) = twin.filter(|twin| own != exchanged && !self.twins.contains_key(twin)) {
+            self.twins.insert(id, twin);
+            self.twins.insert(twin, id);
+        }
+        self.latest.insert(own, id);
+    }
+
+    /// The client's view of a conversation, when this is the server's.
+    fn first(&self, id: ConnectionId) -> Option<ConnectionId> {
+        let second = self.met.get(&id) == Some(&Side::Server);
+        self.twins.get(&id).copied().filter(|_| second)
+    }
+}
+
+fn sorted(mut ends: [Endpoint; 2]) -> [Endpoint; 2] {
+    ends.sort_unstable();
+    ends
 }
 
 impl Twins {
@@ -93,8 +141,10 @@ impl Twins {
                 frame: frame.number,
                 arrived: false,
             });
+            halves.packets[0] += 1;
             return;
         };
+        halves.packets[1] += 1;
         halves.other.insert(frame.number, sent);
         if first {
             halves.other.insert(sent, frame.number);
@@ -123,6 +173,55 @@ impl Twins {
         } else {
             Side::Client
         }
+    }
+
+    /// The other end's view of the same conversation, as far as a segment of it has come.
+    pub(crate) fn twin(&self, id: ConnectionId) -> Option<ConnectionId> {
+        self.halves().views.twins.get(&id).copied()
+    }
+
+    /// The client's view of a conversation, when this is the server's view of it.
+    pub(crate) fn first_view(&self, id: ConnectionId) -> Option<ConnectionId> {
+        self.halves().views.first(id)
+    }
+
+    /// A connection is final.
+    fn end(&self, connection: &Connection) {
+        let views = &mut self.halves().views;
+        if views.first(connection.id()).is_some() {
+            views.second.push(connection.verdict());
+        }
+    }
+
+    /// The totals where each conversation counts once, by the verdict on its client's view.
+    pub(crate) fn once(&self, totals: &Totals) -> Totals {
+        let halves = self.halves();
+        let second = &halves.views.second;
+        let [sent, received] = halves.packets;
+        let of = |name| {
+            second
+                .iter()
+                .filter(|verdict| verdict.name() == name)
+                .count() as u64
+        };
+        let by_verdict = totals.by_verdict.iter();
+        let by_verdict = by_verdict.map(|(name, count)| (*name, count.saturating_sub(of(*name))));
+        Totals {
+            connections: totals.connections.saturating_sub(second.len() as u64),
+            by_verdict: by_verdict.filter(|(_, count)| *count > 0).collect(),
+            wire: Some(WireCounts {
+                sent,
+                received,
+                lost: halves.lost.len() as u64,
+            }),
+            ..totals.clone()
+        }
+    }
+
+    /// Learns to which connection a frame belongs.
+    fn meet(&self, tracked: &Tracked<'_>) {
+        let side = self.side(tracked.segment.frame);
+        self.halves().views.meet(tracked.connection, side);
     }
 
     fn halves(&self) -> MutexGuard<'_, Halves> {
@@ -206,6 +305,7 @@ impl<S: Sink> Sink for Joined<S> {
         let Some(twins) = &self.twins else {
             return self.inner.segment(tracked);
         };
+        twins.meet(tracked);
         let mut change = tracked.change.clone();
         let delivered = twins.delivered(tracked.segment.frame);
         change.delivered = Some(delivered);
@@ -219,7 +319,7 @@ impl<S: Sink> Sink for Joined<S> {
     }
 
     fn wants_segments(&self) -> bool {
-        self.inner.wants_segments()
+        self.twins.is_some() || self.inner.wants_segments()
     }
 
     fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
@@ -227,6 +327,9 @@ impl<S: Sink> Sink for Joined<S> {
     }
 
     fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        if let Some(twins) = &self.twins {
+            twins.end(connection);
+        }
         self.inner.connection(connection)
     }
 

@@ -13,6 +13,7 @@ use super::json::JsonSink;
 use super::keep::{Keeper, Kept};
 use super::ladders::{KeptCalls, say_untold, write_ladder};
 use super::memory::Memory;
+use super::one_view::OneView;
 use super::output::Output;
 use super::show::{self, Manner, Places, What};
 use super::sides::SIDES;
@@ -22,18 +23,19 @@ use super::twins::Twins;
 use crate::calls::Call;
 use crate::capture::Source;
 use crate::cli::{Format, Ladder, Only, OutputChoice, Resources};
-use crate::explain::{self, CallRow, Totals, View, WireEvent, WireHalf, WireStory};
+use crate::explain::{self, CallRow, Totals, View, WireEvent, WireHalf, WireSetting, WireStory};
 use crate::lab::fates::Fates;
+use crate::lab::wire::{Fate, Plan};
 use crate::render::{Style, wire};
 use crate::tcp::Side;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::track::Connection;
 
 /// A source that may turn out to be of a wire.
 pub(super) type Joinable = Box<dyn Source + Send>;
 
 /// Frames that are read ahead in order to be joined. A longer capture of a wire is shown as the two captures that it is.
-const MOST_FRAMES: usize = 100_000;
+pub(crate) const MOST_FRAMES: usize = 100_000;
 
 /// Of the memory that there is, the part that they may take, however few they are: what they say is kept beside them.
 const PART: u64 = 4;
@@ -56,7 +58,7 @@ pub(crate) fn begin(source: Joinable, resources: &Resources) -> (Joinable, Optio
 }
 
 /// Whether its first interface is a wire's client side; `None` while none is described.
-fn begins_at_client(source: &dyn Source) -> Option<bool> {
+pub(crate) fn begins_at_client(source: &dyn Source) -> Option<bool> {
     let first = source.interfaces().first()?;
     Some(first.name.as_deref() == Some(SIDES[0]))
 }
@@ -68,15 +70,43 @@ pub(crate) fn follow(source: Joinable, fates: Arc<Fates>) -> (Joinable, Arc<Twin
     (Box::new(source), twins)
 }
 
-/// What shows a joined capture. `remark` says what the wire does, where that is known; `live`: it is captured now, and rows
-/// are written as they happen.
+/// What is known of a wire that does this.
+pub(crate) fn setting(plan: &Plan) -> WireSetting {
+    let latency = i64::try_from(plan.latency.as_nanos()).ok();
+    let kept_back = plan.rules.iter().map(|rule| match rule.fate {
+        Fate::Delay(_) => (rule.last - rule.first) as usize + 1,
+        Fate::Lose | Fate::Double(_) | Fate::Mark => 0,
+    });
+    WireSetting {
+        remark: format!("wire: {}", plan.summary),
+        // At a limited rate each packet waits for those before it.
+        latency: latency
+            .filter(|_| plan.rate.is_none())
+            .map(Span::from_nanos),
+        delayed: kept_back.sum(),
+    }
+}
+
+/// How much of a joined capture is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    /// All of it, while it is captured: rows are written as they happen.
+    Live,
+    /// All of the conversations that are shown.
+    Whole,
+    /// A stretch, or what a filter leaves. Where packets are missing neither end's numbers are known, so each end is drawn
+    /// on its own.
+    Part,
+}
+
+/// What shows a joined capture.
 pub(crate) fn sink(
     choice: &OutputChoice,
     output: Output,
     what: &What<'_>,
-    remark: &str,
+    setting: WireSetting,
     twins: &Arc<Twins>,
-    live: bool,
+    coverage: Coverage,
 ) -> Box<dyn Sink> {
     match choice.format {
         Some(Format::Json) => Box::new(
@@ -88,7 +118,7 @@ pub(crate) fn sink(
             )
             .joined(Arc::clone(twins)),
         ),
-        None | Some(Format::Timeline) => {
+        None | Some(Format::Timeline) if coverage != Coverage::Part => {
             let manner = Manner {
                 places: Places::One(None),
                 ..show::manner(choice, &output, what)
@@ -97,31 +127,33 @@ pub(crate) fn sink(
                 .present
                 .step
                 .then(|| Collection::new(choice, &manner, what.billing.clone()));
-            let mut sink = WireSink::new(
-                output,
-                manner,
-                choice.ladder,
-                Arc::clone(twins),
-                remark.to_owned(),
-            );
+            let mut sink = WireSink::new(output, manner, choice.ladder, Arc::clone(twins), setting);
             sink.most = show::most(choice, what);
             sink.collection = collection;
             sink.pace = choice.present.speed.map(Pace::new);
             sink.calls = choice.syscalls.then(KeptCalls::default);
-            let at_once = live && sink.collection.is_none() && sink.pace.is_none();
+            let at_once =
+                coverage == Coverage::Live && sink.collection.is_none() && sink.pace.is_none();
             if at_once && sink.ladder == Ladder::Wire {
                 sink.live = Some(Live::new(&sink.manner));
             }
             Box::new(sink)
         }
-        Some(_) => {
+        format => {
             let ends = [Side::Client, Side::Server].map(explain::wire_end_in_words);
             let what = What {
                 places: Places::Many(ends.map(Some).to_vec()),
                 billing: what.billing.clone(),
                 ..*what
             };
-            show::whole(choice, output, &what)
+            let whole = show::whole(choice, output, &what);
+            match format {
+                Some(Format::Table | Format::Summary) => {
+                    Box::new(OneView::new(whole, Some(Arc::clone(twins))))
+                }
+                // Sentences and separate ladders tell what each end saw.
+                _ => whole,
+            }
         }
     }
 }
@@ -136,7 +168,7 @@ struct WireSink<W> {
     manner: Manner,
     ladder: Ladder,
     twins: Arc<Twins>,
-    remark: String,
+    setting: WireSetting,
     /// How many ladders there may be; `None`: any number.
     most: Option<u64>,
     keeper: Keeper,
@@ -153,7 +185,7 @@ impl<W: Write> WireSink<W> {
         manner: Manner,
         ladder: Option<Ladder>,
         twins: Arc<Twins>,
-        remark: String,
+        setting: WireSetting,
     ) -> Self {
         let narrow = manner.style.width.columns() < wire::NARROWEST;
         Self {
@@ -164,7 +196,7 @@ impl<W: Write> WireSink<W> {
             ladder: ladder.unwrap_or(if narrow { Ladder::Client } else { Ladder::Wire }),
             manner,
             twins,
-            remark,
+            setting,
             most: None,
             ended: Vec::new(),
             calls: None,
@@ -180,10 +212,9 @@ impl<W: Write> WireSink<W> {
             }
         }
         self.ended.sort_by_key(Connection::id);
-        let twins = self.twin_ids(&kept);
         let (mut drawn, mut untold) = (0, 0);
         if let Some(live) = &self.live {
-            live.conclude(&self.ended, &self.remark, &mut self.out)?;
+            live.conclude(&self.ended, &self.setting, &mut self.out)?;
             drawn = 1;
         }
         for connection in &self.ended {
@@ -192,9 +223,18 @@ impl<W: Write> WireSink<W> {
                 Ladder::Wire | Ladder::Client => Side::Client,
                 Ladder::Server => Side::Server,
             };
-            let Some(own) = kept.get(&connection.id()).filter(|_| side == wanted) else {
+            let twin = self.twins.twin(connection.id());
+            let twin = twin.and_then(|id| {
+                let at = self.ended.binary_search_by_key(&id, Connection::id).ok()?;
+                Some((&self.ended[at], kept.get(&id)?))
+            });
+            let Some(own) = kept.get(&connection.id()) else {
                 continue;
             };
+            // A view that has no twin, or whose twin was not chosen, is all that there is to show.
+            if side != wanted && twin.is_some() {
+                continue;
+            }
             if self.most.is_some_and(|most| drawn >= most) {
                 untold += 1;
                 continue;
@@ -206,10 +246,6 @@ impl<W: Write> WireSink<W> {
             let calls = self.calls.as_ref();
             let of = |ids: &[u32]| calls.map_or_else(Vec::new, |calls| calls.of(ids));
             let both = self.ladder == Ladder::Wire;
-            let twin = twins.get(&connection.id()).and_then(|id| {
-                let at = self.ended.binary_search_by_key(id, Connection::id).ok()?;
-                Some((&self.ended[at], kept.get(id)?))
-            });
             let twin = twin.filter(|(_, segments)| {
                 // What was not kept would look lost between two views; one view says how much it is.
                 let whole = own.gap().is_none() && segments.gap().is_none();
@@ -247,7 +283,7 @@ impl<W: Write> WireSink<W> {
                     segments: segments.segments().zip(&other_did).collect(),
                 },
                 &|frame| self.twins.other(frame),
-                &self.remark,
+                &self.setting,
                 self.manner.wording,
             );
             let times = own.segments().chain(segments.segments());
@@ -273,22 +309,6 @@ impl<W: Write> WireSink<W> {
 }
 
 impl<W> WireSink<W> {
-    /// The other view of each connection of which something has arrived.
-    fn twin_ids(&self, kept: &HashMap<u32, Kept>) -> HashMap<u32, u32> {
-        let mut owners = HashMap::new();
-        for (id, own) in kept {
-            owners.extend(own.segments().map(|segment| (segment.frame, *id)));
-        }
-        let twin = |own: &Kept| {
-            let frames = own.segments().map(|segment| segment.frame);
-            let mut others = frames.filter_map(|frame| self.twins.other(frame));
-            others.find_map(|frame| owners.get(&frame).copied())
-        };
-        kept.iter()
-            .filter_map(|(id, own)| Some((*id, twin(own)?)))
-            .collect()
-    }
-
     /// Which end of the wire a ladder of one of them shows. Both ends' addresses are their own in what they send.
     fn place(&self, side: Side, connection: &Connection, own: &Kept) -> String {
         let sent = own.segments().find(|segment| {
@@ -347,7 +367,7 @@ impl<W: Write> Sink for WireSink<W> {
         if let Some(live) = &mut self.live {
             let side = self.twins.side(tracked.segment.frame);
             if live.tells(tracked.change.connection, side) {
-                let (twins, remark) = (&self.twins, &self.remark);
+                let (twins, remark) = (&self.twins, &self.setting.remark);
                 return live.segment(tracked, side, twins, remark, &mut self.out);
             }
         }

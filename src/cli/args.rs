@@ -10,7 +10,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use super::choice::{ColorChoice, Format, Ladder, Only};
 use super::expect::Expectation;
 use super::value::{
-    Moment, Speed, parse_address, parse_duration, parse_moment, parse_size, parse_speed,
+    Moment, Speed, parse_address, parse_duration, parse_moment, parse_number, parse_size,
+    parse_speed,
 };
 use crate::explain::Sort;
 use crate::render::{Explain, TimeColumn};
@@ -92,7 +93,7 @@ pub(super) struct LiveArgs {
     pub(super) interface: Option<String>,
 
     /// TCP port to watch; repeatable [default: 1712]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "What to capture")]
+    #[arg(short, long, value_name = "N", value_parser = parse_number::<u16, 1, 65_535>, help_heading = "What to capture")]
     pub(super) port: Vec<u16>,
 
     /// libpcap filter; with --port both must match; implies --watch-only
@@ -100,7 +101,7 @@ pub(super) struct LiveArgs {
     pub(super) filter: Option<String>,
 
     /// End after N TCP segments
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "What to capture")]
+    #[arg(short, long, value_name = "N", value_parser = parse_number::<u64, 1, { u64::MAX }>, help_heading = "What to capture")]
     pub(super) count: Option<u64>,
 
     /// End after this time, such as 30s
@@ -174,7 +175,7 @@ pub(super) struct ReplayArgs {
     pub(super) file: PathBuf,
 
     /// Only connection N; may be repeated
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Selection")]
+    #[arg(long, value_name = "N", value_parser = parse_number::<u32, 1, 4_294_967_295>, help_heading = "Selection")]
     pub(super) connection: Vec<u32>,
 
     /// Only connections with one of these verdicts
@@ -190,7 +191,7 @@ pub(super) struct ReplayArgs {
     pub(super) to: Option<Moment>,
 
     /// The connection of this frame, and what is around it
-    #[arg(long, value_name = "FRAME", value_parser = clap::value_parser!(u64).range(1..),
+    #[arg(long, value_name = "FRAME", value_parser = parse_number::<u64, 1, { u64::MAX }>,
         conflicts_with_all = ["connection", "verdict", "from", "to"], help_heading = "Selection")]
     pub(super) around: Option<u64>,
 
@@ -199,7 +200,7 @@ pub(super) struct ReplayArgs {
     pub(super) filter: Option<String>,
 
     /// A port that is a server's, where no SYN tells; may be repeated [default: 1712]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Selection")]
+    #[arg(short, long, value_name = "N", value_parser = parse_number::<u16, 1, 65_535>, help_heading = "Selection")]
     pub(super) port: Vec<u16>,
 
     /// Save the selected frames as .pcapng, else as pcap
@@ -225,7 +226,7 @@ pub(super) struct ReplayArgs {
         long,
         value_name = "FRAME",
         requires = "header",
-        value_parser = clap::value_parser!(u64).range(1..),
+        value_parser = parse_number::<u64, 1, { u64::MAX }>,
         help_heading = "Selection"
     )]
     pub(super) frame: Option<u64>,
@@ -292,7 +293,7 @@ pub(super) struct DemoArgs {
     pub(super) course: bool,
 
     /// TCP port that its server uses
-    #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = parse_number::<u16, 1, 65_535>)]
     pub(super) port: u16,
 
     /// Also save the frames: .pcapng as pcapng, any other name as pcap
@@ -324,7 +325,7 @@ Three terminals show a connection as it happens:
   3  handshake-watch connect")]
 pub(super) struct ServeArgs {
     /// TCP port to listen on
-    #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = parse_number::<u16, 1, 65_535>)]
     pub(super) port: u16,
 }
 
@@ -340,7 +341,7 @@ pub(super) struct ConnectArgs {
     pub(super) address: IpAddr,
 
     /// The server's TCP port
-    #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", default_value_t = super::DEFAULT_PORT, value_parser = parse_number::<u16, 1, 65_535>)]
     pub(super) port: u16,
 
     #[command(flatten)]
@@ -365,7 +366,7 @@ pub(super) struct ExplainArgs {
     pub(super) format: Option<Format>,
 
     /// Columns to use [default: the terminal's, else 80]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    #[arg(long, value_name = "N", value_parser = parse_number::<u16, 20, 1000>)]
     pub(super) width: Option<u16>,
 
     /// Write with ASCII characters only
@@ -438,7 +439,7 @@ pub(super) struct LimitArgs {
     pub(super) memory: Option<u64>,
 
     /// Threads to use, 1 or 2 [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    #[arg(long, value_name = "N", value_parser = parse_number::<u8, 1, 2>)]
     pub(super) threads: Option<u8>,
 }
 
@@ -518,7 +519,7 @@ pub(super) struct OutputArgs {
     pub(super) time: TimeColumn,
 
     /// Columns to use [default: the terminal's, else 80]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    #[arg(long, value_name = "N", value_parser = parse_number::<u16, 20, 1000>)]
     pub(super) width: Option<u16>,
 
     /// Draw with ASCII characters only

@@ -1,6 +1,6 @@
 //! Durations, sizes and moments as people type them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::time::{Span, Timestamp};
@@ -59,9 +59,35 @@ const SECONDS_A_DAY: u64 = 86_400;
 /// # Errors
 /// A sentence that says what is accepted.
 pub(super) fn parse_address(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| {
-        "write an IP address, such as 127.0.0.1 or ::1: names are not looked up".to_owned()
+    text.parse().map_err(|_| match text.parse::<SocketAddr>() {
+        Ok(both) => format!("write the port after -p: {} -p {}", both.ip(), both.port()),
+        Err(_) if text.parse::<u16>().is_ok() => format!("write the port after -p: -p {text}"),
+        Err(_) => {
+            "write an IP address, such as 127.0.0.1 or ::1: names are not looked up".to_owned()
+        }
     })
+}
+
+/// Parses a whole number of this type from `LEAST` to `MOST`.
+///
+/// # Errors
+/// A sentence that says what is accepted.
+pub(super) fn parse_number<T: TryFrom<u64>, const LEAST: u64, const MOST: u64>(
+    text: &str,
+) -> Result<T, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let range = match MOST {
+        u64::MAX => format!("{LEAST}.."),
+        _ => format!("{LEAST}..={MOST}"),
+    };
+    if !is_number {
+        return Err(format!("write a number in {range}"));
+    }
+    let number = text.parse().ok();
+    let number = number.filter(|number| (LEAST..=MOST).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| format!("{text} is not in {range}"))
 }
 
 /// Parses `250ms`, `5s`, `1.5m`, `2h`. A bare number is refused: seconds or milliseconds cannot be guessed.
@@ -207,6 +233,33 @@ mod tests {
             "99999999999h",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_whole_and_in_their_range() {
+        assert_eq!(parse_number::<u16, 1, 65_535>("1712"), Ok(1712));
+        let error = |text| parse_number::<u16, 1, 65_535>(text).expect_err(text);
+        for text in ["", "http", "-1", "+1", "1.5", " 1"] {
+            assert_eq!(error(text), "write a number in 1..=65535");
+        }
+        for text in ["0", "65536", "99999999999999999999999"] {
+            assert_eq!(error(text), format!("{text} is not in 1..=65535"));
+        }
+        let large = "18446744073709551615";
+        assert_eq!(parse_number::<u64, 1, { u64::MAX }>(large), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn an_address_with_its_port_says_where_the_port_belongs() {
+        for (text, words) in [
+            ("127.0.0.1:80", "127.0.0.1 -p 80"),
+            ("[::1]:80", "::1 -p 80"),
+            ("1712", ": -p 1712"),
+            ("localhost", "IP address"),
+        ] {
+            let error = parse_address(text).expect_err(text);
+            assert!(error.contains(words), "{error}");
         }
     }
 

@@ -42,7 +42,7 @@ pub fn brief(out: &mut String, segment: &Segment, change: &Change) {
     if flags.contains(Flags::SYN) {
         return opening::synchronize(out, segment, change);
     }
-    if repeat::repeats(out, segment, change) {
+    if repeat::repeats(out, segment, change) || closing::over(out, segment, change) {
         return;
     }
     if flags.contains(Flags::FIN) {

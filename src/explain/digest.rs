@@ -246,6 +246,7 @@ impl Digest {
             evicted: totals.evicted,
             evicted_unended: totals.evicted_unended,
             capture_dropped: (totals.capture_dropped > 0).then_some(totals.capture_dropped),
+            wire: totals.wire,
         }
     }
 
@@ -368,6 +369,8 @@ impl Digest {
 /// What is known about packets that the capture missed, and connections that we gave up.
 fn gaps(totals: &Totals) -> String {
     let mut words = match (totals.gaps, totals.capture_dropped) {
+        // What one end has not seen the other one tells of.
+        (_, 0) if let Some(wire) = totals.wire => wire.in_words(),
         (0, 0) => "no gaps in the capture".to_owned(),
         (0, dropped) => format!("{} dropped by the capture", Count(dropped, "packet")),
         (gaps, _) => format!("{} in the capture", Count(gaps, "gap")),

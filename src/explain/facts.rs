@@ -1,5 +1,6 @@
 //! Segments, connections and totals as plain facts with their words already made: what JSON Lines are written from.
 
+use super::words::{Count, Number};
 use crate::tcp::{Direction, Endpoint, Labels, Segment, TcpState};
 use crate::time::{Span, Timestamp};
 
@@ -154,6 +155,32 @@ pub struct Totals {
     pub period: Option<(Timestamp, Timestamp)>,
     /// Segments which show that the capture missed something that was delivered.
     pub gaps: u64,
+    /// On a wire of which both ends were recorded and joined: its packets.
+    pub wire: Option<WireCounts>,
+}
+
+/// The packets of a wire of which both ends were recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WireCounts {
+    /// How many were sent.
+    pub sent: u64,
+    /// How many were received; one that the wire doubled counts twice.
+    pub received: u64,
+    /// How many of those that were sent never arrived.
+    pub lost: u64,
+}
+
+impl WireCounts {
+    /// `both ends recorded and joined: 17 packets sent, 16 received, 1 lost`
+    #[must_use]
+    pub fn in_words(self) -> String {
+        format!(
+            "both ends recorded and joined: {} sent, {} received, {} lost",
+            Count(self.sent, "packet"),
+            Number(self.received),
+            Number(self.lost)
+        )
+    }
 }
 
 /// Names with their counts, without those that never occurred.

@@ -75,7 +75,8 @@ fn folded(word: &str) -> String {
 }
 
 /// How different two words are: 0 or 1 where one contains the other, else letters to change, add or remove.
-fn difference(wanted: &str, name: &str) -> usize {
+#[must_use]
+pub fn difference(wanted: &str, name: &str) -> usize {
     if wanted.chars().count() >= 3 && name.contains(wanted) {
         return usize::from(!name.starts_with(wanted));
     }

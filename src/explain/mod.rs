@@ -26,8 +26,10 @@ mod words;
 pub use brief::brief;
 pub use call::{CallFacts, CallRow, Moment, call_row, call_rows};
 pub use digest::{Digest, Sort};
-pub use facts::{ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts, occurred};
-pub use glossary::{Term, look_up, nearest, terms};
+pub use facts::{
+    ConnectionFacts, SegmentFacts, Totals, TroubleFacts, WaitFacts, WireCounts, occurred,
+};
+pub use glossary::{Term, difference, look_up, nearest, terms};
 pub use header::{HeaderField, HeaderRow, HeaderView, OptionLine, header_view};
 pub use overview::{CommonServer, ConnectionRow, Overview, Summary, TroubleGroup, TroubleRow};
 pub use pace::{Pace, first_trouble};
@@ -40,8 +42,8 @@ pub use tell::{CONSTRUCTED, Segments, Telling, story, title};
 pub use trouble::{advice, heading, meaning, what_happened};
 pub use verdict::{conclusion, reason};
 pub use wire::{
-    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireStory, wire_end, wire_end_crossed,
-    wire_end_in_short, wire_end_in_words, wire_story, wire_title,
+    View, WIRE_MARGINS, WireEvent, WireHalf, WireNarrator, WireSetting, WireStory, wire_end,
+    wire_end_crossed, wire_end_in_short, wire_end_in_words, wire_story, wire_title,
 };
 
 use crate::tcp::{Segment, Side};

@@ -2,6 +2,7 @@
 //!
 //! Plain values without behaviour. Sentences about TCP are finished here; renderers only place them.
 
+use super::facts::WireCounts;
 use super::words::{Count, Number};
 use crate::tcp::Endpoint;
 use crate::time::{Span, Timestamp};
@@ -17,8 +18,8 @@ pub struct Overview {
     pub packets: u64,
     /// How many bytes the packets had on the wire.
     pub bytes: u64,
-    /// What is known about packets that the capture missed: `no gaps in the capture`, and about connections that were given
-    /// up. Empty when nothing is known.
+    /// What is known about packets that the capture missed, `no gaps in the capture`, or that a wire lost; and about
+    /// connections that were given up. Empty when nothing is known.
     pub gaps: String,
     /// Times of the first and the last packet.
     pub period: Option<(Timestamp, Timestamp)>,
@@ -133,6 +134,8 @@ pub struct Summary {
     pub evicted_unended: u64,
     /// Packets that the capture dropped, where it says so.
     pub capture_dropped: Option<u64>,
+    /// On a wire of which both ends were recorded and joined: its packets.
+    pub wire: Option<WireCounts>,
 }
 
 /// Why connections are given up.

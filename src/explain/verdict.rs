@@ -152,7 +152,7 @@ pub(super) fn conclude(connection: &Connection, arrived: Option<u64>) -> Conclus
             " It was given up here to keep memory bounded (--memory): what came later is not known.",
         );
     }
-    let advice = advice(verdict, connection).or_else(|| {
+    let advice = advice(verdict, connection, arrived.is_some()).or_else(|| {
         troubles
             .first()
             .map(|found| trouble::advice(found, connection).to_owned())
@@ -347,8 +347,8 @@ pub(super) fn closing_packets(connection: &Connection) -> Option<usize> {
     Some(evidence.iter().filter(|frame| **frame >= first).count())
 }
 
-/// What to check next.
-fn advice(verdict: Verdict, connection: &Connection) -> Option<String> {
+/// What to check next. `both_ends`: what each of them sent was recorded there, so nothing in between sent it.
+fn advice(verdict: Verdict, connection: &Connection, both_ends: bool) -> Option<String> {
     let server = connection.endpoint(Side::Server);
     Some(match verdict {
         Verdict::Refused if unreachable(connection).is_some() => format!(
@@ -367,18 +367,20 @@ fn advice(verdict: Verdict, connection: &Connection) -> Option<String> {
             "Many of these from many addresses are a SYN flood or a scan; a single one is a lost ACK or a client that went away.".to_owned()
         }
         Verdict::Reset if nothing_but_reset(connection) => return None,
-        Verdict::Reset => why_reset(connection)?,
+        Verdict::Reset => why_reset(connection, both_ends)?,
         Verdict::Closed | Verdict::HalfClosed | Verdict::Open => return None,
     })
 }
 
 /// What can have been the reason of a reset, as far as the packets allow.
-fn why_reset(connection: &Connection) -> Option<String> {
+fn why_reset(connection: &Connection, both_ends: bool) -> Option<String> {
     let by = connection.closed_by()?;
     let (closer, other) = (the(by), the(!by));
     if connection.reset_without_ack() {
         return Some(if connection.peer(by).fin_frame.is_some() {
             format!("Had {closer}'s program closed before {other} had sent everything?")
+        } else if both_ends {
+            format!("Did {closer}'s host restart, or did its program end?")
         } else {
             format!(
                 "Did {closer}'s host restart, or did its program end, or has a NAT or firewall in between forgotten the connection?"

@@ -4,6 +4,7 @@
 //! [`WireEvent`]s, one by one as they happen or all in a [`WireStory`]: what left, what arrived, what was lost, and what
 //! each end knew at that moment.
 
+mod journey;
 mod known;
 mod narrator;
 
@@ -31,6 +32,17 @@ pub struct WireStory {
     pub events: Vec<WireEvent>,
     /// How it ended, as the client saw it.
     pub conclusion: Conclusion,
+}
+
+/// What a wire was told to do, as far as that is known.
+#[derive(Clone, Debug, Default)]
+pub struct WireSetting {
+    /// What one reads about it: `wire: 30 ms each way; the second data segment is lost`.
+    pub remark: String,
+    /// How long each packet takes; `None` where that is not known, or depends on the packet.
+    pub latency: Option<Span>,
+    /// How many packets are kept back for longer on purpose.
+    pub delayed: usize,
 }
 
 /// A packet leaves or arrives.
@@ -61,7 +73,7 @@ pub struct WireEvent {
     pub full: String,
     /// This end's state after it, where it changed.
     pub state: Option<TcpState>,
-    /// How far the client's and the server's direction have got, as far as this end knows.
+    /// How far the client's and the server's direction have got, each as far as its sender knows.
     pub reach: [Reach; 2],
     /// Words of the glossary that it is about.
     pub terms: Vec<&'static Term>,
@@ -104,7 +116,7 @@ pub fn wire_story(
     client: &View<'_>,
     server: &View<'_>,
     other: &dyn Fn(u64) -> Option<u64>,
-    remark: &str,
+    setting: &WireSetting,
     wording: Wording,
 ) -> WireStory {
     let views = [(Side::Client, client), (Side::Server, server)];
@@ -123,9 +135,9 @@ pub fn wire_story(
     });
     WireStory {
         events: events.collect(),
-        title: wire_title(client.connection, remark, true),
+        title: wire_title(client.connection, &setting.remark, true),
         margins: WIRE_MARGINS,
-        conclusion: narrator.conclusion(client.connection, Some(server.connection)),
+        conclusion: narrator.conclusion(client.connection, Some(server.connection), setting),
     }
 }
 

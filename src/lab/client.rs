@@ -3,6 +3,7 @@
 //! It works with any server: one that answers is listened to, one that never answers or never closes is given up.
 //! Every system call goes to a callback; nothing is printed.
 
+use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::os::fd::AsRawFd;
@@ -69,6 +70,16 @@ pub enum Ending {
     GivenUp,
     /// The server reset the connection, or it broke otherwise.
     Broke(io::ErrorKind),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("it closed"),
+            Self::GivenUp => f.write_str("it was not heard of in time"),
+            Self::Broke(kind) => write!(f, "the connection broke, {kind}"),
+        }
+    }
 }
 
 /// Does the errand.

@@ -35,7 +35,9 @@ pub enum LabError {
         address: SocketAddr,
     },
     /// The system keeps this port for privileged programs.
-    #[error("not permitted to listen on {address}: ports below 1024 need root")]
+    #[error(
+        "not permitted to listen on {address}: ports below 1024 need root's rights, which this process does not have"
+    )]
     PortForbidden {
         /// Where.
         address: SocketAddr,
@@ -52,7 +54,7 @@ pub enum LabError {
     #[error("no address to connect to")]
     NoAddress,
     /// The other end did something that it cannot do.
-    #[error("{what}: {ending:?}")]
+    #[error("{what}: {ending}")]
     Unexpected {
         /// What happened.
         what: &'static str,

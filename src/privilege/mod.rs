@@ -25,6 +25,7 @@ mod attempt;
 #[cfg(target_os = "linux")]
 mod capability;
 mod confine;
+mod descriptors;
 mod file;
 #[cfg(target_os = "linux")]
 #[cfg_attr(
@@ -33,14 +34,13 @@ mod file;
 )]
 mod filter;
 mod identity;
-mod remedy;
 #[cfg(target_os = "linux")]
 mod rules;
 mod status;
 
 pub use attempt::packet_socket;
 pub use confine::{ConfineError, Confined, Layer, Needs, Sockets, confine, no_more_sockets};
+pub use descriptors::{TooFew, ensure_descriptors};
 pub use file::{ResultFile, is_same_file};
 pub use identity::{Identity, Successor};
-pub use remedy::Remedy;
 pub use status::{Status, status};

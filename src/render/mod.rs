@@ -17,6 +17,7 @@ pub mod layout;
 pub mod lesson;
 pub mod payload;
 pub mod plain;
+pub mod shell;
 pub mod stage;
 pub mod style;
 pub mod summary;

@@ -43,6 +43,9 @@ fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
         "packets",
         format!("{}, {segments} among them", Count(summary.frames)),
     ));
+    if let Some(wire) = summary.wire {
+        lines.push(("wire", wire.in_words()));
+    }
     let skipped: u64 = summary.skipped.iter().map(|(_, count)| count).sum();
     if skipped > 0 {
         lines.push(("skipped", counted(skipped, &summary.skipped)));

@@ -17,13 +17,16 @@ use crate::time::Span;
 
 /// Columns of the time.
 const TIME: usize = 7;
-/// Columns between it and the client's lane: the longest state, and a space before it.
-const STATE: usize = 13;
-/// Columns right of the server's lane.
-const RIGHT: usize = 14;
+/// Columns of the longest state, left of the client's lane. Behind the time there is a space before it.
+const STATE: usize = 12;
+/// Columns right of the server's lane: `next expected`. Beside the time there is one more.
+const RIGHT: usize = 13;
 
 /// Columns of the strokes and spaces around the label of a packet that is lost.
 const STROKES: usize = 6;
+
+/// What begins the ranges of a selective acknowledgment, behind the number that is acknowledged.
+const SACK: &str = ", SACK ";
 
 /// Narrower than this the half arrows hold no label.
 pub const NARROWEST: usize = TIMED_FROM - TIME;
@@ -122,6 +125,8 @@ pub struct WireWriter {
     time: usize,
     left: usize,
     lane: usize,
+    /// Columns right of the server's lane.
+    right: usize,
     glyphs: Pieces,
     explain: Explain,
     text: String,
@@ -137,12 +142,14 @@ impl WireWriter {
         } else {
             TIME
         };
-        let left = time + STATE;
+        let air = usize::from(time > 0);
+        let (left, right) = (time + air + STATE, air + RIGHT);
         Self {
             line: Line::new(style),
             time,
             left,
-            lane: columns - left - RIGHT - 2,
+            lane: columns - left - right - 2,
+            right,
             glyphs: Pieces::of(style.glyphs),
             explain: style.explain,
             text: String::new(),
@@ -159,7 +166,7 @@ impl WireWriter {
         margins: [&str; 2],
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let columns = self.left + self.lane + RIGHT + 2;
+        let columns = self.left + self.lane + self.right + 2;
         let name = format!(
             "#{}  {} ({}) → {} ({})   {}",
             title.id,
@@ -180,19 +187,29 @@ impl WireWriter {
 
     /// Writes the names of the lanes, and of what stands in the margins.
     pub(super) fn lanes(&mut self, margins: [&str; 2], out: &mut dyn Write) -> io::Result<()> {
-        for (time, left, right, ink) in [
-            ("ms", "CLIENT", "SERVER", Ink::Strong),
-            ("", margins[0], margins[1], Ink::Quiet),
-        ] {
-            if self.time > 0 {
-                self.line.put_right(time, self.time, Ink::Quiet);
-            }
-            self.line.put_right(left, self.left, ink);
-            self.bars();
-            self.line.put(right, ink);
-            self.line.finish(out)?;
+        if self.time > 0 {
+            self.line.put_right("ms", self.time, Ink::Quiet);
         }
-        Ok(())
+        self.beside(["CLIENT", "SERVER"], Ink::Strong, out)?;
+        self.margins(margins, out)
+    }
+
+    /// Writes the names of what stands in the margins.
+    pub(super) fn margins(&mut self, names: [&str; 2], out: &mut dyn Write) -> io::Result<()> {
+        self.beside(names, Ink::Quiet, out)
+    }
+
+    /// Writes a word at each lane.
+    fn beside(&mut self, words: [&str; 2], ink: Ink, out: &mut dyn Write) -> io::Result<()> {
+        self.line.put_right(words[0], self.left, ink);
+        self.bars();
+        self.line.put(words[1], ink);
+        self.line.finish(out)
+    }
+
+    /// The first column between the bars and how many there are, and the bar.
+    pub(super) const fn lane(&self) -> ((usize, usize), &'static str) {
+        ((self.left + 1, self.lane), self.glyphs.bar)
     }
 
     /// When it happened.
@@ -217,7 +234,8 @@ impl WireWriter {
     pub fn event(&mut self, event: &WireEvent, out: &mut dyn Write) -> io::Result<()> {
         self.time(event.after);
         if event.side == Side::Client {
-            let room = self.left.saturating_sub(self.line.width() + 1);
+            let air = usize::from(self.time > 0);
+            let room = self.left.saturating_sub(self.line.width() + air);
             let margin = self.fitting(&event.margin, room);
             self.line.put_right(&margin, self.left, Ink::Plain);
         }
@@ -233,7 +251,7 @@ impl WireWriter {
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
         if event.side == Side::Server {
             // Less than usual behind a packet's number that is longer than its lane.
-            let room = (self.left + self.lane + RIGHT + 2).saturating_sub(self.line.width());
+            let room = (self.left + self.lane + self.right + 2).saturating_sub(self.line.width());
             let margin = self.fitting(&event.margin, room);
             self.line.put_clean(&margin, Ink::Plain);
         }
@@ -263,7 +281,7 @@ impl WireWriter {
         self.time(call.after);
         let end = self.left + 1 + self.lane;
         if call.side == Side::Client {
-            let room = self.left - self.time - 1;
+            let room = self.left - self.time - usize::from(self.time > 0);
             self.line.pad_to(self.left - width(&short).min(room));
             self.line.put_cut(&short, room, ink);
         }
@@ -276,7 +294,7 @@ impl WireWriter {
         self.line.pad_to(end);
         self.line.put_clean(self.glyphs.bar, Ink::Plain);
         if call.side == Side::Server {
-            self.line.put_cut(&short, RIGHT, ink);
+            self.line.put_cut(&short, self.right, ink);
         }
         self.line.finish(out)?;
         self.note(call.note, out)
@@ -286,7 +304,7 @@ impl WireWriter {
     fn leaves_left(&mut self, event: &WireEvent) {
         let (ink, rule) = self.stroke(event, Side::Client);
         let end = self.ending(event);
-        let label = self.label(event, 4 + width(&end));
+        let label = self.label(event, 3 + width(&end));
         let half = self.lane * 4 / 7;
         self.line.fill(rule, 2, ink);
         self.line.put_clean(&label, ink);
@@ -295,8 +313,7 @@ impl WireWriter {
             self.line.fill(rule, 2, ink);
             self.line.put_clean(&end, Ink::Problem);
         } else {
-            self.line
-                .fill(rule, half.saturating_sub(drawn + 1).max(1), ink);
+            self.line.fill(rule, self.rules(half, drawn + 1), ink);
             self.line.put_clean(self.glyphs.down, ink);
         }
     }
@@ -305,7 +322,7 @@ impl WireWriter {
     fn leaves_right(&mut self, event: &WireEvent) {
         let (ink, rule) = self.stroke(event, Side::Server);
         let end = self.ending(event);
-        let label = self.label(event, 4 + width(&end));
+        let label = self.label(event, 3 + width(&end));
         let half = self.lane * 4 / 7;
         let end_of_lane = self.left + 1 + self.lane;
         if event.what == WireHalf::Lost {
@@ -314,7 +331,7 @@ impl WireWriter {
             self.line.put_clean(&end, Ink::Problem);
             self.line.fill(rule, 2, ink);
         } else {
-            let rules = half.saturating_sub(width(&label) + 3).max(1);
+            let rules = self.rules(half, width(&label) + 3);
             let drawn = 1 + rules + width(&label) + 2;
             self.line.pad_to(end_of_lane - drawn.min(self.lane));
             self.line.put_clean(self.glyphs.up, ink);
@@ -369,6 +386,13 @@ impl WireWriter {
         }
     }
 
+    /// Columns of the stroke beside a label, where so many of a half arrow are drawn without it. A label that takes all of
+    /// the lane has none.
+    fn rules(&self, half: usize, drawn: usize) -> usize {
+        let least = usize::from(drawn < self.lane);
+        half.saturating_sub(drawn).max(least)
+    }
+
     fn stroke(&self, event: &WireEvent, from: Side) -> (Ink, Run) {
         let ink = match from {
             Side::Client => Ink::ToServer,
@@ -407,6 +431,13 @@ impl WireWriter {
     fn label(&mut self, event: &WireEvent, reserved: usize) -> String {
         self.write_label(event);
         let room = self.lane.saturating_sub(reserved + 2);
+        // Where the server acknowledges no more than before, its margin has that number; what it has besides is news.
+        if width(&self.text) > room
+            && let Some(ack) = self.text.find("ack ")
+            && let Some(sack) = self.text.find(SACK)
+        {
+            self.text.replace_range(ack..sack + 2, "");
+        }
         let mut fitting = super::measure::beginning(&self.text, room);
         if fitting.len() < self.text.len() {
             let whole = fitting.rfind("  ").max(fitting.rfind(", "));
@@ -454,7 +485,7 @@ impl WireWriter {
             return Ok(());
         }
         let indent = self.indent();
-        let room = self.left + self.lane + RIGHT + 2 - indent;
+        let room = self.left + self.lane + self.right + 2 - indent;
         let note = self.line.clean(note).into_owned();
         for part in wrap(&note, room, room) {
             self.line.pad_to(indent);

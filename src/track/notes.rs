@@ -151,6 +151,13 @@ impl Notes {
         }
     }
 
+    /// Tells what became of a connection.
+    pub(super) fn tell(&self, place: u32, rules: LabelRules, retrace: &mut Retrace) {
+        if !self.gist(place, retrace) {
+            self.retrace(place, rules, retrace);
+        }
+    }
+
     /// Tracks what is noted of a connection, so that it can go on.
     pub(super) fn retrace(&self, place: u32, rules: LabelRules, retrace: &mut Retrace) {
         let noted = &self.places[place];

@@ -1,16 +1,19 @@
 //! What goes wrong around the program while it works: signals, full disks, interfaces and descriptors that go away, a terminal
-//! that nobody reads, more connections than a person has ever seen, and times that run backwards.
+//! that nobody reads, hints that are followed, more connections than a person has ever seen, and times that run backwards.
 //!
 //! Live captures are made in a private network of the test's own thread, which takes root. Where that is not possible a test
 //! is skipped and says why. No test sleeps: each wait is for something that must happen, and fails after [`PATIENCE`]. Only
 //! where it is time itself that goes wrong, some passes: rows are late after a while, and a client gives up after a second.
 #![cfg(target_os = "linux")]
 
+#[path = "../copied/mod.rs"]
+mod copied;
 #[path = "../piped/mod.rs"]
 mod piped;
 #[path = "../skipped/mod.rs"]
 #[macro_use]
 mod skipped;
+mod hints;
 mod limits;
 mod network;
 mod saved;

@@ -2,14 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
-use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::pty::{Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal;
 
 use super::in_private_network;
@@ -61,6 +61,16 @@ fn a_terminal_that_stops_reading_costs_rows_and_no_packets() {
         let rows = page.lines().filter(|line| is_row(line)).count();
         assert_eq!(rows + left_out, saved, "{}", end.errors);
     });
+}
+
+/// The same, of this size.
+pub(crate) fn terminal_of(size: Winsize) -> (OwnedFd, File) {
+    let (ours, terminal) = terminal();
+    #[allow(unsafe_code, reason = "a size has no safe wrapper")]
+    // SAFETY: the descriptor is open, and the kernel reads one size, which outlives the call.
+    let sized = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+    assert_eq!(sized, 0, "a terminal has a size");
+    (ours, terminal)
 }
 
 /// Both ends of a terminal, of which the programs that other tests start meanwhile inherit none.

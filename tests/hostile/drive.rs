@@ -414,6 +414,7 @@ impl<'m> Watch<'m> {
             bytes: self.bytes,
             period: self.period,
             gaps: 0,
+            wire: None,
         }
     }
 

@@ -297,6 +297,7 @@ fn counts(chance: &mut Chance<'_>) -> Summary {
         evicted: count(chance),
         evicted_unended: count(chance),
         capture_dropped: (!chance.once_in(2)).then(|| count(chance)),
+        wire: None,
     }
 }
 

@@ -13,9 +13,11 @@ use signal_hook::flag;
 
 use super::judge::Judgement;
 use super::{Performance, Telling, no_such};
+use crate::app::descriptors;
 use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
 use crate::app::output::{self, Output};
+use crate::app::program;
 use crate::app::say;
 use crate::app::step;
 use crate::cli::{DemoCommand, Format};
@@ -52,7 +54,10 @@ pub(super) fn course(
             ExitCode::Usage,
             "a course asks before it shows: it needs a terminal to ask at",
         )
-        .hint("handshake-watch demo --all    # all scenarios, without a pause"));
+        .hint(format_args!(
+            "this plays all scenarios without a pause:\n{} demo --all",
+            program::name()
+        )));
     }
     Series::new(command, port)?.run(&SCENARIOS[first..], Pace::WithClass)
 }
@@ -100,6 +105,8 @@ struct Series<'a> {
 
 impl<'a> Series<'a> {
     fn new(command: &'a DemoCommand, port: u16) -> Result<Self, Failure> {
+        // A child has those of its parent, too: the output, and a pipe for its report.
+        descriptors::ensure(descriptors::WITH_TRAFFIC + 3, ExitCode::Lab)?;
         let output = Output::open(command.output.file.as_deref())?;
         let style = output::style(&command.output, &output, Explain::Brief);
         let asking = Arc::new(AtomicBool::new(true));

@@ -1,9 +1,11 @@
 //! Whether packets can be captured, where, and with which time stamps.
 
 use super::Check;
+use crate::app::descriptors;
+use crate::app::remedy::Remedy;
 use crate::capture::Interface;
 use crate::capture::live::{self, Listed, LiveError, LiveSource, Settings};
-use crate::privilege::Remedy;
+use crate::privilege;
 
 /// A ring that is only opened and closed again needs no room.
 const SMALL_RING: u32 = 1024 * 1024;
@@ -114,6 +116,19 @@ impl Capture {
                 WATCHING,
                 "no interface has the flag of a loopback one",
             ),
+        }
+    }
+}
+
+/// Whether as many files can be open at once as a capture with its traffic needs.
+pub(super) fn open_files() -> Check {
+    const FILES: &str = "capturing, making traffic and saving it at the same time";
+    match privilege::ensure_descriptors(descriptors::WITH_TRAFFIC) {
+        Ok(()) => Check::works("open_files", FILES, "as many as are needed"),
+        Err(few) => {
+            let remedy = few.remedy();
+            let command = remedy.lines().last().unwrap_or_default();
+            Check::absent("open_files", FILES, few.to_string()).mend(command)
         }
     }
 }

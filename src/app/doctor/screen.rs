@@ -4,6 +4,7 @@ use std::env;
 
 use super::Check;
 use super::output::{self, Output};
+use crate::app::program;
 
 const ARROWS: &str = "drawing arrows and accents with their own characters";
 const COLUMNS: &str = "ladders with states and times beside their arrows";
@@ -40,7 +41,10 @@ fn columns() -> Check {
             COLUMNS,
             format!("the terminal has {columns}: ladders become lists"),
         )
-        .mend("handshake-watch replay FILE --width 80 | less -S"),
+        .mend(format!(
+            "{} replay FILE --width 80 | less -S",
+            program::name()
+        )),
         Some(columns) => Check::works("columns", COLUMNS, format!("the terminal has {columns}")),
         None => Check::works(
             "columns",
@@ -64,5 +68,5 @@ fn colors(output: &Output, color: bool) -> Check {
     } else {
         "off"
     };
-    Check::absent("colors", COLORS, found).mend("handshake-watch ... --color always")
+    Check::absent("colors", COLORS, found).mend(format!("{} ... --color always", program::name()))
 }

@@ -5,14 +5,17 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use super::interrupt::Interrupt;
-use super::{budget, tracker};
+use super::{begin, budget, tracker};
 use crate::app::exit::ExitCode;
 use crate::app::failure::Failure;
+use crate::app::one_view::OneView;
 use crate::app::pipeline;
+use crate::app::program;
 use crate::app::progress::Progress;
 use crate::app::reader::Reader;
 use crate::app::select::{Scout, Selected, Stretch, Surroundings};
 use crate::app::sink::Sink;
+use crate::app::twins::Joined;
 use crate::capture::{FilterSet, Unread};
 use crate::cli::ReplayCommand;
 use crate::render::Plural;
@@ -73,7 +76,10 @@ fn input(command: &ReplayCommand) -> Result<Unread, Failure> {
             ExitCode::Usage,
             "standard input is a terminal, and nobody types a capture",
         )
-        .hint("sudo tcpdump -i any -U -w - tcp | handshake-watch replay -"));
+        .hint(format_args!(
+            "name a file, or let a program type it:\nsudo tcpdump -i any -U -w - tcp | {} replay -",
+            program::name()
+        )));
     }
     let input = Unread::open(&command.file)?;
     input.recognise()?;
@@ -94,7 +100,10 @@ fn twice(command: &ReplayCommand, what: &str) -> Result<(), Failure> {
         ExitCode::Usage,
         format_args!("{what} to read the capture twice, which a pipe does not allow"),
     )
-    .hint("save it first: ... > FILE.pcap, then handshake-watch replay FILE.pcap"))
+    .hint(format_args!(
+        "save it first, with `... > FILE.pcap`, and read that:\n{} replay FILE.pcap",
+        program::name()
+    )))
 }
 
 /// What the selection means in this capture.
@@ -158,13 +167,16 @@ fn first_pass(
     sink: &mut dyn Sink,
     interrupt: &Interrupt,
 ) -> Result<u64, Failure> {
-    let mut reader = Reader::new(interrupt.read(pass.input)?);
+    // Of a wire the client's view is judged.
+    let (source, twins) = begin(command, interrupt.read(pass.input)?);
+    let mut sink = Joined::new(OneView::new(sink, twins.clone()), twins);
+    let mut reader = Reader::new(source);
     let budget = budget(command, &*reader.source, false);
     reader.filter = pass.filter;
     match pipeline::run(
         reader,
         tracker(command, budget),
-        sink,
+        &mut sink,
         command.resources.threads,
         Progress::watched(false),
     ) {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::keys::Key;
 use super::play::Play;
 use super::program::{Program, Supply};
+use crate::app::say::Tone;
 use crate::explain;
 use crate::render::stage::{self, Act, Beat, Board, Hold, Screen, What};
 use crate::render::{Style, Width};
@@ -21,6 +22,8 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const LAST_LOOK: Duration = Duration::from_secs(3);
 /// The size of a terminal that does not know its own.
 const USUAL: (usize, usize) = (80, 24);
+/// Messages that wait for their packets; somebody who looks at none of them for hours misses the others.
+const LATER: usize = 16;
 /// Taller than any terminal; bounds the memory of a screen.
 const TALLEST: usize = 500;
 
@@ -38,7 +41,7 @@ pub(super) enum Event {
     /// No more beats will come.
     Over,
     /// Another part of the program has something to say.
-    Said(String),
+    Said(String, Tone),
     /// A signal, or the terminal is gone.
     Ended,
 }
@@ -59,6 +62,8 @@ pub(super) struct Player<'a> {
     supply: Supply<'a>,
     /// What was said last by other parts of the program.
     notice: Option<String>,
+    /// What they said of packets that are still to be shown, and after how many beats it is true.
+    later: Vec<(u64, String)>,
     /// Lines of the explanation that were read.
     scroll: usize,
     /// Where the explanation goes on, if the screen cuts it.
@@ -87,6 +92,7 @@ impl<'a> Player<'a> {
             program,
             supply,
             notice: None,
+            later: Vec::new(),
             scroll: 0,
             more: None,
             help: None,
@@ -145,13 +151,22 @@ impl<'a> Player<'a> {
                 }
             }
             Event::Over => self.over = true,
-            // It was broken into lines for another width.
-            Event::Said(words) => {
-                let words: Vec<&str> = words.split_whitespace().collect();
-                self.notice = Some(words.join(" "));
-            }
+            Event::Said(words, tone) => self.hear(&words, tone),
         }
         Flow::Goes
+    }
+
+    /// Whoever reads that a server is stopped must have seen it stop.
+    fn hear(&mut self, words: &str, tone: Tone) {
+        // It was broken into lines for another width.
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let words = words.join(" ");
+        let told = self.play.told();
+        if tone == Tone::Problem || told <= self.play.at() {
+            self.notice = Some(words);
+        } else if self.later.len() < LATER {
+            self.later.push((told, words));
+        }
     }
 
     fn key(&mut self, key: Key) {
@@ -171,8 +186,11 @@ impl<'a> Player<'a> {
             }
             Key::Last => {
                 self.hold();
-                self.play.last();
-                self.reached();
+                // Where it is already, what was said last stays to be read.
+                if self.play.waiting() > 0 || self.play.asking() {
+                    self.play.last();
+                    self.reached();
+                }
             }
             Key::Help => {
                 // What is read must not change under the reader.
@@ -213,8 +231,14 @@ impl<'a> Player<'a> {
 
     /// A later packet is on the screen; what still comes must not pile up behind it.
     fn reached(&mut self) {
-        self.supply.reached(self.play.at());
+        let at = self.play.at();
+        self.supply.reached(at);
         self.turned();
+        let due = self.later.extract_if(.., |(after, _)| *after <= at);
+        let words: Vec<String> = due.map(|(_, words)| words).collect();
+        if !words.is_empty() {
+            self.notice = Some(words.join(" "));
+        }
         if !matches!(self.supply, Supply::Whole) {
             self.play.forget();
         }
@@ -273,7 +297,11 @@ impl<'a> Player<'a> {
 
     fn screen(&self, style: &Style, height: usize) -> Screen {
         if let Some(scroll) = self.help {
-            let terms = self.play.current().map_or(&[][..], |beat| &beat.terms);
+            let Some(current) = self.play.current() else {
+                let manual = [self.intro(), self.program.manual()].concat();
+                return stage::manual(&manual, scroll, style, height);
+            };
+            let terms = &current.terms;
             return stage::help(terms, &self.about(), scroll, style, height);
         }
         let nothing = Act::nothing();
@@ -355,8 +383,13 @@ impl<'a> Player<'a> {
     }
 
     fn origin(&self) -> String {
+        if self.play.told() == 0 {
+            // Where packets come from is said of packets.
+            return String::new();
+        }
         let mut origin = self.program.origin.clone();
-        let waiting = self.play.waiting();
+        let (at, told) = self.play.packets();
+        let waiting = told - at;
         if !matches!(self.supply, Supply::Whole) && waiting > 0 {
             // Writing to a string cannot fail.
             let _ = write!(origin, "; {waiting} more wait");

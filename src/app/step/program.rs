@@ -78,6 +78,29 @@ impl Program {
     }
 }
 
+impl Program {
+    /// What is to come, and what keys do; a paragraph each.
+    pub(super) fn manual(&self) -> Vec<String> {
+        let question = if self.asks {
+            "; before each of them, a question"
+        } else {
+            ""
+        };
+        let mut manual = vec![
+            format!(
+                "What comes: one packet at a time, with its arrow, what it means, and in which state it leaves each end{question}."
+            ),
+            "Space, Enter or the right arrow: the next one. Backspace or the left arrow: back to the one before.".to_owned(),
+            "?: what the words of the packet on the screen mean, and where the RFC says so.".to_owned(),
+            "Down and up: more of a long explanation. r: from the beginning. G: the last packet. q: the end.".to_owned(),
+        ];
+        if self.speed.is_some() {
+            manual.push("Packets come by themselves: Space holds, p plays on.".to_owned());
+        }
+        manual
+    }
+}
+
 /// How more packets come.
 pub(super) enum Supply<'a> {
     /// All are there.

@@ -58,7 +58,7 @@ pub(crate) fn find() -> Result<(), Failure> {
         .hint("without keys, --speed 0.1x plays in slow motion, and --format plain writes a sentence for each packet")
     };
     if !io::stdout().is_terminal() {
-        return Err(missing("standard output is none"));
+        return Err(missing("standard output is closed, a file or a pipe"));
     }
     if std::env::var("TERM").is_ok_and(|term| term == "dumb") {
         return Err(missing("TERM=dumb cannot show a screen"));
@@ -90,8 +90,8 @@ impl<W: Write> Terminal<W> {
         restore_at_panic();
         with_keys(|keys| Ok(termios::tcsetattr(keys, SetArg::TCSADRAIN, &raw)?))?;
         let said = events.clone();
-        say::hold(Box::new(move |words| {
-            let _ = said.send(Event::Said(words.to_owned()));
+        say::hold(Box::new(move |words, tone| {
+            let _ = said.send(Event::Said(words.to_owned(), tone));
         }));
         terminal.out.write_all(ENTER)?;
         terminal.out.flush()?;

@@ -12,7 +12,7 @@ use crate::app::show::Manner;
 use crate::app::sink::{Made, Tracked};
 use crate::app::twins::Twins;
 use crate::calls::Call;
-use crate::explain::{self, Moment, WIRE_MARGINS, WireHalf, WireNarrator};
+use crate::explain::{self, Moment, WIRE_MARGINS, WireHalf, WireNarrator, WireSetting};
 use crate::render::payload::Payload;
 use crate::render::wire::WireWriter;
 use crate::render::{LadderWriter, Style};
@@ -129,7 +129,7 @@ impl Live {
     pub(super) fn conclude(
         &self,
         ended: &[Connection],
-        remark: &str,
+        setting: &WireSetting,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let [client, server] = self
@@ -138,8 +138,8 @@ impl Live {
         let Some(client) = client else {
             return Ok(());
         };
-        let title = explain::wire_title(client, remark, true);
-        let conclusion = self.narrator.conclusion(client, server);
+        let title = explain::wire_title(client, &setting.remark, true);
+        let conclusion = self.narrator.conclusion(client, server, setting);
         LadderWriter::new(self.style.clone()).conclude(&title, &conclusion, out)
     }
 }

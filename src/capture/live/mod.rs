@@ -89,6 +89,12 @@ pub enum LiveError {
         /// The names that exist.
         available: Vec<String>,
     },
+    /// What interfaces there are cannot be found out.
+    #[error("cannot list the interfaces: {words}")]
+    List {
+        /// libpcap's words.
+        words: String,
+    },
     /// The filter does not compile.
     #[error("the filter \"{expression}\" does not compile: {words}")]
     Filter {

@@ -58,7 +58,9 @@ pub(super) struct Opened {
 
 /// Opens the interface.
 pub(super) fn open(settings: &Settings) -> Result<Opened, LiveError> {
-    let devices = Device::list().unwrap_or_default();
+    let devices = Device::list().map_err(|error| LiveError::List {
+        words: words(&error),
+    })?;
     let device = choose(&devices, settings.interface.as_deref())?;
     let name = device.name.clone();
     let loopback = device.flags.is_loopback();

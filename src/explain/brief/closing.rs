@@ -6,6 +6,21 @@ use crate::tcp::{Flags, Segment, TcpState};
 use crate::text::put;
 use crate::track::{Change, Event, ResetEffect};
 
+/// What comes when both ends are CLOSED.
+const OVER: &str = "the connection was over already; this changes nothing";
+
+/// A segment of a connection that a reset has ended; whether it is one.
+pub(super) fn over(out: &mut String, segment: &Segment, change: &Change) -> bool {
+    let closed = [change.client, change.server]
+        .iter()
+        .all(|end| [end.before, end.after] == [Some(TcpState::Closed); 2]);
+    let over = closed && !segment.flags.contains(Flags::SYN);
+    if over {
+        put!(out, OVER);
+    }
+    over
+}
+
 pub(super) fn finish(out: &mut String, segment: &Segment, change: &Change) {
     let (sender, _) = ends(change.direction);
     let number = change.seq.wrapping_add(segment.len);
@@ -63,9 +78,7 @@ pub(super) fn reset(out: &mut String, segment: &Segment, change: &Change) {
             let (sender, _) = ends(change.direction);
             put!(out, sender, " breaks off before the handshake is complete");
         }
-        Some(ResetEffect::AfterClose) => {
-            put!(out, "the connection was over already; this changes nothing");
-        }
+        Some(ResetEffect::AfterClose) => put!(out, OVER),
         Some(ResetEffect::Ignored) => ignored(out, change),
         Some(ResetEffect::Challenged) => put!(
             out,

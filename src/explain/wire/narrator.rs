@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use super::journey::{Journeys, Met};
 use super::known::{Hole, Known};
-use super::{WireEvent, WireHalf};
+use super::{WireEvent, WireHalf, WireSetting};
 use crate::explain::brief::{find, not_here};
 use crate::explain::full::{Vantage, full};
 use crate::explain::reach::{Reach, Ruler};
@@ -16,9 +17,15 @@ use crate::explain::step::{Narrator, Wording};
 use crate::explain::story::{Conclusion, Line, Step, Weight};
 use crate::explain::words::{Count, Range, the, the_capital};
 use crate::explain::{trouble, verdict};
-use crate::tcp::{Flags, Segment, Side};
+use crate::tcp::{Flags, Segment, Side, TcpState};
 use crate::time::{Span, Timestamp};
-use crate::track::{Change, Connection, Event, Opened, Transition};
+use crate::track::{Change, Connection, Event, Opened, Transition, Trouble, TroubleKind};
+
+/// The state of an end that had none before and has none now.
+const CLOSED: Transition = Transition {
+    before: Some(TcpState::Closed),
+    after: Some(TcpState::Closed),
+};
 
 /// What never arrives, in a word that needs no colour.
 const LOST: &str = "LOST on the wire";
@@ -32,10 +39,7 @@ pub struct WireNarrator {
     /// By packet.
     said: HashMap<u64, Said>,
     full: bool,
-    /// Packets that never arrive.
-    lost: u64,
-    /// The first of them that belongs to the handshake.
-    lost_opening: Option<u64>,
+    journeys: Journeys,
     /// What each packet under way did to its sender, who alone knows that.
     moved: HashMap<u64, Transition>,
 }
@@ -45,6 +49,8 @@ struct End {
     narrator: Narrator,
     known: Known,
     ruler: Ruler,
+    /// A packet that found no connection here and was not answered so far.
+    unanswered: Option<u64>,
 }
 
 /// What was said where a packet left, so that it is not said again where it arrives.
@@ -78,14 +84,14 @@ impl WireNarrator {
             }),
             known: Known::default(),
             ruler: Ruler::default(),
+            unanswered: None,
         };
         Self {
             ends: [end(), end()],
             start: None,
             said: HashMap::new(),
             full: wording.full,
-            lost: 0,
-            lost_opening: None,
+            journeys: Journeys::default(),
             moved: HashMap::new(),
         }
     }
@@ -103,6 +109,7 @@ impl WireNarrator {
             narrator,
             known,
             ruler,
+            ..
         } = &mut self.ends[side as usize];
         let start = *self.start.get_or_insert(segment.time);
         // What was sent elsewhere before arrives here; the roles do not tell.
@@ -110,7 +117,7 @@ impl WireNarrator {
         let sent = sent_as(segment.frame);
         let sends = sent.is_none();
         let packet = sent.unwrap_or(segment.frame);
-        known.learn(segment, change, sends, segment.time - start);
+        let now = segment.time - start;
         let mut change = renumbered(change, sends, &|frame| sent_as(frame).unwrap_or(frame));
         let sender = change.direction.sender();
         let own = if sends { sender } else { !sender };
@@ -131,31 +138,48 @@ impl WireNarrator {
             *change.of_mut(!side) = *moved;
         }
         let (change, connection) = (&change, mirrored.as_ref().unwrap_or(connection));
+        // Such an end has no connection, and so no numbers.
+        let over = change.of(side) == CLOSED;
+        if !over {
+            known.learn(segment, change, sends, now);
+        }
         let step = narrator.step(segment, change, connection);
         let mut event = event(&step, change, side, sends, packet);
         if let Some(missing) = missing(change).filter(|_| !sends) {
             event.brief.clear();
             not_here(&mut event.brief, change, missing);
         }
-        event.after = step.time - start;
+        event.after = now;
         event.state = match side {
             Side::Client => step.client,
             Side::Server => step.server,
         };
-        event.reach = ruler.learn(segment, change, connection);
+        ruler.learn(segment, change, connection);
         event.terms = related(segment, change);
         event.margin = match event.state {
             Some(state) => state.name().to_owned(),
+            None if over => TcpState::Closed.name().to_owned(),
             None => known.margin(side),
         };
-        if event.what == WireHalf::Lost {
-            self.lost += 1;
-            if segment.flags.contains(Flags::SYN) {
-                self.lost_opening.get_or_insert(packet);
-            }
+        // What is in flight is what its sender takes for that.
+        let [client, server] = &self.ends;
+        event.reach = [client.ruler.reaches()[0], server.ruler.reaches()[1]];
+        if sends {
+            let lost = event.what == WireHalf::Lost;
+            self.journeys.leaves(packet, side, segment, lost, now);
+        } else {
+            let met = match missing(change) {
+                _ if over => Met::Closed,
+                Some(_) => Met::Gap,
+                None => Met::Open,
+            };
+            self.journeys.arrives(packet, !side, segment, met, now);
         }
         if self.full {
             self.explain(&mut event, segment, change, connection);
+        }
+        if over {
+            self.after_the_end(&mut event, segment);
         }
         event
     }
@@ -163,31 +187,33 @@ impl WireNarrator {
     /// The last words: how it ended as the client saw it, and what both ends' views tell besides. `server`: its view, where
     /// anything arrived there.
     #[must_use]
-    pub fn conclusion(&self, client: &Connection, server: Option<&Connection>) -> Conclusion {
-        let arrived = server.filter(|server| !crossed(client, server));
-        let arrived = arrived.map(|server| server.peer(Side::Client).counts.bytes);
+    pub fn conclusion(
+        &self,
+        client: &Connection,
+        server: Option<&Connection>,
+        setting: &WireSetting,
+    ) -> Conclusion {
+        let server = server.filter(|server| !crossed(client, server));
+        let arrived = server.map(|server| server.peer(Side::Client).counts.bytes);
         let mut conclusion = verdict::conclude(client, arrived);
         let text = &mut conclusion.text;
-        if let Some(server) = server {
-            tell_lost_fin(text, Side::Client, client, server);
-            tell_lost_fin(text, Side::Server, server, client);
+        for (side, other) in [(Side::Client, server), (Side::Server, Some(client))] {
+            let taken = other.is_none_or(|other| other.peer(side).fin_frame.is_some());
+            self.journeys.tell_fin(text, side, taken);
         }
-        if self.lost > 0 {
-            let were = if self.lost == 1 { "was" } else { "were" };
+        let lost = self.journeys.lost;
+        if lost > 0 {
+            let were = if lost == 1 { "was" } else { "were" };
             // Writing to a string cannot fail.
-            let _ = write!(
-                text,
-                " {} {were} lost on the wire.",
-                Count(self.lost, "packet")
-            );
+            let _ = write!(text, " {} {were} lost on the wire.", Count(lost, "packet"));
         }
         // What the client can only ask is known here.
-        let asks = conclusion.advice.as_deref() == Some(trouble::ASKS_FOR_SYN);
-        if let Some(packet) = self.lost_opening.filter(|_| asks) {
-            let _ = write!(
-                text,
-                " The handshake waited until packet {packet} was sent again."
-            );
+        if conclusion.advice.as_deref() == Some(trouble::ASKS_FOR_SYN) {
+            conclusion.advice = self.journeys.tell_opening(text).map(ToOwned::to_owned);
+        }
+        let dead = |found: &Trouble| found.kind == TroubleKind::PathDead;
+        if lost > 0 && client.troubles().first().is_some_and(dead) {
+            text.push_str(" It was the path: what left one end did not reach the other.");
             conclusion.advice = None;
         }
         let longest = [Side::Client, Side::Server]
@@ -197,7 +223,28 @@ impl WireNarrator {
         if let Some((side, hole)) = longest {
             waited(text, side, hole);
         }
+        self.journeys.tell_late(text, setting);
         conclusion
+    }
+
+    /// What comes to an end without a connection, and what that end answers (RFC 9293 section 3.10.7.1).
+    fn after_the_end(&mut self, event: &mut WireEvent, segment: &Segment) {
+        let end = &mut self.ends[event.side as usize];
+        let is_reset = segment.flags.contains(Flags::RST);
+        let name = the(event.side);
+        if event.what == WireHalf::Arrives && !is_reset {
+            end.unanswered = Some(event.packet);
+            event.brief = format!("{name} is CLOSED already: this finds no connection there");
+            event.full = format!(
+                "What finds no connection is not taken; {name} answers it with RST (RFC 9293 section 3.10.7.1)."
+            );
+        } else if let Some(asked) = end.unanswered.take().filter(|_| is_reset) {
+            event.brief = format!("answers packet {asked}: there is no connection any more");
+            event.full.clear();
+        } else {
+            return;
+        }
+        event.note.clone_from(&event.brief);
     }
 
     /// Makes the paragraph: where a packet leaves, what its sender knows; where it arrives, what is news there.
@@ -239,20 +286,6 @@ fn crossed(one: &Connection, other: &Connection) -> bool {
     [one, other]
         .iter()
         .any(|view| view.opened() == Some(Opened::Simultaneous))
-}
-
-/// The conclusion is the client's, who cannot know of a FIN that was lost, or that its own was.
-fn tell_lost_fin(out: &mut String, side: Side, own: &Connection, other: &Connection) {
-    if crossed(own, other) || other.peer(side).fin_frame.is_some() {
-        return;
-    }
-    if let Some(frame) = own.peer(side).fin_frame {
-        let (closer, unaware) = (the_capital(side), the(!side));
-        let _ = write!(
-            out,
-            " {closer} has closed its direction, but its FIN (packet {frame}) was lost on the wire: {unaware} does not know."
-        );
-    }
 }
 
 /// What came after a hole waited for it, though it had arrived.

@@ -1,5 +1,7 @@
 //! The top of a screen: who and where, the names of the lanes, and the states before the first row that has room.
 
+use std::io;
+
 use super::rows::{Rows, painted};
 use super::screen::Drawing;
 use super::words;
@@ -17,6 +19,10 @@ impl Drawing<'_> {
             if height >= 5 {
                 lines.push(self.big_header());
             }
+            let margins = self.board.act.margins;
+            if let Some(margins) = margins.filter(|_| height >= 12 && self.columns >= NARROWEST) {
+                lines.extend(self.lanes(|lanes, out| lanes.margins(margins, out)));
+            }
             return lines;
         }
         if height >= 5 {
@@ -25,11 +31,7 @@ impl Drawing<'_> {
         if height >= 8 {
             let act = self.board.act;
             if let Some(margins) = act.margins.filter(|_| self.columns >= NARROWEST) {
-                let mut bytes = Vec::new();
-                // Writing to memory cannot fail.
-                let _ = WireWriter::new(self.style).lanes(margins, &mut bytes);
-                let text = String::from_utf8_lossy(&bytes);
-                lines.extend(text.lines().map(ToOwned::to_owned));
+                lines.extend(self.lanes(|lanes, out| lanes.lanes(margins, out)));
                 return lines;
             }
             let layout = Rows::new(act, self.style).layout();
@@ -44,6 +46,18 @@ impl Drawing<'_> {
             lines.push(String::new());
         }
         lines
+    }
+
+    /// What stands above the lanes of a wire.
+    fn lanes(
+        &self,
+        write: impl FnOnce(&mut WireWriter, &mut Vec<u8>) -> io::Result<()>,
+    ) -> Vec<String> {
+        let mut bytes = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = write(&mut WireWriter::new(self.style), &mut bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines().map(ToOwned::to_owned).collect()
     }
 
     /// `#1  127.0.0.1:34904 → 127.0.0.1:1712                3 of 8`

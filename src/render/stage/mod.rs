@@ -25,7 +25,7 @@ mod screen;
 mod words;
 
 pub use super::fold::not_kept;
-pub use help::help;
+pub use help::{help, manual};
 pub use screen::{Board, Hold, Screen, compose};
 
 use std::net::Ipv4Addr;

@@ -56,6 +56,11 @@ impl<'a> Rows<'a> {
         Layout::new(self.style, self.digits(), 0)
     }
 
+    /// Where half arrows are drawn: the first column and how many there are, and what stands at both ends of them.
+    pub(super) fn lane(&self) -> Option<((usize, usize), &'static str)> {
+        self.wire.as_ref().map(WireWriter::lane)
+    }
+
     /// Digits of the longest frame number.
     fn digits(&self) -> usize {
         self.act.highest_frame.checked_ilog10().unwrap_or(0) as usize + 1

@@ -180,23 +180,27 @@ impl Drawing<'_> {
 
     /// `            ··················  ?  ··················`
     fn asking_row(&mut self, rows: &Rows<'_>) -> String {
+        let (lane, bar) = rows.lane().unzip();
         let layout = rows.layout();
         let dot = match self.style.glyphs {
             Glyphs::Unicode => "·",
             Glyphs::Ascii => ".",
         };
-        let (start, length) = if layout.list || self.style.big {
-            (0, self.columns)
-        } else {
-            (layout.arrow_start(), layout.arrow)
+        let (start, length) = match lane {
+            Some(lane) => lane,
+            None if layout.list || self.style.big => (0, self.columns),
+            None => (layout.arrow_start(), layout.arrow),
         };
+        let bar = bar.unwrap_or_default();
         let sign = "  ?  ";
         let dots = length.saturating_sub(sign.len());
-        self.line.pad_to(start);
+        self.line.pad_to(start - width(bar));
+        self.line.put_clean(bar, Ink::Plain);
         self.line.put_clean(&dot.repeat(dots / 2), Ink::Quiet);
         self.line.put_clean(sign, Ink::Problem);
         self.line
             .put_clean(&dot.repeat(dots - dots / 2), Ink::Quiet);
+        self.line.put_clean(bar, Ink::Plain);
         painted(&mut self.line)
     }
 

@@ -10,7 +10,7 @@ use std::iter;
 use super::note::{Facts, Marks, Note};
 use super::noted::Noted;
 use super::{Notes, Retrace};
-use crate::tcp::{Flags, SeqNumber, Side, TcpState};
+use crate::tcp::{Flags, Segment, SeqNumber, Side, TcpState};
 use crate::time::{Span, Timestamp};
 use crate::track::book::{ANY_WAY, NOT_YET};
 use crate::track::connection::Connection;
@@ -68,11 +68,23 @@ struct Gist<'a> {
 impl Notes {
     /// Tells what became of a noted connection if everything in it went by the book; false if not, and then what is in
     /// `retrace` means nothing.
-    pub(in crate::track) fn gist(&self, place: u32, retrace: &mut Retrace) -> bool {
+    pub(super) fn gist(&self, place: u32, retrace: &mut Retrace) -> bool {
         let noted = &self.places[place];
-        let mut notes = self.all(noted);
-        let (Some(second), Some(third)) = (notes.next(), notes.next()) else {
+        if noted.syn.window == 0
+            || noted.start == Timestamp::default()
+            || noted.fronts[0].iss + 1 == NOT_YET
+        {
             return false;
+        }
+        let mut rest = self.all(noted);
+        let (second, third) = match (rest.next(), rest.next()) {
+            (Some(second), Some(third)) => (second, third),
+            (Some(_), None) => return false,
+            (None, _) => {
+                self.begin(place, retrace);
+                ask_in_vain(noted, retrace);
+                return true;
+            }
         };
         self.begin(place, retrace);
         let Some(mut gist) = handshake(noted, second, third, retrace) else {
@@ -80,7 +92,7 @@ impl Notes {
         };
         let ways = Connection::ways();
         let mut last = third;
-        for note in iter::once(third).chain(notes) {
+        for note in iter::once(third).chain(rest) {
             last = note;
             let from = usize::from(note.facts.marks.contains(Marks::SERVER));
             if !gist.read(note, noted.met(note), ways[from]) {
@@ -92,6 +104,39 @@ impl Notes {
         retrace.gists += 1;
         true
     }
+}
+
+/// A SYN, the first segment.
+fn ask(connection: &mut Connection, syn: &Segment) {
+    connection.parties[0].offer = Some(offer(syn));
+    connection.book.learn_scale(syn, 0);
+    connection.book.write(syn.flags, 0, 0);
+    connection.book.completeness = Completeness::SYN;
+    connection.opening.syn(syn.frame, syn.time, true);
+}
+
+/// A SYN to which nothing came back; it is written already.
+fn ask_in_vain(noted: &Noted, retrace: &mut Retrace) {
+    let Retrace {
+        connection,
+        segment,
+        ..
+    } = retrace;
+    ask(connection, segment);
+    let [client, server] = &mut connection.machine.ends;
+    *client = End {
+        state: Some(TcpState::SynSent),
+        known: Known::BASE | Known::SYN | Known::ACTIVE | Known::SENT,
+        base: segment.seq,
+        window: segment.window.into(),
+        sent: Sent::from(segment.seq + 1),
+        ..End::default()
+    };
+    server.state = Some(TcpState::SynReceived);
+    connection.parties[0].packets = 1;
+    connection.until = segment.time;
+    connection.last_frame = segment.frame;
+    noted.mark(connection);
 }
 
 /// SYN and SYN-ACK, and what the third segment makes of them; the first one is written already. `None` if these are not
@@ -115,24 +160,19 @@ fn handshake<'a>(
         || from_server != [true, false]
         || third.facts.flags() - ANY_WAY != Flags::ACK
         || third.facts.ack != server.0
-        || noted.syn.window == 0
         || second.facts.window == 0
-        || noted.start == Timestamp::default()
         || noted.start == completed.time
-        || [client, server].contains(&NOT_YET)
+        || server == NOT_YET
     {
         return None;
     }
-    connection.parties[0].offer = Some(offer(segment));
-    connection.book.learn_scale(segment, 0);
-    connection.book.write(segment.flags, 0, 0);
-    connection.opening.syn(segment.frame, segment.time, true);
+    ask(connection, segment);
     noted.write(second, [client, server - 1], segment);
     connection.parties[1].offer = Some(offer(segment));
     connection.book.learn_scale(segment, 1);
     connection.book.write(segment.flags, 0, 1);
     connection.opening.syn_ack(answered.frame, answered.time);
-    connection.book.completeness = Completeness::SYN | Completeness::of(segment.flags, 0);
+    connection.book.completeness |= Completeness::of(segment.flags, 0);
     connection.opening.plain_ack(completed.time);
     connection.opening.complete(completed.frame, completed.time);
 

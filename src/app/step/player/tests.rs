@@ -1,6 +1,7 @@
 use std::sync::mpsc;
 
 use super::*;
+use crate::app::step::program::{Full, Held};
 use crate::explain::Moment;
 use crate::render::stage::What;
 use crate::tcp::Side;
@@ -134,6 +135,7 @@ fn restart_last_help_and_quit() {
         &[
             Key::Last,
             Key::Restart,
+            Key::Next,
             Key::Help,
             Key::Quit,
             Key::Next,
@@ -142,15 +144,14 @@ fn restart_last_help_and_quit() {
     );
     assert!(shown[1].contains("··· three"));
     assert_eq!(shown[2], shown[0]);
-    assert!(shown[3].contains("what does this mean"));
-    assert_eq!(shown[4], shown[0], "q leaves the words first");
-    assert!(shown[5].contains("··· one"));
-    assert_eq!(shown.len(), 6, "and then the program");
+    assert!(shown[4].contains("what does this mean"));
+    assert_eq!(shown[5], shown[3], "q leaves the words first");
+    assert!(shown[6].contains("··· two"));
+    assert_eq!(shown.len(), 7, "and then the program");
 }
 
 #[test]
 fn what_waits_is_counted_until_it_is_seen() {
-    use crate::app::step::program::{Full, Held};
     let held = Held::new();
     let mut player = Player::new(Play::new(false), program(false), Supply::Live(&held));
     let (sender, events) = mpsc::channel();
@@ -173,7 +174,6 @@ fn what_waits_is_counted_until_it_is_seen() {
 #[test]
 fn a_capture_that_goes_on_for_days_is_bounded() {
     use crate::app::step::play::KEPT;
-    use crate::app::step::program::{Full, Held};
     let held = Held::new();
     let mut player = Player::new(Play::new(false), program(false), Supply::Live(&held));
     player.take(Event::Begins(Box::new(Act::nothing())));
@@ -210,4 +210,76 @@ fn slow_motion_waits_as_long_as_the_packets_did() {
     assert_eq!((player.due, player.play.at()), (None, 1), "and then steps");
     player.take(Event::Key(Key::Play));
     assert!(player.due.is_some());
+}
+
+/// Words that were said now, and what is on the screen after each of these keys.
+fn notices(tone: Tone, keys: usize) -> Vec<bool> {
+    let held = Held::new();
+    let mut player = Player::new(play(false), program(false), Supply::Live(&held));
+    player.take(Event::Said("the server is\nstopped".to_owned(), tone));
+    (0..=keys)
+        .map(|_| {
+            let mut shown = Shown::default();
+            player.show(&mut shown).expect("memory");
+            player.take(Event::Key(Key::Next));
+            shown.0[0].join("\n").contains("the server is stopped")
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_said_of_packets_comes_after_them() {
+    assert_eq!(notices(Tone::Note, 3), [false, false, false, true]);
+    assert_eq!(notices(Tone::Problem, 3), [true, false, false, false]);
+}
+
+#[test]
+fn what_waits_and_what_was_seen_are_counted_alike() {
+    let held = Held::new();
+    let mut play = play(false);
+    play.add(Beat {
+        what: What::Several {
+            words: "no packet of its own, as a verdict".to_owned(),
+            packets: 0,
+        },
+        ..beat("")
+    });
+    let mut player = Player::new(play, program(false), Supply::Live(&held));
+    let mut counts = Vec::new();
+    for _ in 0..4 {
+        counts.push((player.counter(), player.origin()));
+        player.take(Event::Key(Key::Next));
+    }
+    let origin = |rest: &str| format!("captured a moment ago{rest}");
+    let counts: Vec<(&str, String)> = counts
+        .iter()
+        .map(|(counter, origin)| (counter.as_str(), origin.clone()))
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            ("0 of 3 so far", origin("; 3 more wait")),
+            ("1 of 3 so far", origin("; 2 more wait")),
+            ("2 of 3 so far", origin("; 1 more wait")),
+            ("3 of 3 so far", origin("")),
+        ]
+    );
+}
+
+#[test]
+fn help_before_the_first_packet_is_about_what_comes() {
+    let shown = screens(false, &[Key::Help, Key::Escape, Key::Next, Key::Help]);
+    assert!(shown[1].contains("the beginning"), "{}", shown[1]);
+    assert!(
+        shown[1].contains("What comes: one packet at a time"),
+        "{}",
+        shown[1]
+    );
+    assert!(
+        shown[1].contains("Space, Enter or the right arrow"),
+        "{}",
+        shown[1]
+    );
+    assert_eq!(shown[2], shown[0]);
+    assert!(shown[4].contains("what does this mean"), "{}", shown[4]);
 }
