@@ -105,6 +105,7 @@ impl Tracker {
             Ok(())
         });
         self.retrace.gaps += others.gaps;
+        self.retrace.gists += others.gists;
         done
     }
 }

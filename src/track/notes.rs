@@ -153,7 +153,9 @@ impl Notes {
 
     /// Tells what became of a connection.
     pub(super) fn tell(&self, place: u32, rules: LabelRules, retrace: &mut Retrace) {
-        if !self.gist(place, retrace) {
+        if self.gist(place, retrace) {
+            retrace.gists += 1;
+        } else {
             self.retrace(place, rules, retrace);
         }
     }

@@ -272,11 +272,12 @@ impl Author {
         let next = iss.map(|iss| iss + 1);
         let start = self.time;
         for from in [0, 1] {
-            let mut options = Options::default();
-            options.window_scale = talk.scales[from];
-            if options.window_scale.is_some() {
-                options.seen |= OptionsSeen::WINDOW_SCALE;
-            }
+            let window_scale = talk.scales[from];
+            let options = Options {
+                window_scale,
+                seen: window_scale.map_or(OptionsSeen::empty(), |_| OptionsSeen::WINDOW_SCALE),
+                ..Options::default()
+            };
             self.capture(Segment {
                 tuple: FourTuple {
                     source: ends[from],
@@ -396,7 +397,9 @@ impl Stand {
         match (hears, waiting.as_slice()) {
             (Hears::Some(1..), [first]) | (Hears::Some(1), [first, ..]) => *first,
             (Hears::Some(2..), [_, second, ..]) => *second,
-            (Hears::AllBut(few), [heard @ .., _]) if heard.len() >= few => heard[heard.len() - few],
+            (Hears::AllBut(few), [before @ .., _]) if before.len() >= few => {
+                before[before.len() - few]
+            }
             (Hears::All, [.., last]) => *last,
             (Hears::Most, [.., last]) => *last - 1,
             _ => self.una[of],

@@ -101,7 +101,6 @@ impl Notes {
         }
         gist.finish(noted.met(last));
         noted.mark(&mut retrace.connection);
-        retrace.gists += 1;
         true
     }
 }
