@@ -783,6 +783,24 @@ fn heavy_loss() {
     check(&script, "open handshake: heavy_loss");
 }
 
+/// Why a program resets depends on whether anything had come for it. A FIN takes a number, but is nothing to be read.
+#[test]
+fn what_the_capture_missed_before_a_fin_was_received() {
+    let received = |fin: &str| {
+        let ack = "+1ms C > S ACK\n +1ms C > S RST-ACK";
+        only(&after_open(&format!("+1ms S > C FIN-ACK {fin}\n {ack}")))
+            .may_have_received(Side::Client)
+    };
+    assert!(!received("seq 1"));
+    assert!(received("seq 2"));
+    assert!(received("seq 1001"));
+    // A FIN that nobody has acknowledged is not among what was.
+    let acked = only(&after_open(
+        "+1ms C > S ACK ack 2\n +1ms S > C FIN-ACK seq 2\n +1ms C > S RST-ACK ack 2",
+    ));
+    assert!(acked.may_have_received(Side::Client));
+}
+
 // Measures.
 
 #[test]
