@@ -256,14 +256,7 @@ impl Judge {
         } else {
             (Labels::RETRANSMISSION, RepeatCause::Unknown)
         };
-        if matches!(cause, RepeatCause::Timer { .. }) && !half.has(Marks::RECOVERING) {
-            half.marks |= Marks::TIMED_OUT;
-            half.recover = half.next;
-        }
-        if cause == RepeatCause::FastRetransmit && !half.has(Marks::RECOVERING) {
-            half.marks |= Marks::RECOVERING;
-            half.recover = half.next;
-        }
+        half.begin_repair(cause);
         ruling.labels |= label;
         ruling.facts.repeats = Some(Repeat {
             frame: earlier.map(|sent| sent.frame),

@@ -114,6 +114,37 @@ fn what_follows_an_acknowledgment_at_once_is_not_the_timer_s() {
     assert_eq!(cause("640"), RepeatCause::Timer { attempt: 1 });
 }
 
+/// What was sent first after the time-out was not out then, whatever is found lost since.
+#[test]
+fn a_later_loss_does_not_move_what_was_out_when_the_timer_ran_out() {
+    let script = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n30 > PA 31+10 1 100
+500 > PA 1+10 1 100\n510 < A 1+0 11 100\n511 > PA 41+10 1 100\n511 > PA 51+10 1 100
+520 < A 1+0 11 100\n520 < A 1+0 11 100\n520 < A 1+0 11 100\n521 > PA 11+10 1 100";
+    let cause = |script: &str| last(script).1.repeats.expect("a repeat").cause;
+    assert_eq!(cause(script), RepeatCause::FastRetransmit);
+    let next = |again: &str| cause(&format!("{script}\n522 > PA {again} 1 100"));
+    assert_eq!(next("51+10"), RepeatCause::Unknown);
+    // No fast recovery begins before that is acknowledged: a partial ACK shows no further loss.
+    let partial = format!("{script}\n530 < A 1+0 21 100\n531 > PA 21+10 1 100");
+    assert_eq!(cause(&partial), RepeatCause::AfterTimer);
+}
+
+/// RFC 6582 section 4, RFC 6675 section 5.1.
+#[test]
+fn the_timer_ends_a_fast_recovery() {
+    let flight = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n30 > PA 31+10 1 100
+40 < A 1+0 1 100\n40 < A 1+0 1 100\n40 < A 1+0 1 100\n60 > PA 1+10 1 100";
+    let cause = |script: &str| last(script).1.repeats.expect("a repeat").cause;
+    assert_eq!(cause(flight), RepeatCause::FastRetransmit);
+    let timer = format!("{flight}\n60 > PA 41+10 1 100\n500 > PA 1+10 1 100");
+    assert_eq!(cause(&timer), RepeatCause::Timer { attempt: 1 });
+    let next = format!("{timer}\n510 < A 1+0 11 100\n511 > PA 11+10 1 100");
+    assert_eq!(cause(&next), RepeatCause::AfterTimer);
+    // All that was out, also what was sent while the loss was repaired.
+    let last = format!("{next}\n520 < A 1+0 41 100\n521 > PA 41+10 1 100");
+    assert_eq!(cause(&last), RepeatCause::AfterTimer);
+}
+
 #[test]
 fn a_syn_repeated_into_silence() {
     let rulings = rulings("0 > S 0+0 - 100\n1000 > S 0+0 - 100\n3000 > S 0+0 - 100");
