@@ -210,7 +210,10 @@ impl Judge {
         // waited for.
         let restarted =
             self.last_from == to && segment.time - self.last_time < LEAST_TIMER - TIMER_SLACK;
+        // When it runs out the earliest segment is sent again that is not acknowledged, and only that (section 5.4).
+        let earliest = !half.has(Marks::ACKED) || segment.seq.at_or_before(half.acked);
         let timer = !restarted
+            && earliest
             && after.is_some_and(|after| after >= round_trip + LEAST_TIMER - TIMER_SLACK);
         let is_tail = segment.seq_end() == half.next
             && half

@@ -120,9 +120,7 @@ impl Half {
         let begun = match cause {
             RepeatCause::Timer { .. } => Marks::TIMED_OUT,
             RepeatCause::FastRetransmit
-                if !self
-                    .marks
-                    .intersects(Marks::RECOVERING | Marks::TIMED_OUT) =>
+                if !self.marks.intersects(Marks::RECOVERING | Marks::TIMED_OUT) =>
             {
                 Marks::RECOVERING
             }

@@ -114,6 +114,25 @@ fn what_follows_an_acknowledgment_at_once_is_not_the_timer_s() {
     assert_eq!(cause("640"), RepeatCause::Timer { attempt: 1 });
 }
 
+/// RFC 6298 section 5.4: one segment is sent again, the earliest. What follows it may have been out for as long, and waited
+/// for nothing.
+#[test]
+fn only_the_earliest_segment_is_repeated_when_the_timer_runs_out() {
+    let flight =
+        "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n30 > PA 31+10 1 100";
+    let cause = |script: &str| last(script).1.repeats.expect("a repeat").cause;
+    let first = format!("{flight}\n500 > PA 1+10 1 100");
+    assert_eq!(cause(&first), RepeatCause::Timer { attempt: 1 });
+    let two = format!("{first}\n510 < A 1+0 11 100\n511 > PA 11+10 1 100\n511 > PA 21+10 1 100");
+    assert_eq!(cause(&two), RepeatCause::AfterTimer);
+    let later = format!("{flight}\n500 > PA 21+10 1 100");
+    assert_eq!(cause(&later), RepeatCause::Unknown);
+    // Where no ACK was seen, nobody knows what the earliest is.
+    let facts = rulings("0 > PA 1+10 1 100\n0 > PA 11+10 1 100\n900 > PA 11+10 1 100")[2].facts;
+    let cause = facts.repeats.expect("a repeat").cause;
+    assert_eq!(cause, RepeatCause::Timer { attempt: 1 });
+}
+
 /// What was sent first after the time-out was not out then, whatever is found lost since.
 #[test]
 fn a_later_loss_does_not_move_what_was_out_when_the_timer_ran_out() {
