@@ -8,7 +8,7 @@ mod closing;
 mod opening;
 mod repeat;
 
-pub(super) use opening::is_copy;
+pub(super) use opening::{earlier, opens, tries_anew};
 
 use super::words::{Bytes, Count, Range, ends, the};
 use crate::tcp::{Flags, Labels, Segment, SeqNumber, TcpState};

@@ -333,9 +333,10 @@ fn name(out: &mut String, segment: &Segment, change: &Change) {
             RepeatCause::TailLossProbe => "TAIL-PROBE",
             RepeatCause::Spurious => "SPURIOUS-RETRANS",
             RepeatCause::Network => "DELIVERED-TWICE",
-            RepeatCause::Timer { .. } | RepeatCause::AfterTimer | RepeatCause::Unknown => {
-                "RETRANS"
-            }
+            RepeatCause::Timer { .. }
+            | RepeatCause::AfterTimer
+            | RepeatCause::SynAgain
+            | RepeatCause::Unknown => "RETRANS",
         }
     );
     if let Some(frame) = frame {

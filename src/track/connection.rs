@@ -113,7 +113,7 @@ pub struct Handshake {
     pub syn_ack: Option<u64>,
     /// Frame of the ACK that completes it.
     pub ack: Option<u64>,
-    /// How many SYNs the client sent until then, repeats included.
+    /// How many SYNs the client sent until then, repeats included; what the network or the capture doubled was sent once.
     pub syns: u32,
     /// From the most recent SYN to the SYN-ACK.
     pub syn_to_synack: Option<Span>,

@@ -104,12 +104,28 @@ impl Judge {
         if segment.seq != half.first {
             return false;
         }
-        ruling.facts.syn_repeated = (!answer).then(|| SynRepeat {
+        if !answer {
+            self.judge_syn_again(segment, from, to, ruling);
+        }
+        false
+    }
+
+    /// A SYN with the number of the first one: sent again, or copied on its way. What came back in between, other than a
+    /// SYN-ACK, may have made its sender try again at once.
+    fn judge_syn_again(&mut self, segment: &Segment, from: usize, to: usize, ruling: &mut Ruling) {
+        let other = &self.halves[to];
+        let half = &self.halves[from];
+        let earlier = half.sent.carrying(segment.seq, segment.seq_end());
+        let before = earlier.map_or(half.syn_time, |sent| sent.time);
+        let unasked = other.has(Marks::SYN_ACK) || other.copies.last_time() <= before;
+        let copy = unasked && (segment.time - before).abs() < LEAST_TIMER - TIMER_SLACK;
+        let half = &mut self.halves[from];
+        ruling.facts.syn_repeated = Some(SynRepeat {
             before: half.syns,
             since_first: segment.time - half.syn_time,
+            copy,
         });
-        half.syns = half.syns.saturating_add(1);
-        false
+        half.syns = half.syns.saturating_add(u32::from(!copy));
     }
 
     fn keep(&mut self, segment: &Segment, from: usize, repeats: u16, timeouts: u16) {
@@ -220,13 +236,15 @@ impl Judge {
                 .sent
                 .last()
                 .is_some_and(|last| last.end == half.next && last.repeats == 0);
+        let syn = segment.flags.contains(Flags::SYN);
+        // The other end has said nothing but its SYN, and said that just now.
+        let asked = segment.flags.is_syn_ack() && restarted && !self.halves[to].has(Marks::ACKS);
+        let half = &mut self.halves[from];
         // A SYN may be acknowledged and its acknowledgment ignored, when the queue of connections is full.
-        let acked = half.has(Marks::ACKED)
-            && segment.seq_end().at_or_before(half.acked)
-            && !segment.flags.contains(Flags::SYN);
+        let acked = half.has(Marks::ACKED) && segment.seq_end().at_or_before(half.acked) && !syn;
         // Nobody waits so shortly and numbers the packet as before: the network delivered it twice.
         let doubled = after.is_some_and(|after| after < LEAST_TIMER)
-            && !segment.flags.contains(Flags::SYN)
+            && !syn
             && earlier.is_some_and(|earlier| half.sent.is_same_packet(segment, &earlier));
         let (label, cause) = if doubled {
             let label = if acked {
@@ -235,13 +253,15 @@ impl Judge {
                 Labels::RETRANSMISSION
             };
             (label, RepeatCause::Network)
+        } else if asked {
+            (Labels::RETRANSMISSION, RepeatCause::SynAgain)
         } else if acked {
             (Labels::SPURIOUS_RETRANSMISSION, RepeatCause::Spurious)
         } else if evidence && !timer {
             (Labels::FAST_RETRANSMISSION, RepeatCause::FastRetransmit)
         } else if agreed
             && is_tail
-            && !segment.flags.contains(Flags::SYN)
+            && !syn
             && [after, waited]
                 .into_iter()
                 .flatten()
@@ -254,7 +274,7 @@ impl Judge {
         } else if timer {
             let attempt = u32::from(timeouts) + 1;
             (Labels::RETRANSMISSION, RepeatCause::Timer { attempt })
-        } else if half.has(Marks::TIMED_OUT) && segment.seq.before(half.recover) {
+        } else if half.has(Marks::TIMED_OUT) && segment.seq.before(half.recover) && !syn {
             (Labels::RETRANSMISSION, RepeatCause::AfterTimer)
         } else {
             (Labels::RETRANSMISSION, RepeatCause::Unknown)
