@@ -800,6 +800,25 @@ fn copies_of_a_syn_are_no_repeats_by_a_timer() {
     );
 }
 
+/// A request for a Fast Open cookie is told apart from what is offered.
+#[test]
+fn a_syn_without_options_or_with_a_request_only() {
+    for options in ["", "tfo"] {
+        full(
+            &format!("0 C > S SYN {options}"),
+            1,
+            &[
+                "It offers nothing; without an MSS 536 bytes are assumed (section 3.7.1); its window",
+            ],
+        );
+    }
+    full(
+        "0 C > S SYN sackok tfo",
+        1,
+        &["It offers selective ACKs (RFC 2018 section 2), but no MSS, so 536 bytes are assumed"],
+    );
+}
+
 /// What its sender had a reason to send again at once is no copy: an end that is refused, or told of an older connection.
 #[test]
 fn a_syn_after_an_answer_is_sent_again_however_soon() {

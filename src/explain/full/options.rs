@@ -18,13 +18,6 @@ pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
     } else {
         1220
     };
-    if none && (options.seen - OptionsSeen::FAST_OPEN).is_empty() && options.fast_open.is_none() {
-        return write!(
-            out,
-            "It offers nothing; without an MSS {default} bytes are assumed (section 3.7.1). Its window of {} is not scaled in a SYN. ",
-            Bytes(u64::from(segment.window))
-        );
-    }
     write!(out, "It offers ")?;
     let mut list = List::new();
     if let Some(mss) = options.mss {
@@ -74,12 +67,14 @@ pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
     if options.seen.contains(OptionsSeen::CUT) {
         list.next(out, format_args!("what the capture has cut off"))?;
     }
+    let but = if list.is_empty() {
+        "; without an MSS"
+    } else {
+        ", but no MSS, so"
+    };
     list.end(out)?;
     if none {
-        write!(
-            out,
-            ", but no MSS, so {default} bytes are assumed (section 3.7.1)"
-        )?;
+        write!(out, "{but} {default} bytes are assumed (section 3.7.1)")?;
     }
     write!(
         out,
