@@ -813,6 +813,11 @@ fn a_syn_without_options_or_with_a_request_only() {
         );
     }
     full(
+        "client [2001:db8::1]:40000\n server [2001:db8::2]:80\n 0 C > S SYN",
+        1,
+        &["It offers nothing; without an MSS 1220 bytes are assumed"],
+    );
+    full(
         "0 C > S SYN sackok tfo",
         1,
         &["It offers selective ACKs (RFC 2018 section 2), but no MSS, so 536 bytes are assumed"],

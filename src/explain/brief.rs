@@ -11,13 +11,9 @@ mod repeat;
 pub(super) use opening::{earlier, opens, tries_anew};
 
 use super::words::{Bytes, Count, Range, ends, the};
-use crate::tcp::{Flags, Labels, Segment, SeqNumber, TcpState};
+use crate::tcp::{Flags, Labels, Options, Segment, SeqNumber, TcpState};
 use crate::text::put;
 use crate::track::{Change, Event};
-
-/// Subtypes of the Multipath TCP option (RFC 8684 sections 3.3 and 3.4.1).
-const DSS: u8 = 2;
-const ADD_ADDR: u8 = 3;
 
 /// Appends the brief clause about `segment` to `out`.
 pub fn brief(out: &mut String, segment: &Segment, change: &Change) {
@@ -302,8 +298,8 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
         put!(
             out,
             match subtype {
-                DSS => "only Multipath TCP's own numbers (DSS); nothing new on this path",
-                ADD_ADDR => "names one more address for Multipath TCP (ADD_ADDR)",
+                Options::DSS => "only Multipath TCP's own numbers (DSS); nothing new on this path",
+                Options::ADD_ADDR => "names one more address for Multipath TCP (ADD_ADDR)",
                 _ => "carries a signal of Multipath TCP; nothing new on this path",
             }
         );

@@ -2,7 +2,7 @@
 
 use super::{find, has};
 use crate::explain::words::{Bytes, ends, the};
-use crate::tcp::{FastOpen, Flags, OptionsSeen, Segment, Side, TcpState};
+use crate::tcp::{FastOpen, Flags, Options, OptionsSeen, Segment, Side, TcpState};
 use crate::text::put;
 use crate::time::Span;
 use crate::track::{Change, Event, RepeatCause};
@@ -56,8 +56,10 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
         );
     }
     match segment.options.mptcp_subtype {
-        Some(0) => return put!(out, "asks to open, and for Multipath TCP (MP_CAPABLE)"),
-        Some(1) => {
+        Some(Options::MP_CAPABLE) => {
+            return put!(out, "asks to open, and for Multipath TCP (MP_CAPABLE)");
+        }
+        Some(Options::MP_JOIN) => {
             return put!(
                 out,
                 "asks to add a path to a Multipath TCP connection (MP_JOIN)"
@@ -273,7 +275,8 @@ fn agrees(out: &mut String, segment: &Segment, change: &Change) {
             " next) and gives a cookie for Fast Open"
         );
     }
-    if segment.options.seen.contains(OptionsSeen::MPTCP) && segment.options.mptcp_subtype == Some(0)
+    if segment.options.seen.contains(OptionsSeen::MPTCP)
+        && segment.options.mptcp_subtype == Some(Options::MP_CAPABLE)
     {
         return put!(
             out,

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::explain::words::{Bytes, List, Number};
-use crate::tcp::{FastOpen, OptionsSeen, Segment, Side};
+use crate::tcp::{FastOpen, OptionsSeen, Segment, Side, default_mss};
 use crate::track::Connection;
 
 /// Shifts above this are used as this (RFC 7323 section 2.3).
@@ -13,11 +13,7 @@ const MAX_SHIFT: u8 = 14;
 pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
     let options = &segment.options;
     let none = options.mss.is_none() && !options.seen.contains(OptionsSeen::CUT);
-    let default = if segment.tuple.source.address.is_ipv4() {
-        536
-    } else {
-        1220
-    };
+    let default = default_mss(segment.tuple.source.address);
     write!(out, "It offers ")?;
     let mut list = List::new();
     if let Some(mss) = options.mss {

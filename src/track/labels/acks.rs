@@ -3,10 +3,7 @@
 use super::facts::{Acknowledged, DuplicateAck};
 use super::half::Marks;
 use super::{CONTROL, Judge, Ruling};
-use crate::tcp::{Flags, Labels, Segment, SeqNumber};
-
-/// The MPTCP subtype that acknowledges and maps data (RFC 8684 section 3.3).
-const DSS: u8 = 2;
+use crate::tcp::{Flags, Labels, Options, Segment, SeqNumber};
 
 impl Judge {
     pub(super) fn judge_acknowledgment(
@@ -195,9 +192,8 @@ impl Judge {
     /// its ACKs carry DSS, but where SACK was agreed on, one that was provoked by a gap also says what lies beyond it.
     fn is_signal(&self, segment: &Segment, from: usize, to: usize) -> bool {
         let agreed = self.halves[from].has(Marks::SACK) && self.halves[to].has(Marks::SACK);
-        segment
-            .options
-            .mptcp_subtype
-            .is_some_and(|subtype| subtype != DSS || (agreed && segment.options.sack.is_empty()))
+        segment.options.mptcp_subtype.is_some_and(|subtype| {
+            subtype != Options::DSS || (agreed && segment.options.sack.is_empty())
+        })
     }
 }
