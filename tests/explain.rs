@@ -800,6 +800,32 @@ fn copies_of_a_syn_are_no_repeats_by_a_timer() {
     );
 }
 
+/// RFC 2883 section 4: what came twice beyond a gap is the first block, and part of the second one.
+#[test]
+fn what_came_twice_beyond_a_gap_is_listed_once() {
+    let script = opened(
+        "
+        +1ms   C > S  ACK len 100
+        +1us   C > S  ACK len 100
+        +1us   C > S  ACK seq 101 len 100
+        +1ms   S > C  ACK ack 1 sack 101-201
+        +1us   S > C  ACK ack 1 sack 101-201 sack 101-201
+        ",
+    );
+    full(
+        &script,
+        8,
+        &[
+            "Its first SACK block reports 101–200 as received twice",
+            "it also has 101–200, so 1–100 are",
+        ],
+    );
+    let (told, _) = run(&script);
+    let numbers = &told[7].2.arrow.numbers;
+    assert!(numbers.ends_with("SACK 101–200"), "{numbers}");
+    assert_eq!(numbers.matches("101–200").count(), 1, "{numbers}");
+}
+
 /// A request for a Fast Open cookie is told apart from what is offered.
 #[test]
 fn a_syn_without_options_or_with_a_request_only() {

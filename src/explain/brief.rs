@@ -363,7 +363,7 @@ fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: b
 
 /// `, has 2897–4344` for the first SACK block above the acknowledgment number, and how many more there are.
 fn selective(out: &mut String, segment: &Segment, change: &Change) {
-    let mut blocks = above(segment, segment.ack - change.ack);
+    let mut blocks = above(segment, change, segment.ack - change.ack);
     let Some(first) = blocks.next() else {
         return;
     };
@@ -374,12 +374,19 @@ fn selective(out: &mut String, segment: &Segment, change: &Change) {
     }
 }
 
-/// The SACK blocks above the acknowledgment number, relative to `base`.
-pub(super) fn above(segment: &Segment, base: SeqNumber) -> impl Iterator<Item = Range> {
+/// The SACK blocks above the acknowledgment number, relative to `base`. A first one that is a D-SACK lies in the second one
+/// if it is above (RFC 2883 section 4), which then tells all.
+pub(super) fn above(
+    segment: &Segment,
+    change: &Change,
+    base: SeqNumber,
+) -> impl Iterator<Item = Range> {
+    let twice = has(change, |event| matches!(event, Event::DuplicateSack { .. }));
     segment
         .options
         .sack
         .iter()
+        .skip(usize::from(twice))
         .filter(|block| block.left.after(segment.ack) && block.right.after(block.left))
         .map(move |block| {
             let count = block.right.distance(block.left).unsigned_abs();

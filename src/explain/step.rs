@@ -368,7 +368,7 @@ fn numbers(out: &mut String, segment: &Segment, change: &Change, raw_seq: bool) 
         let comma = if out.is_empty() { "" } else { ", " };
         put!(out, comma, "ack ", ack);
     }
-    sack(out, segment, segment.ack - ack);
+    sack(out, segment, change, segment.ack - ack);
 }
 
 /// Whether it acknowledges something new.
@@ -380,9 +380,9 @@ fn acknowledges(change: &Change) -> bool {
 }
 
 /// `, SACK 2897–4344` for blocks above the acknowledgment number.
-fn sack(out: &mut String, segment: &Segment, base: SeqNumber) {
+fn sack(out: &mut String, segment: &Segment, change: &Change, base: SeqNumber) {
     let mut lead = ", SACK ";
-    for block in above(segment, base) {
+    for block in above(segment, change, base) {
         put!(out, lead, block);
         lead = ", ";
     }

@@ -58,12 +58,14 @@ impl Judge {
         let inside_second = blocks.get(1).is_some_and(|second| {
             first.left.at_or_after(second.left) && first.right.at_or_before(second.right)
         });
-        if first.right.at_or_before(ack) || inside_second {
+        let twice = first.right.at_or_before(ack) || inside_second;
+        if twice {
             ruling.labels |= Labels::DUPLICATE_SACK;
             ruling.facts.duplicate_sack = Some((first.left, first.right));
         }
         let mut highest = None;
-        for block in blocks.iter().filter(|block| block.right.after(ack)) {
+        let others = blocks.iter().skip(usize::from(twice));
+        for block in others.filter(|block| block.right.after(ack)) {
             ruling.facts.sack_blocks += 1;
             highest = Some(match highest {
                 Some(other) => block.right.max(other),

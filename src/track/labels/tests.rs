@@ -373,6 +373,9 @@ fn what_reports_a_copy_is_no_duplicate_ack() {
     let (label, facts) = last(twice);
     assert_eq!(label, "duplicate_sack");
     assert!(facts.duplicate_ack.is_none() && facts.duplicate_sack.is_some());
+    let beyond = "30 > PA 1+10 1 100\n31 > PA 11+10 1 100\n40 < A 1+0 1 100 sack11-21 sack11-21";
+    let (label, facts) = last(beyond);
+    assert_eq!((label.as_str(), facts.sack_blocks), ("duplicate_sack", 1));
     let other_window = "30 > PA 1+10 1 100\n40 < A 1+0 1 90 sack0-1";
     assert_eq!(labels(other_window), "duplicate_sack");
 }
