@@ -757,6 +757,23 @@ fn path_dead() {
     );
 }
 
+/// Where both ends repeat and neither is heard, neither's repeats are forgotten for the other's.
+#[test]
+fn path_dead_for_both_ends() {
+    let both = "+400ms C > S ACK len 9 seq 1 ack 1\n +100ms S > C ACK len 9 seq 1 ack 1\n";
+    let script = after_open(&format!(
+        "+1ms C > S ACK len 9\n +1us S > C ACK len 9 ack 1\n{both}{both}{both}+900ms S > C ACK len 9 seq 1 ack 1"
+    ));
+    check(&script, "open handshake: path_dead heavy_loss");
+    let dead = only(&script).troubles()[0];
+    assert_eq!((dead.first_frame, dead.last_frame), (5, 12));
+    assert_eq!((dead.count, dead.side), (5, Some(Side::Server)));
+    let script = script.replace("+900ms S > C", "+900ms C > S");
+    let dead = only(&script).troubles()[0];
+    assert_eq!((dead.first_frame, dead.last_frame), (4, 12));
+    assert_eq!((dead.count, dead.side), (5, Some(Side::Client)));
+}
+
 #[test]
 fn reset_after_idle() {
     let talk = "+1ms C > S PSH-ACK len 9\n +1ms S > C PSH-ACK len 9\n +1ms C > S ACK\n";

@@ -167,7 +167,11 @@ fn receiver_full(connection: &Connection) -> Option<Trouble> {
 }
 
 fn path_dead(connection: &Connection) -> Option<Trouble> {
-    let unheard = connection.hardships.as_ref()?.repeats.unheard?;
+    let of_ends = &connection.hardships.as_ref()?.repeats.unheard;
+    let (side, unheard) = [Side::Client, Side::Server]
+        .into_iter()
+        .filter_map(|side| Some((side, of_ends[side as usize]?)))
+        .max_by_key(|(_, unheard)| (unheard.sent.count, unheard.sent.lasted))?;
     let sent = unheard.sent;
     (sent.count >= DEAD_AFTER_SENDS).then_some(Trouble {
         kind: TroubleKind::PathDead,
@@ -176,7 +180,7 @@ fn path_dead(connection: &Connection) -> Option<Trouble> {
         lasted: sent.lasted,
         count: sent.count,
         bytes: unheard.len,
-        side: Some(unheard.side),
+        side: Some(side),
     })
 }
 
