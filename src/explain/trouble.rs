@@ -137,12 +137,8 @@ pub(super) fn sentence(out: &mut String, trouble: &Trouble) {
         ),
         TroubleKind::HeavyLoss => write!(
             out,
-            "{} sent (packets {first} to {last}).",
-            format_args!(
-                "{} {}",
-                Count(u64::from(trouble.count), "repeat"),
-                if trouble.count == 1 { "was" } else { "were" }
-            )
+            "{} were sent (packets {first} to {last}).",
+            Count(u64::from(trouble.count), "repeat")
         ),
         TroubleKind::Refused
         | TroubleKind::NoAnswer

@@ -172,7 +172,7 @@ pub struct Connection {
     pub(super) weighed: u32,
     /// Which end sent the first segment: the records of the analysts below count ends from it.
     pub(super) first_sender: Side,
-    /// Sender of the RST that took effect.
+    /// Who sent the RST that took effect, and how; says nothing while `reset` is 0.
     pub(super) reset_by: Resetter,
     /// Frame of the RST that took effect, 0 when there was none.
     pub(super) reset: u64,
