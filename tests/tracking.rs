@@ -1048,3 +1048,32 @@ fn late_segments_of_an_evicted_connection_are_counted_not_taken_for_a_new_one() 
     );
     assert!(changes[102].begins && !changes[101].begins);
 }
+
+/// The same where nobody looks at what segments do: what is remembered of evicted connections is asked before a SYN is noted.
+#[test]
+fn a_late_syn_of_an_evicted_connection_is_noted_as_late() {
+    let late = |isn: u32| {
+        let script = format!(
+            "{}client 10.0.0.1:20000 isn {isn}\n +1s C > S SYN",
+            syns(100)
+        );
+        let script = Script::parse(&script).expect("a good script");
+        let mut tracker = Tracker::new(tiny());
+        let mut room = Change::default();
+        let mut finals = 0;
+        for segment in script.segments() {
+            let hash = tracker.hasher().hash(&segment.tuple);
+            tracker.note(segment, hash, &mut room);
+            while tracker.next_final().is_some() {
+                finals += 1;
+            }
+        }
+        tracker.finish();
+        while tracker.next_final().is_some() {
+            finals += 1;
+        }
+        (tracker.losses().late_segments, finals)
+    };
+    assert_eq!(late(1000), (1, 100));
+    assert_eq!(late(4), (0, 101), "another ISN is another connection");
+}
