@@ -179,6 +179,18 @@ fn a_syn_repeated_into_silence() {
 }
 
 #[test]
+fn the_round_trip_of_an_opening_is_measured_from_no_copy() {
+    let opening = "0 > S 0+0 - 100\n100 > S 0+0 - 100\n101 < SA 0+0 1 100\n105 > A 1+0 1 100";
+    let rulings = rulings(&format!(
+        "{opening}\n110 > PA 1+10 1 100\n310 > PA 1+10 1 100"
+    ));
+    assert!(rulings[1].facts.is_syn_copy());
+    // A round trip of 105 ms leaves a timer no time to run out; one of 5 ms would.
+    let cause = rulings[5].facts.repeats.expect("a repeat").cause;
+    assert_eq!(cause, RepeatCause::Unknown);
+}
+
+#[test]
 fn three_duplicate_acks_or_sack_make_it_fast() {
     let flight =
         "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n30 > PA 31+10 1 100";
