@@ -17,6 +17,7 @@ use arrayvec::ArrayVec;
 use super::connection::Connection;
 use super::labels::{Acknowledged, Copies, Judge, Ring, smoothed};
 use super::machine::{Crossing, End, Known};
+use super::observe::Met;
 use super::wireshark::{self, Analysis, Completeness, Scale};
 use super::zeek::{self, Letters, Record};
 use crate::tcp::{Flags, OptionsSeen, Segment, SeqNumber, Side, TcpState};
@@ -36,7 +37,10 @@ const AT_REST: Known = Known::BASE
     .union(Known::ACKS);
 
 /// Wireshark takes the number 0 for "not yet", and so does not treat it as others.
-const NOT_YET: SeqNumber = SeqNumber(0);
+pub(super) const NOT_YET: SeqNumber = SeqNumber(0);
+
+/// Control bits that a segment by the book may have beside the ones that matter.
+pub(super) const ANY_WAY: Flags = Flags::PSH.union(Flags::URG).union(Flags::AE);
 
 /// Options that tell an analyst something that outlasts the segment.
 pub(super) const TELLING: OptionsSeen = OptionsSeen::SACK.union(OptionsSeen::SACK_PERMITTED);
@@ -332,11 +336,24 @@ impl Connection {
     }
 
     /// Counts a segment.
-    pub(super) fn see(&mut self, segment: &Segment, from: Side) {
-        self.last = segment.time;
-        self.until = segment.time;
-        self.last_frame = segment.frame;
+    pub(super) fn see(&mut self, met: Met, from: Side) {
+        self.last = met.time;
+        self.until = met.time;
+        self.last_frame = met.frame;
         self.parties[from as usize].packets += 1;
+    }
+}
+
+/// The letter of Zeek's history for a segment by the book.
+fn letter(flags: Flags, len: u32) -> Letters {
+    if flags.contains(Flags::SYN) {
+        Letters::SYN
+    } else if flags.contains(Flags::FIN) {
+        Letters::FIN
+    } else if len > 0 {
+        Letters::DATA
+    } else {
+        Letters::ACK
     }
 }
 
@@ -356,11 +373,19 @@ impl Book {
         }
     }
 
-    /// Writes a letter of Zeek's history.
-    fn write(&mut self, mark: Letters, segment: &Segment, from: usize) {
+    /// Writes the letter of Zeek's history for a segment, unless it is there.
+    #[inline]
+    pub(super) fn write(&mut self, flags: Flags, len: u32, from: usize) {
+        let mark = letter(flags, len);
+        if !self.pages[from].letters.contains(mark) {
+            self.write_new(mark, flags, from);
+        }
+    }
+
+    fn write_new(&mut self, mark: Letters, flags: Flags, from: usize) {
         self.pages[from].letters |= mark;
         let letter = match mark {
-            Letters::SYN if segment.flags.contains(Flags::ACK) => b'H',
+            Letters::SYN if flags.contains(Flags::ACK) => b'H',
             Letters::SYN => b'S',
             Letters::FIN => b'F',
             Letters::DATA => b'D',
@@ -369,6 +394,12 @@ impl Book {
         let lower = if from == 0 { 0 } else { b'a' - b'A' };
         // Each letter once for each end: SYN, ACK, data, FIN.
         let _ = self.history.try_push(letter + lower);
+    }
+
+    /// Takes what a SYN says of scales.
+    pub(super) fn learn_scale(&mut self, syn: &Segment, from: usize) {
+        let [sender, receiver] = self.facing(from);
+        Scale::learn(syn, &mut sender.scale, &mut receiver.scale);
     }
 
     /// Takes what later segments are compared with. `new`: it has a new acknowledgment number; `all`: which acknowledges
@@ -380,7 +411,7 @@ impl Book {
         self.completeness |= if segment.flags.is_syn_only() {
             Completeness::SYN
         } else {
-            Completeness::of(segment)
+            Completeness::of(segment.flags, segment.len)
         };
         let [page, peer] = self.facing(from);
         page.window = segment.window;

@@ -58,7 +58,11 @@ impl Tracker {
                 &mut self.places.slab[slot as usize]
             }
             Kept::Noted(noted) => {
-                self.retrace(noted);
+                if self.places.notes.gist(noted, &mut self.retrace) {
+                    self.places.notes.remove(noted);
+                } else {
+                    self.retrace(noted);
+                }
                 &mut self.retrace.connection
             }
         };

@@ -10,12 +10,14 @@
 //! this kind, or means more than a note can hold, has the connection tracked from then on; so it is when it goes on for
 //! long.
 
+mod gist;
 mod note;
 mod noted;
 mod pages;
 
 use std::mem;
 
+use self::gist::Flight;
 use self::note::{Facts, Marks, Note, is_plain};
 use self::noted::{Front, Noted, Stage};
 use self::pages::Pages;
@@ -53,6 +55,8 @@ pub(super) struct Retrace {
     pub(super) connection: Connection,
     segment: Segment,
     change: Change,
+    /// What client and server sent.
+    flights: [Flight; 2],
     /// Segments that showed a gap of the capture.
     pub(super) gaps: u64,
 }
@@ -135,55 +139,53 @@ impl Notes {
         }
     }
 
-    /// Tracks what is noted of a connection.
+    /// Tracks what is noted of a connection, so that it can go on.
     pub(super) fn retrace(&self, place: u32, rules: LabelRules, retrace: &mut Retrace) {
         let noted = &self.places[place];
-        let [client, server] = noted.endpoints;
-        let tuples = [
-            FourTuple {
-                source: client,
-                destination: server,
-            },
-            FourTuple {
-                source: server,
-                destination: client,
-            },
-        ];
-        let mut next = noted.fronts.map(|front| front.iss);
+        let mut next = self.begin(place, retrace);
         let Retrace {
             connection,
             segment,
             change,
             gaps,
+            ..
         } = retrace;
-        segment.frame = noted.first_frame;
-        segment.time = noted.start;
-        segment.tuple = tuples[0];
-        segment.seq = next[0];
-        noted.syn.write(segment, SeqNumber(0));
-        next[0] = next[0] + 1;
-        connection.begin_again(noted.id, segment, client, Roles::Seen);
-        let [ask, answer] = [Side::Client, Side::Server].map(Connection::way_from);
+        let [ask, answer] = Connection::ways();
         connection.take_on(ask, segment, rules, change);
         for index in 0..usize::from(noted.count) - 1 {
-            let chunk = noted.chunks[index / CHUNK];
-            let note = &self.chunks[chunk].0[index % CHUNK];
-            let from = usize::from(note.facts.marks.contains(Marks::SERVER));
-            segment.frame = noted.first_frame + u64::from(note.frame);
-            segment.time = noted.start + note.since();
-            segment.tuple = tuples[from];
-            segment.seq = next[from] + i32::from(note.ahead) as u32;
-            note.facts.write(segment, next[1 - from]);
-            let end = segment.seq_end();
-            if end.after(next[from]) {
-                next[from] = end;
-            }
-            let way = if from == 0 { ask } else { answer };
+            let note = self.note(noted, index);
+            next = noted.write(note, next, segment);
+            let from_client = !note.facts.marks.contains(Marks::SERVER);
+            let way = if from_client { ask } else { answer };
             connection.take_on(way, segment, rules, change);
             *gaps += u64::from(change.labels.contains(Labels::CAPTURE_GAP));
         }
-        connection.evicted = noted.stage.contains(Stage::EVICTED);
-        connection.lingers = noted.stage.contains(Stage::OVER);
+        noted.mark(connection);
+    }
+
+    /// Begins a connection again, and writes its first segment. What the ends send next.
+    fn begin(&self, place: u32, retrace: &mut Retrace) -> [SeqNumber; 2] {
+        let noted = &self.places[place];
+        let [client, server] = noted.endpoints;
+        let segment = &mut retrace.segment;
+        segment.frame = noted.first_frame;
+        segment.time = noted.start;
+        segment.tuple = FourTuple {
+            source: client,
+            destination: server,
+        };
+        let [first, answer] = noted.fronts.map(|front| front.iss);
+        segment.seq = first;
+        noted.syn.write(segment, SeqNumber(0));
+        let connection = &mut retrace.connection;
+        connection.begin_again(noted.id, segment, client, Roles::Seen);
+        [first + 1, answer]
+    }
+
+    #[inline]
+    fn note(&self, noted: &Noted, index: usize) -> &Note {
+        let chunk = noted.chunks[index / CHUNK];
+        &self.chunks[chunk].0[index % CHUNK]
     }
 
     /// Gives up what is noted of a connection.
@@ -315,6 +317,7 @@ impl Retrace {
             connection: Connection::husk([Endpoint::default(); 2]),
             segment: Segment::default(),
             change: Change::default(),
+            flights: [Flight::new(), Flight::new()],
             gaps: 0,
         }
     }

@@ -31,6 +31,23 @@ pub(super) struct Way {
     pub(super) direction: Direction,
 }
 
+/// Where and when a segment was captured.
+#[derive(Clone, Copy)]
+pub(super) struct Met {
+    pub(super) frame: u64,
+    pub(super) time: Timestamp,
+}
+
+impl From<&Segment> for Met {
+    #[inline]
+    fn from(segment: &Segment) -> Self {
+        Self {
+            frame: segment.frame,
+            time: segment.time,
+        }
+    }
+}
+
 impl Connection {
     /// A connection that begins with `segment`.
     pub(super) fn begin(
@@ -148,7 +165,7 @@ impl Connection {
 
     /// Which way a segment travels in a connection whose client sent the first one, and is not connected to itself.
     #[inline]
-    pub(super) fn way_from(from: Side) -> Way {
+    fn way_from(from: Side) -> Way {
         let to = !from;
         Way {
             from,
@@ -161,6 +178,12 @@ impl Connection {
                 Side::Server => Direction::ServerToClient,
             },
         }
+    }
+
+    /// The ways of client and server in such a connection.
+    #[inline]
+    pub(super) fn ways() -> [Way; 2] {
+        [Side::Client, Side::Server].map(Self::way_from)
     }
 
     fn way(&self, direction: Direction) -> Way {
@@ -256,7 +279,7 @@ impl Connection {
             analysts.wireshark.relative_seq(segment, way.teller),
             analysts.wireshark.relative_ack(segment, way.teller),
         );
-        self.see(segment, way.from);
+        self.see(segment.into(), way.from);
         let mut moves = match original {
             // The capture's own copy of a packet moves nothing and counts for nothing but a packet.
             Some(_) => Moves::default(),
@@ -280,7 +303,7 @@ impl Connection {
             self.tell_speech(segment, way, &moves, change.labels, events);
             self.tell_hardship(segment, way, &ruling.facts, change.labels);
             if let Some(acknowledged) = ruling.facts.acknowledges {
-                self.hear(segment, way, acknowledged.rtt);
+                self.hear(segment.time, way, acknowledged.rtt);
             }
         }
         ruling.facts.events(self.machine.ends[way.r].base, events);
@@ -402,7 +425,8 @@ impl Connection {
     }
 }
 
-fn offer(segment: &Segment) -> Offer {
+/// What a SYN offers.
+pub(super) fn offer(segment: &Segment) -> Offer {
     let options = &segment.options;
     let ecn = if segment.flags.contains(Flags::ACK) {
         segment.flags.contains(Flags::ECE)

@@ -7,11 +7,11 @@ use super::event::{Event, RepeatCause, ResetEffect};
 use super::hardship::Stretch;
 use super::labels::Facts;
 use super::machine::{Did, Moves};
-use super::observe::Way;
+use super::observe::{Met, Way};
 use super::trouble::{IDLE_BEFORE_RESET, RESET_FOLLOWS_WITHIN, SILENT_AFTER};
 use super::waits::{Speech, Wait, longer};
 use crate::tcp::{Flags, Labels, Segment, Side};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 impl Connection {
     pub(super) fn tell_reset(
@@ -79,14 +79,14 @@ impl Connection {
         let in_syn = moves.did.contains(Did::SYN) && segment.len > 0;
         let bytes = moves.taken.fresh > 0 || in_syn;
         if (bytes || fin) && !labels.contains(Labels::KEEP_ALIVE) {
-            self.speak(segment, way, bytes, fin);
+            self.speak(segment.into(), way, bytes, fin);
         }
     }
 
     /// New bytes, a FIN, or both.
     #[inline]
-    pub(super) fn speak(&mut self, segment: &Segment, way: Way, bytes: bool, fin: bool) {
-        self.note_idle(segment, way.from);
+    pub(super) fn speak(&mut self, met: Met, way: Way, bytes: bool, fin: bool) {
+        self.note_idle(met, way.from);
         let held_back = self.hardships.as_mut().is_some_and(|hard| {
             std::mem::take(&mut hard.windows.reopened) || hard.windows.is_closed(way.to)
         });
@@ -95,24 +95,24 @@ impl Connection {
             bytes,
             fin,
             held_back,
-            frame: segment.frame,
-            time: segment.time,
+            frame: met.frame,
+            time: met.time,
         };
         let ended = self.waits.speak(speech, self.opening.ack != 0);
         self.note_silence(ended);
     }
 
     /// A long silence ends here; or somebody replies, and it did no harm.
-    fn note_idle(&mut self, segment: &Segment, from: Side) {
+    fn note_idle(&mut self, met: Met, from: Side) {
         if let Some(hardships) = &mut self.hardships {
             hardships.idle = hardships.idle.filter(|(by, _)| *by == from);
         }
         let Some(turn) = self.waits.turn else {
             return;
         };
-        if segment.time - turn.time >= IDLE_BEFORE_RESET {
+        if met.time - turn.time >= IDLE_BEFORE_RESET {
             let mut stretch = Stretch::begin(turn.frame, turn.time);
-            stretch.extend(segment.frame, segment.time);
+            stretch.extend(met.frame, met.time);
             self.hardships.get_or_insert_default().idle = Some((from, stretch));
         }
     }
@@ -168,15 +168,22 @@ impl Connection {
 
     /// What the peer hears when this acknowledges something new.
     #[inline]
-    pub(super) fn hear(&mut self, segment: &Segment, way: Way, rtt: Option<Span>) {
-        if let Some(rtt) = rtt {
-            self.parties[way.to as usize].round_trips.sample(rtt);
-        }
+    pub(super) fn hear(&mut self, time: Timestamp, way: Way, rtt: Option<Span>) {
         if let Some(hardships) = &mut self.hardships {
             hardships.repeats.heard(way.to);
         }
-        if self.machine.ends[way.r].in_flight() == 0 {
-            self.waits.acknowledged(way.from, segment.time);
+        let all = self.machine.ends[way.r].in_flight() == 0;
+        self.hear_news(time, way.from, rtt, all);
+    }
+
+    /// The same where nothing was repeated. `all`: no bytes of the peer are left to be acknowledged.
+    #[inline]
+    pub(super) fn hear_news(&mut self, time: Timestamp, by: Side, rtt: Option<Span>, all: bool) {
+        if let Some(rtt) = rtt {
+            self.parties[!by as usize].round_trips.sample(rtt);
+        }
+        if all {
+            self.waits.acknowledged(by, time);
         }
     }
 }

@@ -91,17 +91,13 @@ pub(in crate::explain) fn tries_anew(change: &Change) -> bool {
 
 /// A SYN that was sent once and seen twice.
 fn copied(out: &mut String, change: &Change) {
-    match earlier(change) {
-        Some((frame, after)) => put!(
-            out,
-            "the same SYN, ",
-            after,
-            " after packet ",
-            frame,
-            ": a copy (inferred)"
-        ),
-        None => put!(out, "the same SYN at once: a copy (inferred)"),
+    put!(out, "the same SYN, ");
+    if let Some((frame, after)) = earlier(change) {
+        put!(out, after, " after packet ", frame);
+    } else {
+        put!(out, "at once");
     }
+    put!(out, ": a copy (inferred)");
 }
 
 /// The packet that this one repeats, and how much earlier it came; nothing where the capture's clock stepped back.

@@ -8,13 +8,9 @@ use super::super::event::{Change, Event, Transition};
 use super::super::machine::{Crossing, Known};
 use super::super::observe::Way;
 use super::super::wireshark::{self, Scale};
-use super::super::zeek::Letters;
-use super::{MANY, NOT_YET, Page, TELLING};
+use super::{ANY_WAY, MANY, NOT_YET, Page, TELLING, letter};
 use crate::tcp::{Flags, Labels, Segment, SeqNumber, Side, TcpState};
 use crate::time::Timestamp;
-
-/// Control bits that a segment by the book may have beside the ones that matter.
-const ANY_WAY: Flags = Flags::PSH.union(Flags::URG).union(Flags::AE);
 
 /// Neither end's state changes in it.
 const AT_WORK: Transition = Transition {
@@ -57,17 +53,11 @@ impl Connection {
         if segment.len > 0 && self.book.pages[to].right_edge(receiver.expects) == Some(next) {
             return false;
         }
-        let letter = if segment.len > 0 {
-            Letters::DATA
-        } else {
-            Letters::ACK
-        };
-        if !self.book.pages[from].letters.contains(letter) {
-            if self.analysts.is_some() {
-                return false;
-            }
-            self.book.write(letter, segment, from);
+        let letter = letter(segment.flags, segment.len);
+        if self.analysts.is_some() && !self.book.pages[from].letters.contains(letter) {
+            return false;
         }
+        self.book.write(segment.flags, segment.len, from);
         let shift = self.book.pages[from].scale.shift();
         let window = u32::from(segment.window) << shift.unwrap_or(0);
         let (seq, ack) = (
@@ -82,7 +72,7 @@ impl Connection {
         sender.window = window;
         sender.sent.extend(segment.len);
         self.machine.ends[way.r].una = segment.ack;
-        self.see(segment, way.from);
+        self.see(segment.into(), way.from);
         self.book.take(segment, from, base, news > 0, all);
         change.seq = seq;
         change.ack = ack;
@@ -94,12 +84,12 @@ impl Connection {
         change.delivered = None;
         if segment.len > 0 {
             self.parties[way.from as usize].bytes += u64::from(segment.len);
-            self.speak(segment, way, true, false);
+            self.speak(segment.into(), way, true, false);
         }
         if news > 0 {
             let acknowledged = self.book.acknowledge(segment, to, news);
             change.events.push(Event::from(acknowledged));
-            self.hear(segment, way, acknowledged.rtt);
+            self.hear(segment.time, way, acknowledged.rtt);
         }
         true
     }
@@ -189,23 +179,13 @@ impl Connection {
             .acknowledges()
             .map_or(0, |ack| ack.relative_to(acked));
 
-        self.see(segment, way.from);
+        self.see(segment.into(), way.from);
         let moves = self.machine.segment(segment, way.s, way.r);
         let syn = segment.flags.contains(Flags::SYN);
-        let letter = if syn {
-            let [sender, receiver] = self.book.facing(from);
-            Scale::learn(segment, &mut sender.scale, &mut receiver.scale);
-            Letters::SYN
-        } else if segment.flags.contains(Flags::FIN) {
-            Letters::FIN
-        } else if segment.len > 0 {
-            Letters::DATA
-        } else {
-            Letters::ACK
-        };
-        if !self.book.pages[from].letters.contains(letter) {
-            self.book.write(letter, segment, from);
+        if syn {
+            self.book.learn_scale(segment, from);
         }
+        self.book.write(segment.flags, segment.len, from);
         let shift = self.book.pages[from].scale.shift().filter(|_| !syn);
         let window = u32::from(segment.window) << shift.unwrap_or(0);
         self.machine.ends[way.s].window = window;
@@ -224,7 +204,7 @@ impl Connection {
             acknowledged.fin = fin.is_some_and(|fin| segment.ack.after(fin) && !acked.after(fin));
             let controls = u32::from(acknowledged.syn) + u32::from(acknowledged.fin);
             acknowledged.bytes = acknowledged.bytes.saturating_sub(controls);
-            self.hear(segment, way, acknowledged.rtt);
+            self.hear(segment.time, way, acknowledged.rtt);
             let _ = events.try_push(Event::from(acknowledged));
         }
         change.seq = segment.seq.relative_to(base);

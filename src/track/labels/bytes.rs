@@ -238,7 +238,7 @@ impl Judge {
                 .is_some_and(|last| last.end == half.next && last.repeats == 0);
         let syn = segment.flags.contains(Flags::SYN);
         // The other end has said nothing but its SYN, and said that just now.
-        let asked = segment.flags.is_syn_ack() && restarted && !self.halves[to].has(Marks::ACKS);
+        let syn_again = segment.flags.is_syn_ack() && restarted && !self.halves[to].has(Marks::ACKS);
         let half = &mut self.halves[from];
         // A SYN may be acknowledged and its acknowledgment ignored, when the queue of connections is full.
         let acked = half.has(Marks::ACKED) && segment.seq_end().at_or_before(half.acked) && !syn;
@@ -253,7 +253,7 @@ impl Judge {
                 Labels::RETRANSMISSION
             };
             (label, RepeatCause::Network)
-        } else if asked {
+        } else if syn_again {
             (Labels::RETRANSMISSION, RepeatCause::SynAgain)
         } else if acked {
             (Labels::SPURIOUS_RETRANSMISSION, RepeatCause::Spurious)

@@ -30,7 +30,7 @@ mod tests;
 pub(super) use copies::Copies;
 pub(super) use facts::{Acknowledged, Facts};
 pub(super) use half::smoothed;
-pub(super) use sent::Ring;
+pub(super) use sent::{CAPACITY as REMEMBERED, Ring};
 
 use half::{Half, Marks};
 

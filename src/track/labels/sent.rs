@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 
 /// Segments that are remembered in each direction. Enough for the flights of ordinary exchanges; in a bulk transfer an
 /// older one is simply not named.
-const CAPACITY: usize = 16;
+pub(in crate::track) const CAPACITY: usize = 16;
 
 /// The same where memory is short.
 const FEW: usize = 4;

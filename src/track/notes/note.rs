@@ -92,11 +92,16 @@ impl Facts {
         facts
     }
 
+    #[inline]
+    pub(super) fn flags(&self) -> Flags {
+        Flags::from_bits_truncate((self.marks & Marks::CONTROL).bits())
+    }
+
     /// Makes a segment of it again, but for what only its connection knows. `next` follows what the other end has sent.
     #[inline]
     pub(super) fn write(&self, segment: &mut Segment, next: SeqNumber) {
         let has = |mark: Marks| self.marks.contains(mark);
-        segment.flags = Flags::from_bits_truncate((self.marks & Marks::CONTROL).bits());
+        segment.flags = self.flags();
         segment.window = self.window;
         segment.ip.id = has(Marks::ID).then_some(self.id);
         let options = &mut segment.options;

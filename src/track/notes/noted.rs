@@ -1,11 +1,13 @@
 //! How far a noted connection is, as far as that must be known before it is tracked: whether its next segment can be noted, and
 //! whether it has ended.
 
-use super::note::{Facts, Note, is_plain};
+use super::note::{Facts, Marks, Note, is_plain};
 use super::{CHUNKS, Notes};
-use crate::tcp::{Endpoint, Flags, Segment, SeqNumber, Side};
+use crate::tcp::{Endpoint, Flags, FourTuple, Segment, SeqNumber, Side};
 use crate::time::Timestamp;
 use crate::track::book::{MANY, TELLING};
+use crate::track::connection::Connection;
+use crate::track::observe::Met;
 use crate::track::tracker::ConnectionId;
 
 /// One end, as far as its next segment is concerned.
@@ -155,5 +157,46 @@ impl Noted {
             return Some(Facts::of(segment, from));
         }
         None
+    }
+
+    /// Where and when a segment of it was captured.
+    #[inline]
+    pub(super) fn met(&self, note: &Note) -> Met {
+        Met {
+            frame: self.first_frame + u64::from(note.frame),
+            time: self.start + note.since(),
+        }
+    }
+
+    /// Makes a segment of a note again. `next` is what client and server were to send next, and what comes back is what
+    /// they send after it.
+    #[inline]
+    pub(super) fn write(
+        &self,
+        note: &Note,
+        mut next: [SeqNumber; 2],
+        segment: &mut Segment,
+    ) -> [SeqNumber; 2] {
+        let from = usize::from(note.facts.marks.contains(Marks::SERVER));
+        let met = self.met(note);
+        segment.frame = met.frame;
+        segment.time = met.time;
+        segment.tuple = FourTuple {
+            source: self.endpoints[from],
+            destination: self.endpoints[1 - from],
+        };
+        segment.seq = next[from] + i32::from(note.ahead) as u32;
+        note.facts.write(segment, next[1 - from]);
+        let end = segment.seq_end();
+        if end.after(next[from]) {
+            next[from] = end;
+        }
+        next
+    }
+
+    /// How it stands with the connection beside its segments.
+    pub(super) fn mark(&self, connection: &mut Connection) {
+        connection.evicted = self.stage.contains(Stage::EVICTED);
+        connection.lingers = self.stage.contains(Stage::OVER);
     }
 }

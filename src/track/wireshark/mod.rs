@@ -220,7 +220,7 @@ impl Analysis {
     }
 
     fn complete(&mut self, segment: &Segment) {
-        let bits = Completeness::of(segment);
+        let bits = Completeness::of(segment.flags, segment.len);
         if self.seen.contains(Seen::ANY) {
             self.completeness |= bits | self.of_first;
         } else {
@@ -363,21 +363,21 @@ impl Analysis {
 impl Completeness {
     /// What a segment adds that is not the first.
     #[inline]
-    pub(super) fn of(segment: &Segment) -> Self {
+    pub(super) fn of(flags: Flags, len: u32) -> Self {
         let mut bits = Self::empty();
-        if segment.flags.is_syn_ack() {
+        if flags.is_syn_ack() {
             bits |= Self::SYN_ACK;
-        } else if segment.flags.contains(Flags::ACK) {
-            bits |= if segment.len == 0 {
+        } else if flags.contains(Flags::ACK) {
+            bits |= if len == 0 {
                 Self::ACK
             } else {
                 Self::DATA
             };
         }
-        if segment.flags.contains(Flags::FIN | Flags::ACK) {
+        if flags.contains(Flags::FIN | Flags::ACK) {
             bits |= Self::FIN;
         }
-        if segment.flags.contains(Flags::RST) {
+        if flags.contains(Flags::RST) {
             bits |= Self::RST;
         }
         bits
