@@ -238,7 +238,8 @@ impl Judge {
                 .is_some_and(|last| last.end == half.next && last.repeats == 0);
         let syn = segment.flags.contains(Flags::SYN);
         // The other end has said nothing but its SYN, and said that just now.
-        let syn_again = segment.flags.is_syn_ack() && restarted && !self.halves[to].has(Marks::ACKS);
+        let syn_again =
+            segment.flags.is_syn_ack() && restarted && !self.halves[to].has(Marks::ACKS);
         let half = &mut self.halves[from];
         // A SYN may be acknowledged and its acknowledgment ignored, when the queue of connections is full.
         let acked = half.has(Marks::ACKED) && segment.seq_end().at_or_before(half.acked) && !syn;
