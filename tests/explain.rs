@@ -765,7 +765,7 @@ fn copies_of_a_syn_are_no_repeats_by_a_timer() {
         +1ms   C > S  SYN seq 0 rawack 0  # the same SYN once more, a late copy; it opens nothing now
     ";
     briefs(doubled);
-    let copy = ["No timer runs out so soon", "made a copy (inferred)"];
+    let copy = ["no timer runs out so soon", "made a copy (inferred)"];
     full(doubled, 2, &["The SYN of packet 1, 1.0 ms later"]);
     for packet in [2, 5, 7] {
         full(doubled, packet, &copy);
@@ -848,6 +848,27 @@ fn a_syn_without_options_or_with_a_request_only() {
         1,
         &["It offers selective ACKs (RFC 2018 section 2), but no MSS, so 536 bytes are assumed"],
     );
+}
+
+/// Systems that do not wait for a second, and say so in the packet's identification.
+#[test]
+fn a_syn_that_is_soon_sent_again_is_no_copy() {
+    let script = "
+        0      C > S  SYN ipid 7
+        +35ms  C > S  SYN seq 0 ipid 8  # no answer has come: the same SYN again (2), 35 ms after the first
+        +35ms  C > S  SYN seq 0 ipid 8  # the same SYN, 35 ms after packet 2: a copy (inferred)
+        +1ms   S > C  RST-ACK rawseq 0
+        +1ms   C > S  SYN seq 0 ipid 8  # the same SYN, 2.0 ms after packet 3: a copy (inferred)
+        +1s    C > S  SYN seq 0 ipid 9
+    ";
+    briefs(script);
+    full(
+        script,
+        2,
+        &["SYN number 2", "some systems repeat a SYN sooner"],
+    );
+    full(script, 5, &["Nothing in its header differs"]);
+    full(script, 6, &["SYN number 3"]);
 }
 
 /// What its sender had a reason to send again at once is no copy: an end that is refused, or told of an older connection.

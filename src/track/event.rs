@@ -223,8 +223,8 @@ pub enum Event {
         before: u32,
         /// Since the first one.
         since_first: Span,
-        /// It came sooner than any timer repeats a SYN, and nothing that was said in between calls for one: the network or
-        /// the capture made a copy of the one before.
+        /// It is the packet that came just before, as far as its header and the time tell: the network or the capture made
+        /// a copy.
         copy: bool,
     },
     /// A SYN with a Fast Open cookie, or a request for one (RFC 7413).

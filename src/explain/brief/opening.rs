@@ -25,7 +25,7 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
         } => Some((before, since_first, copy)),
         _ => None,
     }) {
-        return if copy && opens(change) {
+        return if copy && (opens(change) || tries_anew(change)) {
             copied(out, change);
         } else {
             asks_again(out, change, before, since_first);

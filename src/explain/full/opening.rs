@@ -115,13 +115,18 @@ fn copied(out: &mut String, change: &Change, copy: bool) -> fmt::Result {
     }
     write!(
         out,
-        "No timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). It counts once. "
+        "Nothing in its header differs, and no timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). It counts once. "
     )
 }
+
+/// Sooner than this, a SYN was not repeated by the first timer of RFC 6298, which runs for a second or longer; captures stamp
+/// late, and clocks differ.
+const SOON: Span = Span::from_millis(900);
 
 /// The same SYN again. What its sender lacks depends on what has been seen since the first.
 fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span) -> fmt::Result {
     let sender = change.direction.sender();
+    let soon = earlier(change).is_some_and(|(_, after)| after < SOON);
     write!(
         out,
         "SYN number {} of {}, {} after its first one and with the same sequence number. ",
@@ -133,6 +138,11 @@ fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span)
         write!(
             out,
             "It was refused before. Some systems try again a few times; others tell the program at once (RFC 9293 section 3.10.7.3, RFC 5461). "
+        )
+    } else if soon && change.of(sender).before == Some(TcpState::SynSent) {
+        write!(
+            out,
+            "RFC 6298 section 2 lets a first timer run for a second, but some systems repeat a SYN sooner; or it was doubled on its way. "
         )
     } else if change.of(sender).before == Some(TcpState::SynSent) {
         write!(

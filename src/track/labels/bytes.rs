@@ -1,5 +1,6 @@
 //! Judging the sequence numbers a segment takes up: new, early, late, or there before.
 
+use super::copies::Copies;
 use super::facts::{Repeat, SynRepeat};
 use super::half::Marks;
 use super::{CONTROL, Judge, Ruling};
@@ -110,15 +111,21 @@ impl Judge {
         false
     }
 
-    /// A SYN with the number of the first one: sent again, or copied on its way. What came back in between, other than a
-    /// SYN-ACK, may have made its sender try again at once.
+    /// A SYN with the number of the first one: sent again, or doubled on its way. Some systems wait for a few hundredths of
+    /// a second only, so the header decides. Where nothing in it tells packets apart, what came at once is a copy, unless
+    /// something had come back other than a SYN-ACK: that may have made its sender try again.
     fn judge_syn_again(&mut self, segment: &Segment, from: usize, to: usize, ruling: &mut Ruling) {
         let other = &self.halves[to];
         let half = &self.halves[from];
         let earlier = half.sent.carrying(segment.seq, segment.seq_end());
         let before = earlier.map_or(half.syn_time, |sent| sent.time);
-        let unasked = other.has(Marks::SYN_ACK) || other.copies.last_time() <= before;
-        let copy = unasked && (segment.time - before).abs() < LEAST_TIMER - TIMER_SLACK;
+        let waited = (segment.time - before).abs();
+        let copy = if Copies::is_marked(segment) {
+            waited < LEAST_TIMER && half.copies.has(segment)
+        } else {
+            let unasked = other.has(Marks::SYN_ACK) || other.copies.last_time() <= before;
+            waited < TIMER_SLACK && unasked
+        };
         let half = &mut self.halves[from];
         ruling.facts.syn_repeated = Some(SynRepeat {
             before: half.syns,

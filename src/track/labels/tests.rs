@@ -178,9 +178,30 @@ fn a_syn_repeated_into_silence() {
     assert_eq!((syn.before, syn.since_first), (2, Span::from_secs(3)));
 }
 
+/// Some systems repeat a SYN after a few hundredths of a second. Its identification or its timestamp then differs.
+#[test]
+fn a_syn_is_a_copy_where_its_header_is() {
+    let copy = |first: &str, again: &str| {
+        let rulings = rulings(&format!("0 > S 0+0 - 100 {first}\n{again}"));
+        let syn = rulings[1].facts.syn_repeated.expect("a SYN");
+        assert_eq!(syn.before, 1);
+        syn.copy
+    };
+    assert!(copy("id7", "120 > S 0+0 - 100 id7"));
+    assert!(!copy("id7", "120 > S 0+0 - 100 id8"));
+    assert!(!copy("id7", "1 > S 0+0 - 100 id8"));
+    assert!(copy("ts9/0", "35 > S 0+0 - 100 ts9/0"));
+    assert!(!copy("ts9/0", "35 > S 0+0 - 100 ts44/0"));
+    assert!(!copy("id7", "200 > S 0+0 - 100 id7"));
+    // Nothing tells packets apart but the time.
+    assert!(copy("", "19 > S 0+0 - 100"));
+    assert!(!copy("", "20 > S 0+0 - 100"));
+}
+
 #[test]
 fn the_round_trip_of_an_opening_is_measured_from_no_copy() {
-    let opening = "0 > S 0+0 - 100\n100 > S 0+0 - 100\n101 < SA 0+0 1 100\n105 > A 1+0 1 100";
+    let opening =
+        "0 > S 0+0 - 100 id7\n100 > S 0+0 - 100 id7\n101 < SA 0+0 1 100\n105 > A 1+0 1 100";
     let rulings = rulings(&format!(
         "{opening}\n110 > PA 1+10 1 100\n310 > PA 1+10 1 100"
     ));
