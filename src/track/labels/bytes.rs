@@ -248,6 +248,8 @@ impl Judge {
         let syn_again =
             segment.flags.is_syn_ack() && restarted && !self.halves[to].has(Marks::ACKS);
         let half = &mut self.halves[from];
+        // What is missing by then is sent again whatever the receiver reports.
+        let after_timer = half.has(Marks::TIMED_OUT) && segment.seq.before(half.recover) && !syn;
         // A SYN may be acknowledged and its acknowledgment ignored, when the queue of connections is full.
         let acked = half.has(Marks::ACKED) && segment.seq_end().at_or_before(half.acked) && !syn;
         // Nobody waits so shortly and numbers the packet as before: the network delivered it twice.
@@ -265,7 +267,7 @@ impl Judge {
             (Labels::RETRANSMISSION, RepeatCause::SynAgain)
         } else if acked {
             (Labels::SPURIOUS_RETRANSMISSION, RepeatCause::Spurious)
-        } else if evidence && !timer {
+        } else if evidence && !timer && !after_timer {
             (Labels::FAST_RETRANSMISSION, RepeatCause::FastRetransmit)
         } else if agreed
             && is_tail
@@ -282,7 +284,7 @@ impl Judge {
         } else if timer {
             let attempt = u32::from(timeouts) + 1;
             (Labels::RETRANSMISSION, RepeatCause::Timer { attempt })
-        } else if half.has(Marks::TIMED_OUT) && segment.seq.before(half.recover) && !syn {
+        } else if after_timer {
             (Labels::RETRANSMISSION, RepeatCause::AfterTimer)
         } else {
             (Labels::RETRANSMISSION, RepeatCause::Unknown)

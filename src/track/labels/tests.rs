@@ -133,18 +133,25 @@ fn only_the_earliest_segment_is_repeated_when_the_timer_runs_out() {
     assert_eq!(cause, RepeatCause::Timer { attempt: 1 });
 }
 
-/// What was sent first after the time-out was not out then, whatever is found lost since.
+/// What was sent first after the time-out was not out then, whatever is found lost since. RFC 6582 section 4: what was out is
+/// sent again whatever duplicates come.
 #[test]
 fn a_later_loss_does_not_move_what_was_out_when_the_timer_ran_out() {
-    let script = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n30 > PA 31+10 1 100
-500 > PA 1+10 1 100\n510 < A 1+0 11 100\n511 > PA 41+10 1 100\n511 > PA 51+10 1 100
-520 < A 1+0 11 100\n520 < A 1+0 11 100\n520 < A 1+0 11 100\n521 > PA 11+10 1 100";
     let cause = |script: &str| last(script).1.repeats.expect("a repeat").cause;
-    assert_eq!(cause(script), RepeatCause::FastRetransmit);
-    let next = |again: &str| cause(&format!("{script}\n522 > PA {again} 1 100"));
+    let timer = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n500 > PA 1+10 1 100
+510 < A 1+0 11 100\n511 > PA 31+10 1 100\n511 > PA 41+10 1 100\n511 > PA 51+10 1 100";
+    let asked = "520 < A 1+0 11 100\n520 < A 1+0 11 100\n520 < A 1+0 11 100";
+    assert_eq!(
+        cause(&format!("{timer}\n{asked}\n521 > PA 11+10 1 100")),
+        RepeatCause::AfterTimer
+    );
+    let lost = format!("{timer}\n520 < A 1+0 11 100 sack41-51\n521 > PA 31+10 1 100");
+    assert_eq!(cause(&lost), RepeatCause::FastRetransmit);
+    let next = |again: &str| cause(&format!("{lost}\n522 > PA {again} 1 100"));
+    assert_eq!(next("21+10"), RepeatCause::AfterTimer);
     assert_eq!(next("51+10"), RepeatCause::Unknown);
-    // No fast recovery begins before that is acknowledged: a partial ACK shows no further loss.
-    let partial = format!("{script}\n530 < A 1+0 21 100\n531 > PA 21+10 1 100");
+    // No fast recovery has begun: a partial ACK shows no further loss.
+    let partial = format!("{lost}\n530 < A 1+0 21 100\n531 > PA 21+10 1 100");
     assert_eq!(cause(&partial), RepeatCause::AfterTimer);
 }
 
