@@ -19,7 +19,7 @@ use crate::capture::{Frame, ReadError};
 use crate::decode::Skip;
 use crate::explain::{Totals, occurred};
 use crate::tcp::{IcmpError, Segment};
-use crate::track::{AHEAD, Change, FlowHash, FlowHasher, Tracker, Verdict};
+use crate::track::{AHEAD, Change, Connection, FlowHash, FlowHasher, Tracker, Verdict};
 
 /// Batches under way at once: enough to keep both threads busy when either stumbles.
 const BATCHES: usize = 6;
@@ -56,9 +56,12 @@ pub(crate) fn run(
         tracker,
         change: Change::default(),
         sink,
-        verdicts: [0; Verdict::ALL.len()],
-        connections: 0,
-        progress,
+        finals: Finals {
+            count: 0,
+            verdicts: [0; Verdict::ALL.len()],
+            progress,
+        },
+        helped: threads > 1,
     };
     if threads < 2 {
         let mut batch = Batch::default();
@@ -110,10 +113,29 @@ struct Analysis<'a> {
     /// What the latest segment did.
     change: Change,
     sink: &'a mut dyn Sink,
+    finals: Finals,
+    /// There may be another thread.
+    helped: bool,
+}
+
+/// Connections that became final.
+struct Finals {
+    count: u64,
     verdicts: [u64; Verdict::ALL.len()],
-    connections: u64,
     /// Shown to a person who waits.
     progress: Option<Progress>,
+}
+
+impl Finals {
+    /// Counts a connection and hands it over.
+    fn take(&mut self, connection: &Connection, sink: &mut dyn Sink) -> io::Result<()> {
+        self.count += 1;
+        self.verdicts[connection.verdict() as usize] += 1;
+        if let Some(progress) = &mut self.progress {
+            progress.is_final(connection);
+        }
+        sink.connection(connection)
+    }
 }
 
 impl Analysis<'_> {
@@ -188,7 +210,7 @@ impl Analysis<'_> {
                 return Ok(None);
             }
             Status::Full(counts) => {
-                if let Some(progress) = &mut self.progress {
+                if let Some(progress) = &mut self.finals.progress {
                     progress.tell(counts.frames, counts.read);
                 }
                 return Ok(None);
@@ -223,28 +245,30 @@ impl Analysis<'_> {
     /// Hands over what became final.
     fn finals(&mut self) -> io::Result<()> {
         while let Some(connection) = self.tracker.next_final() {
-            self.connections += 1;
-            self.verdicts[connection.verdict() as usize] += 1;
-            if let Some(progress) = &mut self.progress {
-                progress.is_final(connection);
-            }
-            self.sink.connection(connection)?;
+            self.finals.take(connection, self.sink)?;
         }
         Ok(())
     }
 
     fn end(&mut self, counts: &Counts, unreadable: Option<ReadError>) -> io::Result<Outcome> {
-        if let Some(mut progress) = self.progress.take() {
+        if let Some(mut progress) = self.finals.progress.take() {
             progress.clear();
         }
-        self.tracker.finish();
         self.finals()?;
+        self.tracker.finish();
+        let Self {
+            tracker,
+            sink,
+            finals,
+            ..
+        } = self;
+        tracker.tell_rest(self.helped, |connection| finals.take(connection, *sink))?;
         let totals = Totals {
             frames: counts.frames,
             segments: counts.segments,
             skipped: occurred(Skip::ALL.map(Skip::name), &counts.skipped),
-            connections: self.connections,
-            by_verdict: occurred(Verdict::ALL.map(Verdict::name), &self.verdicts),
+            connections: self.finals.count,
+            by_verdict: occurred(Verdict::ALL.map(Verdict::name), &self.finals.verdicts),
             evicted: self.tracker.losses().evicted,
             evicted_unended: self.tracker.losses().unended,
             capture_dropped: counts.dropped,

@@ -11,6 +11,12 @@ const NO_OPERATION: u8 = 1;
 /// The magic number that marks an experimental option (RFC 6994) as Fast Open (RFC 7413 section 4.1.1).
 const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
 
+/// What the SYNs of most systems have.
+const USUAL_IN_SYN: OptionsSeen = OptionsSeen::MSS
+    .union(OptionsSeen::SACK_PERMITTED)
+    .union(OptionsSeen::TIMESTAMPS)
+    .union(OptionsSeen::WINDOW_SCALE);
+
 /// Parses the captured option bytes into `options`, of which nothing remains as it was. `area` is the length of the whole
 /// option area on the wire; fewer captured bytes mean that the snaplen cut it.
 #[inline]
@@ -32,6 +38,31 @@ pub(super) fn parse(bytes: &[u8], area: usize, options: &mut Options) {
     }
     options.timestamps = None;
     options.seen = OptionsSeen::empty();
+    // Most SYNs that ask for timestamps have just these twenty bytes.
+    if let [
+        2,
+        4,
+        mss_high,
+        mss_low,
+        4,
+        2,
+        8,
+        10,
+        value @ ..,
+        NO_OPERATION,
+        3,
+        3,
+        shift,
+    ] = bytes
+        && let Ok(value) = value.try_into()
+        && area == bytes.len()
+    {
+        options.seen = USUAL_IN_SYN;
+        options.mss = Some(u16::from_be_bytes([*mss_high, *mss_low]));
+        options.timestamps = Some(two_words(value));
+        options.window_scale = Some(*shift);
+        return;
+    }
     if area > 0 {
         parse_any(bytes, area, options);
     }

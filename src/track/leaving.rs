@@ -58,11 +58,9 @@ impl Tracker {
                 &mut self.places.slab[slot as usize]
             }
             Kept::Noted(noted) => {
-                if self.places.notes.gist(noted, &mut self.retrace) {
-                    self.places.notes.remove(noted);
-                } else {
-                    self.retrace(noted);
-                }
+                let rules = self.limits.labels;
+                self.places.notes.tell(noted, rules, &mut self.retrace);
+                self.places.notes.remove(noted);
                 &mut self.retrace.connection
             }
         };

@@ -11,6 +11,7 @@ mod announced;
 mod book;
 mod connection;
 mod event;
+mod farewell;
 mod hardship;
 mod index;
 mod labels;

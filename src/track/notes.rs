@@ -15,7 +15,7 @@ mod note;
 mod noted;
 mod pages;
 
-use std::mem;
+use std::{iter, mem};
 
 use self::gist::Flight;
 use self::note::{Facts, Marks, Note, is_plain};
@@ -32,8 +32,8 @@ use crate::time::Timestamp;
 /// Notes that are given room at once.
 const CHUNK: usize = 8;
 
-/// Chunks of a connection. With more segments than these hold it is worth a place of its own.
-const CHUNKS: usize = 4;
+/// Notes of a connection at the most. Tracked in full it takes as much memory as these.
+const MOST: usize = 64;
 
 /// Notes of one connection that follow each other.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +46,8 @@ pub(super) struct Notes {
     places: Pages<Noted>,
     free: Vec<u32>,
     chunks: Pages<Chunk>,
+    /// Of each chunk, the one that follows it.
+    links: Pages<u32>,
     free_chunks: Vec<u32>,
 }
 
@@ -102,7 +104,8 @@ impl Notes {
             fronts: [client, Front::default()],
             start: segment.time,
             syn: Facts::of_syn(segment, Side::Client),
-            chunks: [0; CHUNKS],
+            first_chunk: 0,
+            last_chunk: 0,
         };
         if let Some(place) = self.free.pop() {
             self.places[place] = noted;
@@ -116,26 +119,40 @@ impl Notes {
     pub(super) fn take(&mut self, place: u32, segment: &Segment) -> Taken {
         let noted = &mut self.places[place];
         let index = usize::from(noted.count) - 1;
-        if index >= CHUNK * CHUNKS {
+        if index >= MOST {
             return Taken::No;
         }
         let Some(note) = noted.note(segment) else {
             return Taken::No;
         };
-        let (chunk, within) = (index / CHUNK, index % CHUNK);
+        let within = index % CHUNK;
         if within == 0 {
-            noted.chunks[chunk] = if let Some(free) = self.free_chunks.pop() {
+            let chunk = if let Some(free) = self.free_chunks.pop() {
                 free
             } else {
+                self.links.push(0);
                 self.chunks.push(Chunk::default())
             };
+            if index == 0 {
+                noted.first_chunk = chunk;
+            } else {
+                self.links[noted.last_chunk] = chunk;
+            }
+            noted.last_chunk = chunk;
         }
-        self.chunks[noted.chunks[chunk]].0[within] = note;
+        self.chunks[noted.last_chunk].0[within] = note;
         noted.count += 1;
         if noted.stage.contains(Stage::OVER) {
             Taken::Ended
         } else {
             Taken::Noted
+        }
+    }
+
+    /// Tells what became of a connection.
+    pub(super) fn tell(&self, place: u32, rules: LabelRules, retrace: &mut Retrace) {
+        if !self.gist(place, retrace) {
+            self.retrace(place, rules, retrace);
         }
     }
 
@@ -152,8 +169,7 @@ impl Notes {
         } = retrace;
         let [ask, answer] = Connection::ways();
         connection.take_on(ask, segment, rules, change);
-        for index in 0..usize::from(noted.count) - 1 {
-            let note = self.note(noted, index);
+        for note in self.all(noted) {
             next = noted.write(note, next, segment);
             let from_client = !note.facts.marks.contains(Marks::SERVER);
             let way = if from_client { ask } else { answer };
@@ -182,17 +198,34 @@ impl Notes {
         [first + 1, answer]
     }
 
+    /// What is noted of a connection, in order; of its first segment there is no note.
     #[inline]
-    fn note(&self, noted: &Noted, index: usize) -> &Note {
-        let chunk = noted.chunks[index / CHUNK];
-        &self.chunks[chunk].0[index % CHUNK]
+    fn all(&self, noted: &Noted) -> impl Iterator<Item = &Note> {
+        let count = usize::from(noted.count) - 1;
+        let chunks = self.chunks_of(noted);
+        chunks.flat_map(|chunk| &self.chunks[chunk].0).take(count)
+    }
+
+    /// Where it is noted.
+    #[inline]
+    fn chunks_of(&self, noted: &Noted) -> impl Iterator<Item = u32> {
+        let count = usize::from(noted.count).saturating_sub(1).div_ceil(CHUNK);
+        let following = |chunk: &u32| self.links.get(*chunk).copied();
+        iter::successors(Some(noted.first_chunk), following).take(count)
+    }
+
+    /// The latest note of a connection, if there is one.
+    fn latest(&self, noted: &Noted) -> Option<&Note> {
+        let last = usize::from(noted.count).checked_sub(2)?;
+        Some(&self.chunks[noted.last_chunk].0[last % CHUNK])
     }
 
     /// Gives up what is noted of a connection.
     pub(super) fn remove(&mut self, place: u32) {
+        let mut free = mem::take(&mut self.free_chunks);
+        free.extend(self.chunks_of(&self.places[place]));
+        self.free_chunks = free;
         let noted = &mut self.places[place];
-        let used = (usize::from(noted.count) - 1).div_ceil(CHUNK);
-        self.free_chunks.extend(&noted.chunks[..used]);
         noted.id = 0;
         noted.count = 1;
         self.free.push(place);
@@ -254,11 +287,8 @@ impl Notes {
     /// Time of the last segment.
     pub(super) fn last(&self, place: u32) -> Timestamp {
         let noted = &self.places[place];
-        let last = usize::from(noted.count).checked_sub(2);
-        last.map_or(noted.start, |last| {
-            let chunk = noted.chunks[last / CHUNK];
-            noted.start + self.chunks[chunk].0[last % CHUNK].since()
-        })
+        let latest = self.latest(noted);
+        latest.map_or(noted.start, |note| noted.start + note.since())
     }
 
     /// It leaves the table.
@@ -291,8 +321,7 @@ impl Notes {
         let noted = &self.places[place];
         let index = usize::from(noted.count).wrapping_sub(1);
         if index % CHUNK != 0
-            && let Some(chunk) = noted.chunks.get(index / CHUNK)
-            && let Some(chunk) = self.chunks.get(*chunk)
+            && let Some(chunk) = self.chunks.get(noted.last_chunk)
         {
             fetch(&chunk.0[index % CHUNK]);
         }
@@ -302,9 +331,8 @@ impl Notes {
     #[inline]
     pub(super) fn fetch_all(&self, place: u32) {
         let noted = &self.places[place];
-        let used = (usize::from(noted.count).saturating_sub(1)).div_ceil(CHUNK);
-        for chunk in noted.chunks.iter().take(used) {
-            if let Some(chunk) = self.chunks.get(*chunk) {
+        for chunk in self.chunks_of(noted) {
+            if let Some(chunk) = self.chunks.get(chunk) {
                 fetch(chunk);
             }
         }

@@ -71,6 +71,11 @@ impl Places {
         (self.slab.len() - 1) as u32
     }
 
+    /// Those that are kept in full, and those that are noted.
+    pub(super) fn apart(&mut self) -> (&mut [Connection], &Notes) {
+        (&mut self.slab, &self.notes)
+    }
+
     /// Gives a final connection's place away.
     pub(super) fn vacate(&mut self, slot: u32) {
         let connection = &mut self.slab[slot as usize];

@@ -5,10 +5,12 @@
 //! times. At the first segment that does not go by the [book](crate::track::book) the work so far is thrown away, and the
 //! connection is [tracked](super::Notes::retrace) segment by segment instead. Tests compare what both ways tell.
 
+use std::iter;
+
 use super::note::{Facts, Marks, Note};
 use super::noted::Noted;
-use super::{CHUNK, CHUNKS, Notes, Retrace};
-use crate::tcp::{Flags, SeqNumber, Side, TcpState};
+use super::{Notes, Retrace};
+use crate::tcp::{Flags, Segment, SeqNumber, Side, TcpState};
 use crate::time::{Span, Timestamp};
 use crate::track::book::{ANY_WAY, NOT_YET};
 use crate::track::connection::Connection;
@@ -19,7 +21,7 @@ use crate::track::sequence::Sent;
 use crate::track::wireshark::Completeness;
 
 /// Segments of one end at the most: as many as can be noted, and the one that began it.
-const MOST: usize = CHUNK * CHUNKS + 1;
+const MOST: usize = super::MOST + 1;
 
 /// What one end sent that takes up numbers, in their order.
 #[derive(Debug)]
@@ -66,111 +68,157 @@ struct Gist<'a> {
 impl Notes {
     /// Tells what became of a noted connection if everything in it went by the book; false if not, and then what is in
     /// `retrace` means nothing.
-    pub(in crate::track) fn gist(&self, place: u32, retrace: &mut Retrace) -> bool {
+    pub(super) fn gist(&self, place: u32, retrace: &mut Retrace) -> bool {
         let noted = &self.places[place];
-        // SYN, SYN-ACK, and what follows them.
-        let last = usize::from(noted.count).saturating_sub(2);
-        if last == 0 {
+        if noted.syn.window == 0
+            || noted.start == Timestamp::default()
+            || noted.fronts[0].iss + 1 == NOT_YET
+        {
             return false;
         }
+        let mut rest = self.all(noted);
+        let (second, third) = match (rest.next(), rest.next()) {
+            (Some(second), Some(third)) => (second, third),
+            (Some(_), None) => return false,
+            (None, _) => {
+                self.begin(place, retrace);
+                ask_in_vain(noted, retrace);
+                return true;
+            }
+        };
         self.begin(place, retrace);
-        let Some(mut gist) = self.handshake(noted, retrace) else {
+        let Some(mut gist) = handshake(noted, second, third, retrace) else {
             return false;
         };
         let ways = Connection::ways();
-        for index in 1..=last {
-            let note = self.note(noted, index);
+        let mut last = third;
+        for note in iter::once(third).chain(rest) {
+            last = note;
             let from = usize::from(note.facts.marks.contains(Marks::SERVER));
             if !gist.read(note, noted.met(note), ways[from]) {
                 return false;
             }
         }
-        gist.finish(noted.met(self.note(noted, last)));
+        gist.finish(noted.met(last));
         noted.mark(&mut retrace.connection);
         true
     }
+}
 
-    /// SYN and SYN-ACK, and what the third segment makes of them; the first one is written already. `None` if these are not
-    /// the three that open a connection by the book.
-    fn handshake<'a>(&self, noted: &Noted, retrace: &'a mut Retrace) -> Option<Gist<'a>> {
-        let Retrace {
-            connection,
-            segment,
-            flights,
-            ..
-        } = retrace;
-        let (second, third) = (self.note(noted, 0), self.note(noted, 1));
-        let (answered, completed) = (noted.met(second), noted.met(third));
-        let [client, server] = noted.fronts.map(|front| front.iss + 1);
-        let from_server = [second, third].map(|note| note.facts.marks.contains(Marks::SERVER));
-        if !second.facts.flags().contains(Flags::SYN)
-            || from_server != [true, false]
-            || third.facts.flags() - ANY_WAY != Flags::ACK
-            || third.facts.ack != server.0
-            || noted.syn.window == 0
-            || second.facts.window == 0
-            || noted.start == Timestamp::default()
-            || noted.start == completed.time
-            || [client, server].contains(&NOT_YET)
-        {
-            return None;
-        }
-        connection.parties[0].offer = Some(offer(segment));
-        connection.book.learn_scale(segment, 0);
-        connection.book.write(segment.flags, 0, 0);
-        connection.opening.syn(segment.frame, segment.time, true);
-        noted.write(second, [client, server - 1], segment);
-        connection.parties[1].offer = Some(offer(segment));
-        connection.book.learn_scale(segment, 1);
-        connection.book.write(segment.flags, 0, 1);
-        connection.opening.syn_ack(answered.frame, answered.time);
-        connection.book.completeness = Completeness::SYN | Completeness::of(segment.flags, 0);
-        connection.opening.plain_ack(completed.time);
-        connection.opening.complete(completed.frame, completed.time);
+/// A SYN, the first segment.
+fn ask(connection: &mut Connection, syn: &Segment) {
+    connection.parties[0].offer = Some(offer(syn));
+    connection.book.learn_scale(syn, 0);
+    connection.book.write(syn.flags, 0, 0);
+    connection.book.completeness = Completeness::SYN;
+    connection.opening.syn(syn.frame, syn.time, true);
+}
 
-        let [asks, answers] = flights;
-        asks.clear();
-        asks.send(client, noted.start);
-        answers.clear();
-        answers.send(server, answered.time);
-        let rtt = asks.hear(client, answered.time);
-        connection.hear_news(answered.time, Side::Server, rtt, true);
-        let shift = |from: usize| connection.book.pages[from].scale.shift().unwrap_or(0);
-        let half = |from: usize, next: SeqNumber, says: SeqNumber, window: u16| Half {
-            iss: next - 1,
-            next,
-            una: says,
-            says: SeqNumber(0),
-            edge: SeqNumber(0),
-            window: window.into(),
-            shift: shift(from),
-            packets: 1,
-            bytes: 0,
-            fin: 0,
-            fin_acked: 0,
-        };
-        let halves = [
-            half(0, client, client, noted.syn.window),
-            Half {
-                says: client,
-                edge: client + u32::from(second.facts.window),
-                ..half(1, server, server - 1, second.facts.window)
-            },
-        ];
-        Some(Gist {
-            connection,
-            flights,
-            halves,
-            in_turn: false,
-        })
+/// A SYN to which nothing came back; it is written already.
+fn ask_in_vain(noted: &Noted, retrace: &mut Retrace) {
+    let Retrace {
+        connection,
+        segment,
+        ..
+    } = retrace;
+    ask(connection, segment);
+    let [client, server] = &mut connection.machine.ends;
+    *client = End {
+        state: Some(TcpState::SynSent),
+        known: Known::BASE | Known::SYN | Known::ACTIVE | Known::SENT,
+        base: segment.seq,
+        window: segment.window.into(),
+        sent: Sent::from(segment.seq + 1),
+        ..End::default()
+    };
+    server.state = Some(TcpState::SynReceived);
+    connection.parties[0].packets = 1;
+    connection.until = segment.time;
+    connection.last_frame = segment.frame;
+    noted.mark(connection);
+}
+
+/// SYN and SYN-ACK, and what the third segment makes of them; the first one is written already. `None` if these are not
+/// the three that open a connection by the book.
+fn handshake<'a>(
+    noted: &Noted,
+    second: &Note,
+    third: &Note,
+    retrace: &'a mut Retrace,
+) -> Option<Gist<'a>> {
+    let Retrace {
+        connection,
+        segment,
+        flights,
+        ..
+    } = retrace;
+    let (answered, completed) = (noted.met(second), noted.met(third));
+    let [client, server] = noted.fronts.map(|front| front.iss + 1);
+    let from_server = [second, third].map(|note| note.facts.marks.contains(Marks::SERVER));
+    if !second.facts.flags().contains(Flags::SYN)
+        || from_server != [true, false]
+        || third.facts.flags() - ANY_WAY != Flags::ACK
+        || third.facts.ack != server.0
+        || second.facts.window == 0
+        || noted.start == completed.time
+        || server == NOT_YET
+    {
+        return None;
     }
+    ask(connection, segment);
+    noted.write(second, [client, server - 1], segment);
+    connection.parties[1].offer = Some(offer(segment));
+    connection.book.learn_scale(segment, 1);
+    connection.book.write(segment.flags, 0, 1);
+    connection.opening.syn_ack(answered.frame, answered.time);
+    connection.book.completeness |= Completeness::of(segment.flags, 0);
+    connection.opening.plain_ack(completed.time);
+    connection.opening.complete(completed.frame, completed.time);
+
+    let [asks, answers] = flights;
+    asks.clear();
+    asks.send(client, noted.start);
+    answers.clear();
+    answers.send(server, answered.time);
+    let rtt = asks.hear(client, answered.time);
+    connection.hear_news(answered.time, Side::Server, rtt, true);
+    let shift = |from: usize| connection.book.pages[from].scale.shift().unwrap_or(0);
+    let half = |from: usize, next: SeqNumber, says: SeqNumber, window: u16| Half {
+        iss: next - 1,
+        next,
+        una: says,
+        says: SeqNumber(0),
+        edge: SeqNumber(0),
+        window: window.into(),
+        shift: shift(from),
+        packets: 1,
+        bytes: 0,
+        fin: 0,
+        fin_acked: 0,
+    };
+    let halves = [
+        half(0, client, client, noted.syn.window),
+        Half {
+            says: client,
+            edge: client + u32::from(second.facts.window),
+            ..half(1, server, server - 1, second.facts.window)
+        },
+    ];
+    Some(Gist {
+        connection,
+        flights,
+        halves,
+        in_turn: false,
+    })
 }
 
 impl Gist<'_> {
     /// Reads a segment that comes after both SYNs; false if it does not go by the book.
     #[inline]
     fn read(&mut self, note: &Note, met: Met, way: Way) -> bool {
-        let Facts { ack, len, window, .. } = note.facts;
+        let Facts {
+            ack, len, window, ..
+        } = note.facts;
         let (ack, len, window) = (SeqNumber(ack), u32::from(len), u32::from(window));
         let all_flags = note.facts.flags();
         let flags = all_flags - ANY_WAY;

@@ -1,8 +1,8 @@
 //! How far a noted connection is, as far as that must be known before it is tracked: whether its next segment can be noted, and
 //! whether it has ended.
 
+use super::Notes;
 use super::note::{Facts, Marks, Note, is_plain};
-use super::{CHUNKS, Notes};
 use crate::tcp::{Endpoint, Flags, FourTuple, Segment, SeqNumber, Side};
 use crate::time::Timestamp;
 use crate::track::book::{MANY, TELLING};
@@ -53,7 +53,9 @@ pub(super) struct Noted {
     pub(super) start: Timestamp,
     pub(super) fronts: [Front; 2],
     pub(super) syn: Facts,
-    pub(super) chunks: [u32; CHUNKS],
+    /// Where its notes begin, and where the latest one is.
+    pub(super) first_chunk: u32,
+    pub(super) last_chunk: u32,
 }
 
 impl Noted {

@@ -368,11 +368,7 @@ impl Completeness {
         if flags.is_syn_ack() {
             bits |= Self::SYN_ACK;
         } else if flags.contains(Flags::ACK) {
-            bits |= if len == 0 {
-                Self::ACK
-            } else {
-                Self::DATA
-            };
+            bits |= if len == 0 { Self::ACK } else { Self::DATA };
         }
         if flags.contains(Flags::FIN | Flags::ACK) {
             bits |= Self::FIN;
