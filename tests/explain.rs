@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use handshake_watch::explain::{Narrator, Step as Told, Wording, conclusion, reason, story};
 use handshake_watch::lab::script::{Script, Step};
 use handshake_watch::tcp::{Flags, Segment, TcpState};
+use handshake_watch::time::Span;
 use handshake_watch::track::{Change, Connection, Limits, Tracker};
 
 /// SYN, SYN-ACK, ACK.
@@ -187,9 +188,9 @@ fn silence_and_then_an_answer_that_is_lost() {
         +2s    C > S  SYN seq 0  # no answer has come: the same SYN again (3), 3.0 s after the first
         +1ms   S > C  SYN-ACK  # agrees (ack 1: send 1 next), opens its side; connect() can return
         +4s    C > S  SYN seq 0  # the same SYN again (4): the SYN-ACK did not reach it (inferred)
-        +1ms   S > C  SYN-ACK seq 0  # its SYN-ACK again, 4.0 s after packet 4: no ACK taken (inferred)
+        +1ms   S > C  SYN-ACK seq 0  # its SYN-ACK again, 4.0 s after packet 4: the SYN came again (inferred)
         +1ms   C > S  ACK  # open both ways; TCP did it alone, accept() need not have been called
-        +1ms   C > S  SYN seq 0 rawack 0  # the same SYN once more (5), a late copy; it opens nothing now
+        +1ms   C > S  SYN seq 0 rawack 0  # the same SYN once more, a late copy; it opens nothing now
         ",
     );
 }
@@ -390,7 +391,7 @@ fn resets_that_are_not_obeyed() {
         +1ms   S > C  RST seq 100  # in the window, but not the expected number: a challenge ACK is due
         +1ms   C > S  ACK  # challenge ACK: answers packet 4 with the numbers it expects
         +1ms   S > C  RST seq 900000  # number 900000 is outside the client's window: a correct TCP ignores it
-        +1ms   C > S  SYN seq 0  # the same SYN once more (2), a late copy; it opens nothing now
+        +1ms   C > S  SYN seq 0  # the same SYN once more, a late copy; it opens nothing now
         ",
     );
 }
@@ -756,24 +757,180 @@ fn bytes_that_nobody_acknowledged_are_told_apart() {
 fn copies_of_a_syn_are_no_repeats_by_a_timer() {
     let doubled = "
         0      C > S  SYN
-        +1ms   C > S  SYN seq 0  # the same SYN again (2), 1.0 ms after the first: a copy (inferred)
+        +1ms   C > S  SYN seq 0  # the same SYN, 1.0 ms after packet 1: a copy (inferred)
         +1ms   S > C  SYN-ACK
         +45us  S > C  SYN-ACK seq 0  # its SYN-ACK again, 45 µs after packet 3; the cause cannot be told
+        +1ms   C > S  SYN seq 0  # the same SYN, 2.0 ms after packet 2: a copy (inferred)
         +1ms   C > S  ACK
+        +1ms   C > S  SYN seq 0 rawack 0  # the same SYN once more, a late copy; it opens nothing now
     ";
     briefs(doubled);
-    full(
-        doubled,
-        2,
-        &["No timer runs out so soon", "made a copy (inferred)"],
-    );
-    let (_, connections) = run(doubled);
+    let copy = ["no timer runs out so soon", "made a copy (inferred)"];
+    full(doubled, 2, &["The SYN of packet 1, 1.0 ms later"]);
+    for packet in [2, 5, 7] {
+        full(doubled, packet, &copy);
+    }
+    full(doubled, 4, &["or the network or the capture made a copy"]);
+    let (told, connections) = run(doubled);
     assert!(connections[0].troubles().is_empty());
+    let handshake = connections[0].handshake();
+    let millis = |count| Some(Span::from_millis(count));
+    assert_eq!((handshake.syns, handshake.syn_to_synack), (1, millis(2)));
+    assert!(
+        told[5].2.full.contains("From the SYN it took"),
+        "{}",
+        told[5].2.full
+    );
+    let (text, _) = last_words("0 C > S SYN\n+1ms C > S SYN seq 0");
+    assert!(text.starts_with("1 SYN and nothing came back"), "{text}");
+    // A copy of one that was sent again does not count either.
+    briefs(
+        "
+        0      C > S  SYN
+        +1s    C > S  SYN seq 0  # no answer has come: the same SYN again (2), 1.0 s after the first
+        +1ms   C > S  SYN seq 0  # the same SYN, 1.0 ms after packet 2: a copy (inferred)
+        +2s    C > S  SYN seq 0  # no answer has come: the same SYN again (3), 3.0 s after the first
+        ",
+    );
     let (text, _) =
         last_words("0 C > S SYN\n+1s C > S SYN seq 0\n+1ms S > C SYN-ACK\n+1ms C > S ACK");
     assert!(
         text.contains("From the first SYN the handshake took 1.0 s"),
         "{text}"
+    );
+}
+
+/// RFC 2883 section 4: what came twice beyond a gap is the first block, and part of the second one.
+#[test]
+fn what_came_twice_beyond_a_gap_is_listed_once() {
+    let script = opened(
+        "
+        +1ms   C > S  ACK len 100
+        +1us   C > S  ACK len 100
+        +1us   C > S  ACK seq 101 len 100
+        +1ms   S > C  ACK ack 1 sack 101-201
+        +1us   S > C  ACK ack 1 sack 101-201 sack 101-201
+        ",
+    );
+    full(
+        &script,
+        8,
+        &[
+            "Its first SACK block reports 101–200 as received twice",
+            "it also has 101–200, so 1–100 are",
+        ],
+    );
+    let (told, _) = run(&script);
+    let numbers = &told[7].2.arrow.numbers;
+    assert!(numbers.ends_with("SACK 101–200"), "{numbers}");
+    assert_eq!(numbers.matches("101–200").count(), 1, "{numbers}");
+}
+
+/// A request for a Fast Open cookie is told apart from what is offered.
+#[test]
+fn a_syn_without_options_or_with_a_request_only() {
+    for options in ["", "tfo"] {
+        full(
+            &format!("0 C > S SYN {options}"),
+            1,
+            &[
+                "It offers nothing; without an MSS 536 bytes are assumed (section 3.7.1); its window",
+            ],
+        );
+    }
+    full(
+        "client [2001:db8::1]:40000\n server [2001:db8::2]:80\n 0 C > S SYN",
+        1,
+        &["It offers nothing; without an MSS 1220 bytes are assumed"],
+    );
+    full(
+        "0 C > S SYN sackok tfo",
+        1,
+        &["It offers selective ACKs (RFC 2018 section 2), but no MSS, so 536 bytes are assumed"],
+    );
+}
+
+/// Systems that do not wait for a second, and say so in the packet's identification.
+#[test]
+fn a_syn_that_is_soon_sent_again_is_no_copy() {
+    let script = "
+        0      C > S  SYN ipid 7
+        +35ms  C > S  SYN seq 0 ipid 8  # no answer has come: the same SYN again (2), 35 ms after the first
+        +35ms  C > S  SYN seq 0 ipid 8  # the same SYN, 35 ms after packet 2: a copy (inferred)
+        +1ms   S > C  RST-ACK rawseq 0
+        +1ms   C > S  SYN seq 0 ipid 8  # the same SYN, 2.0 ms after packet 3: a copy (inferred)
+        +1s    C > S  SYN seq 0 ipid 9
+    ";
+    briefs(script);
+    full(
+        script,
+        2,
+        &["SYN number 2", "some systems repeat a SYN sooner"],
+    );
+    full(script, 5, &["Nothing in its header differs"]);
+    full(script, 6, &["SYN number 3"]);
+}
+
+/// What its sender had a reason to send again at once is no copy: an end that is refused, or told of an older connection.
+#[test]
+fn a_syn_after_an_answer_is_sent_again_however_soon() {
+    let refused = "
+        0      C > S  SYN
+        +1ms   S > C  RST-ACK rawseq 0
+        +100ms C > S  SYN seq 0  # refused, it tries again: the same SYN (2), 101 ms after the first
+        +1ms   S > C  RST-ACK rawseq 0
+    ";
+    briefs(refused);
+    full(
+        refused,
+        3,
+        &["SYN number 2 of the client", "It was refused before"],
+    );
+    briefs(
+        "
+        0      C > S  SYN
+        +1ms   S > C  ACK rawseq 900 ack 70
+        +10us  C > S  RST rawseq 900
+        +8ms   C > S  SYN seq 0  # no answer has come: the same SYN again (2), 9.0 ms after the first
+        ",
+    );
+}
+
+/// Clocks that step back measure nothing, and both levels of words give the same cause.
+#[test]
+fn repeated_syns_are_told_alike_whatever_the_clock_says() {
+    let script = "
+        5s     C > S  SYN
+        5.2s   S > C  SYN-ACK
+        1s     C > S  SYN seq 0  # the same SYN again (2): the SYN-ACK did not reach it (inferred)
+        2.191s S > C  SYN-ACK seq 0  # its SYN-ACK again; the cause cannot be told
+    ";
+    briefs(script);
+    full(
+        script,
+        3,
+        &["SYN number 2 of the client, 0 µs after its first one"],
+    );
+    full(
+        script,
+        4,
+        &["packet 2: ", "the same SYN reached it again, or"],
+    );
+    let late = |wait: &str, brief: &str, phrase: &str| {
+        let script = format!("0 C > S SYN\n+1ms S > C SYN-ACK\n+{wait} S > C SYN-ACK seq 0");
+        let (told, _) = run(&script);
+        assert!(told[2].2.brief.ends_with(brief), "{}", told[2].2.brief);
+        full(&script, 3, &[phrase]);
+    };
+    late(
+        "191ms",
+        ": no ACK taken (inferred)",
+        "and its timer ran out",
+    );
+    late(
+        "150ms",
+        "; the cause cannot be told",
+        "or the network or the capture made a copy",
     );
 }
 

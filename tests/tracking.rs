@@ -757,6 +757,23 @@ fn path_dead() {
     );
 }
 
+/// Where both ends repeat and neither is heard, neither's repeats are forgotten for the other's.
+#[test]
+fn path_dead_for_both_ends() {
+    let both = "+400ms C > S ACK len 9 seq 1 ack 1\n +100ms S > C ACK len 9 seq 1 ack 1\n";
+    let script = after_open(&format!(
+        "+1ms C > S ACK len 9\n +1us S > C ACK len 9 ack 1\n{both}{both}{both}+900ms S > C ACK len 9 seq 1 ack 1"
+    ));
+    check(&script, "open handshake: path_dead heavy_loss");
+    let dead = only(&script).troubles()[0];
+    assert_eq!((dead.first_frame, dead.last_frame), (5, 12));
+    assert_eq!((dead.count, dead.side), (5, Some(Side::Server)));
+    let script = script.replace("+900ms S > C", "+900ms C > S");
+    let dead = only(&script).troubles()[0];
+    assert_eq!((dead.first_frame, dead.last_frame), (4, 12));
+    assert_eq!((dead.count, dead.side), (5, Some(Side::Client)));
+}
+
 #[test]
 fn reset_after_idle() {
     let talk = "+1ms C > S PSH-ACK len 9\n +1ms S > C PSH-ACK len 9\n +1ms C > S ACK\n";
@@ -781,6 +798,24 @@ fn heavy_loss() {
         script.push_str("+1ms C > S ACK len 10\n +200ms C > S ACK len 10 seq 1\n +1ms S > C ACK\n");
     }
     check(&script, "open handshake: heavy_loss");
+}
+
+/// Why a program resets depends on whether anything had come for it. A FIN takes a number, but is nothing to be read.
+#[test]
+fn what_the_capture_missed_before_a_fin_was_received() {
+    let received = |fin: &str| {
+        let ack = "+1ms C > S ACK\n +1ms C > S RST-ACK";
+        only(&after_open(&format!("+1ms S > C FIN-ACK {fin}\n {ack}")))
+            .may_have_received(Side::Client)
+    };
+    assert!(!received("seq 1"));
+    assert!(received("seq 2"));
+    assert!(received("seq 1001"));
+    // A FIN that nobody has acknowledged is not among what was.
+    let acked = only(&after_open(
+        "+1ms C > S ACK ack 2\n +1ms S > C FIN-ACK seq 2\n +1ms C > S RST-ACK ack 2",
+    ));
+    assert!(acked.may_have_received(Side::Client));
 }
 
 // Measures.
@@ -1012,4 +1047,33 @@ fn late_segments_of_an_evicted_connection_are_counted_not_taken_for_a_new_one() 
         "another ISN is another connection"
     );
     assert!(changes[102].begins && !changes[101].begins);
+}
+
+/// The same where nobody looks at what segments do: what is remembered of evicted connections is asked before a SYN is noted.
+#[test]
+fn a_late_syn_of_an_evicted_connection_is_noted_as_late() {
+    let late = |isn: u32| {
+        let script = format!(
+            "{}client 10.0.0.1:20000 isn {isn}\n +1s C > S SYN",
+            syns(100)
+        );
+        let script = Script::parse(&script).expect("a good script");
+        let mut tracker = Tracker::new(tiny());
+        let mut room = Change::default();
+        let mut finals = 0;
+        for segment in script.segments() {
+            let hash = tracker.hasher().hash(&segment.tuple);
+            tracker.note(segment, hash, &mut room);
+            while tracker.next_final().is_some() {
+                finals += 1;
+            }
+        }
+        tracker.finish();
+        while tracker.next_final().is_some() {
+            finals += 1;
+        }
+        (tracker.losses().late_segments, finals)
+    };
+    assert_eq!(late(1000), (1, 100));
+    assert_eq!(late(4), (0, 101), "another ISN is another connection");
 }

@@ -8,16 +8,12 @@ mod closing;
 mod opening;
 mod repeat;
 
-pub(super) use opening::is_copy;
+pub(super) use opening::{earlier, opens, tries_anew};
 
 use super::words::{Bytes, Count, Range, ends, the};
-use crate::tcp::{Flags, Labels, Segment, SeqNumber, TcpState};
+use crate::tcp::{Flags, Labels, Options, Segment, SeqNumber, TcpState};
 use crate::text::put;
 use crate::track::{Change, Event};
-
-/// Subtypes of the Multipath TCP option (RFC 8684 sections 3.3 and 3.4.1).
-const DSS: u8 = 2;
-const ADD_ADDR: u8 = 3;
 
 /// Appends the brief clause about `segment` to `out`.
 pub fn brief(out: &mut String, segment: &Segment, change: &Change) {
@@ -302,8 +298,8 @@ fn acknowledgment(out: &mut String, segment: &Segment, change: &Change) {
         put!(
             out,
             match subtype {
-                DSS => "only Multipath TCP's own numbers (DSS); nothing new on this path",
-                ADD_ADDR => "names one more address for Multipath TCP (ADD_ADDR)",
+                Options::DSS => "only Multipath TCP's own numbers (DSS); nothing new on this path",
+                Options::ADD_ADDR => "names one more address for Multipath TCP (ADD_ADDR)",
                 _ => "carries a signal of Multipath TCP; nothing new on this path",
             }
         );
@@ -367,7 +363,7 @@ fn acknowledges(out: &mut String, change: &Change, bytes: u32, syn: bool, fin: b
 
 /// `, has 2897–4344` for the first SACK block above the acknowledgment number, and how many more there are.
 fn selective(out: &mut String, segment: &Segment, change: &Change) {
-    let mut blocks = above(segment, segment.ack - change.ack);
+    let mut blocks = above(segment, change, segment.ack - change.ack);
     let Some(first) = blocks.next() else {
         return;
     };
@@ -378,12 +374,19 @@ fn selective(out: &mut String, segment: &Segment, change: &Change) {
     }
 }
 
-/// The SACK blocks above the acknowledgment number, relative to `base`.
-pub(super) fn above(segment: &Segment, base: SeqNumber) -> impl Iterator<Item = Range> {
+/// The SACK blocks above the acknowledgment number, relative to `base`. A first one that is a D-SACK lies in the second one
+/// if it is above (RFC 2883 section 4), which then tells all.
+pub(super) fn above(
+    segment: &Segment,
+    change: &Change,
+    base: SeqNumber,
+) -> impl Iterator<Item = Range> {
+    let twice = has(change, |event| matches!(event, Event::DuplicateSack { .. }));
     segment
         .options
         .sack
         .iter()
+        .skip(usize::from(twice))
         .filter(|block| block.left.after(segment.ack) && block.right.after(block.left))
         .map(move |block| {
             let count = block.right.distance(block.left).unsigned_abs();

@@ -315,7 +315,7 @@ fn missing(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result 
         return Ok(());
     };
     write!(out, "SACK: it also has ")?;
-    for (index, range) in above(segment, base).enumerate() {
+    for (index, range) in above(segment, change, base).enumerate() {
         let comma = if index > 0 { ", " } else { "" };
         write!(out, "{comma}{range}")?;
     }

@@ -280,7 +280,7 @@ const TERMS: &[Term] = &[
         name: "D-SACK",
         also: &["duplicate_sack", "duplicate SACK", "DSACK"],
         meaning: "a first SACK block about bytes that arrived twice",
-        text: "It tells the sender that a repeat was not needed, or that the network made a copy. Though its acknowledgment number is often the same as before, it misses nothing and counts as no duplicate ACK (RFC 6675 section 2).",
+        text: "It tells the sender that a repeat was not needed, or that the network made a copy. Though its acknowledgment number is often the same as before, it reports nothing that arrived for the first time, and so counts as no duplicate ACK (RFC 6675 section 2).",
         see: &["SACK", "spurious_retransmission"],
         rfc: "RFC 2883 section 4",
     },

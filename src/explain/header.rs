@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::brief::brief;
 use super::words::{Bytes, Count, Number, the};
-use crate::tcp::{Flags, RawHeader, RawOption, Segment};
+use crate::tcp::{Flags, Options, RawHeader, RawOption, Segment};
 use crate::track::Change;
 
 /// A header, ready to be drawn.
@@ -351,10 +351,10 @@ fn option_text(option: RawOption<'_>, segment: &Segment, change: &Change) -> Str
 /// A Multipath TCP subtype's name (RFC 8684 section 7.2).
 const fn multipath(subtype: u8) -> &'static str {
     match subtype {
-        0 => "MP_CAPABLE, offers it",
-        1 => "MP_JOIN, adds a path",
-        2 => "DSS, maps numbers of all paths",
-        3 => "ADD_ADDR, names another address",
+        Options::MP_CAPABLE => "MP_CAPABLE, offers it",
+        Options::MP_JOIN => "MP_JOIN, adds a path",
+        Options::DSS => "DSS, maps numbers of all paths",
+        Options::ADD_ADDR => "ADD_ADDR, names another address",
         4 => "REMOVE_ADDR, withdraws an address",
         5 => "MP_PRIO, changes a path's priority",
         6 => "MP_FAIL, falls back",

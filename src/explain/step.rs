@@ -333,9 +333,10 @@ fn name(out: &mut String, segment: &Segment, change: &Change) {
             RepeatCause::TailLossProbe => "TAIL-PROBE",
             RepeatCause::Spurious => "SPURIOUS-RETRANS",
             RepeatCause::Network => "DELIVERED-TWICE",
-            RepeatCause::Timer { .. } | RepeatCause::AfterTimer | RepeatCause::Unknown => {
-                "RETRANS"
-            }
+            RepeatCause::Timer { .. }
+            | RepeatCause::AfterTimer
+            | RepeatCause::SynAgain
+            | RepeatCause::Unknown => "RETRANS",
         }
     );
     if let Some(frame) = frame {
@@ -367,7 +368,7 @@ fn numbers(out: &mut String, segment: &Segment, change: &Change, raw_seq: bool) 
         let comma = if out.is_empty() { "" } else { ", " };
         put!(out, comma, "ack ", ack);
     }
-    sack(out, segment, segment.ack - ack);
+    sack(out, segment, change, segment.ack - ack);
 }
 
 /// Whether it acknowledges something new.
@@ -379,9 +380,9 @@ fn acknowledges(change: &Change) -> bool {
 }
 
 /// `, SACK 2897–4344` for blocks above the acknowledgment number.
-fn sack(out: &mut String, segment: &Segment, base: SeqNumber) {
+fn sack(out: &mut String, segment: &Segment, change: &Change, base: SeqNumber) {
     let mut lead = ", SACK ";
-    for block in above(segment, base) {
+    for block in above(segment, change, base) {
         put!(out, lead, block);
         lead = ", ";
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::words::Count;
-use crate::tcp::Side;
+use crate::tcp::{Side, default_mss};
 use crate::track::{Connection, Trouble, TroubleKind, Verdict};
 
 /// The heading of a group in the table.
@@ -42,10 +42,6 @@ pub const fn meaning(kind: TroubleKind) -> &'static str {
     }
 }
 
-/// More payload than this need not fit through every path: what an end may send to another that names no MSS (RFC 9293
-/// section 3.7.1), in IPv4 and IPv6.
-const FITS_EVERYWHERE: [u32; 2] = [536, 1220];
-
 /// What to check next.
 #[must_use]
 pub fn advice(trouble: &Trouble, connection: &Connection) -> &'static str {
@@ -66,8 +62,8 @@ pub fn advice(trouble: &Trouble, connection: &Connection) -> &'static str {
             "The receiving program reads too slowly or not at all: look at what it waits for."
         }
         TroubleKind::PathDead => {
-            let v4 = connection.endpoint(Side::Server).address.is_ipv4();
-            if trouble.bytes > FITS_EVERYWHERE[usize::from(!v4)] {
+            let fits_everywhere = default_mss(connection.endpoint(Side::Server).address);
+            if trouble.bytes > u32::from(fits_everywhere) {
                 "Was the route or the host gone, or are large packets dropped (MTU)?"
             } else {
                 "Was the route or the host gone?"
@@ -141,12 +137,8 @@ pub(super) fn sentence(out: &mut String, trouble: &Trouble) {
         ),
         TroubleKind::HeavyLoss => write!(
             out,
-            "{} sent (packets {first} to {last}).",
-            format_args!(
-                "{} {}",
-                Count(u64::from(trouble.count), "repeat"),
-                if trouble.count == 1 { "was" } else { "were" }
-            )
+            "{} were sent (packets {first} to {last}).",
+            Count(u64::from(trouble.count), "repeat")
         ),
         TroubleKind::Refused
         | TroubleKind::NoAnswer

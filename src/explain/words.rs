@@ -161,6 +161,10 @@ impl List {
         }
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.items == 0
+    }
+
     /// One more item. It is held back until it is known whether it is the last.
     pub(super) fn next(&mut self, out: &mut String, item: fmt::Arguments<'_>) -> fmt::Result {
         if self.items > 1 {

@@ -52,8 +52,8 @@ bitflags::bitflags! {
         const CAPTURE_GAP = 1 << 22;
         /// Repeats the tail to provoke an acknowledgment (RFC 8985 section 7).
         const TAIL_LOSS_PROBE = 1 << 23;
-        /// Reports what arrived twice (D-SACK, RFC 2883 section 4); no duplicate ACK, for it misses nothing new (RFC 6675
-        /// section 2).
+        /// Reports what arrived twice (D-SACK, RFC 2883 section 4); no duplicate ACK, for it reports nothing new (RFC
+        /// 6675 section 2).
         const DUPLICATE_SACK = 1 << 24;
     }
 }

@@ -16,7 +16,7 @@ pub use flow::{Direction, Endpoint, FlowKey, FourTuple, Side};
 pub use header::{RawHeader, RawOption};
 pub use icmp::{IcmpError, IcmpKind};
 pub use label::Labels;
-pub use options::{FastOpen, Options, OptionsSeen, SackBlock};
+pub use options::{FastOpen, Options, OptionsSeen, SackBlock, default_mss};
 pub use segment::{IpFacts, Preview, Segment};
 pub use seq::SeqNumber;
 pub use state::TcpState;

@@ -1,5 +1,7 @@
 //! The options of one TCP header, parsed into a value of fixed size.
 
+use std::net::IpAddr;
+
 use arrayvec::ArrayVec;
 
 use super::SeqNumber;
@@ -71,8 +73,29 @@ pub struct Options {
     pub timestamps: Option<(u32, u32)>,
     /// Fast Open cookie or request.
     pub fast_open: Option<FastOpen>,
-    /// MPTCP subtype (0 is `MP_CAPABLE`, 1 `MP_JOIN`, 2 DSS; RFC 8684 section 7.2).
+    /// Subtype of the Multipath TCP option (RFC 8684 section 7.2).
     pub mptcp_subtype: Option<u8>,
     /// SACK blocks in the order of the header; four is all that fits.
     pub sack: ArrayVec<SackBlock, 4>,
+}
+
+impl Options {
+    /// The subtype with which an end offers Multipath TCP (RFC 8684 section 3.1).
+    pub const MP_CAPABLE: u8 = 0;
+    /// The subtype that adds a path to a connection (RFC 8684 section 3.2).
+    pub const MP_JOIN: u8 = 1;
+    /// The subtype that acknowledges and maps the numbers of all paths (RFC 8684 section 3.3).
+    pub const DSS: u8 = 2;
+    /// The subtype that names another address (RFC 8684 section 3.4.1).
+    pub const ADD_ADDR: u8 = 3;
+}
+
+/// The bytes that a segment to `address` may carry when its end names no MSS (RFC 9293 section 3.7.1): so much fits
+/// through every path.
+#[must_use]
+pub const fn default_mss(address: IpAddr) -> u16 {
+    match address {
+        IpAddr::V4(_) => 536,
+        IpAddr::V6(_) => 1220,
+    }
 }

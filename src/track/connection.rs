@@ -113,7 +113,7 @@ pub struct Handshake {
     pub syn_ack: Option<u64>,
     /// Frame of the ACK that completes it.
     pub ack: Option<u64>,
-    /// How many SYNs the client sent until then, repeats included.
+    /// How many SYNs the client sent until then, repeats included; what the network or the capture doubled was sent once.
     pub syns: u32,
     /// From the most recent SYN to the SYN-ACK.
     pub syn_to_synack: Option<Span>,
@@ -172,7 +172,7 @@ pub struct Connection {
     pub(super) weighed: u32,
     /// Which end sent the first segment: the records of the analysts below count ends from it.
     pub(super) first_sender: Side,
-    /// Sender of the RST that took effect.
+    /// Who sent the RST that took effect, and how; says nothing while `reset` is 0.
     pub(super) reset_by: Resetter,
     /// Frame of the RST that took effect, 0 when there was none.
     pub(super) reset: u64,
@@ -438,11 +438,12 @@ impl Connection {
     pub fn may_have_received(&self, side: Side) -> bool {
         let (own, other) = (self.end_of(side), self.end_of(!side));
         let seen = self.peer(!side).counts.bytes > 0;
+        // SYN and FIN take a number each.
+        let controls = 1 + u32::from(other.known.contains(Known::FIN_ACKED));
         let missed = own.known.contains(Known::ACKS)
             && other.known.contains(Known::BASE)
-            && own.expects.after(other.base + 1);
-        let fin = self.peer(!side).fin_frame.is_some();
-        seen || (missed && !fin) || self.opened() == Some(Opened::MidStream)
+            && own.expects.after(other.base + controls);
+        seen || missed || self.opened() == Some(Opened::MidStream)
     }
 
     /// Numbers of the frames that prove the verdict, in order of the capture.

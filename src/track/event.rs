@@ -217,12 +217,15 @@ pub enum Event {
     SimultaneousOpen,
     /// A socket talks to itself.
     SelfConnect,
-    /// A SYN repeated after silence.
+    /// A SYN that was there before.
     SynRepeated {
-        /// How many SYNs of this side there were before.
+        /// How many SYNs of this side there were before, copies not counted.
         before: u32,
         /// Since the first one.
         since_first: Span,
+        /// It is the packet that came just before, as far as its header and the time tell: the network or the capture made
+        /// a copy.
+        copy: bool,
     },
     /// A SYN with a Fast Open cookie, or a request for one (RFC 7413).
     FastOpen {
@@ -272,6 +275,8 @@ pub enum RepeatCause {
     FastRetransmit,
     /// The tail was repeated to provoke an ACK (RFC 8985 section 7).
     TailLossProbe,
+    /// A SYN-ACK: the SYN that it answers came again.
+    SynAgain,
     /// The receiver already had it.
     Spurious,
     /// It was sent once: the network delivered the same packet twice.

@@ -87,7 +87,7 @@ impl Windows {
     /// A probe into the closed window of `side`.
     pub(super) fn probe(&mut self, side: Side, frame: u64, time: Timestamp) {
         if let Some(stretch) = &mut self.closed[side as usize] {
-            stretch.count += 1;
+            stretch.count = stretch.count.saturating_add(1);
             stretch.extend(frame, time);
         }
     }
@@ -111,14 +111,13 @@ impl Windows {
 pub(super) struct Repeats {
     /// First and last repeat of all.
     pub(super) all: Option<Stretch>,
-    /// The first data of those that were repeated and are not acknowledged yet.
-    pub(super) unheard: Option<Unheard>,
+    /// Of each end, the first data of those that were repeated and are not acknowledged yet.
+    pub(super) unheard: [Option<Unheard>; 2],
 }
 
 /// Data that are sent again and again, and not acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Unheard {
-    pub(super) side: Side,
     seq: SeqNumber,
     /// The most bytes that one segment carried of them.
     pub(super) len: u32,
@@ -131,13 +130,12 @@ impl Repeats {
     pub(super) fn repeat(&mut self, side: Side, segment: &Segment, data: Option<(u64, Timestamp)>) {
         let (frame, time) = (segment.frame, segment.time);
         let all = self.all.get_or_insert(Stretch::begin(frame, time));
-        all.count += 1;
+        all.count = all.count.saturating_add(1);
         all.extend(frame, time);
         let Some((first_frame, first_time)) = data else {
             return;
         };
         let fresh = Unheard {
-            side,
             seq: segment.seq,
             len: segment.len,
             sent: Stretch {
@@ -145,10 +143,10 @@ impl Repeats {
                 ..Stretch::begin(first_frame, first_time)
             },
         };
-        let unheard = match &mut self.unheard {
+        let unheard = match &mut self.unheard[side as usize] {
             // What comes after them may be repeated as well, each once: that is the repair of many losses.
-            Some(known) if known.side == side && segment.seq.after(known.seq) => return,
-            Some(known) if known.side == side && segment.seq == known.seq => known,
+            Some(known) if segment.seq.after(known.seq) => return,
+            Some(known) if segment.seq == known.seq => known,
             other => other.insert(fresh),
         };
         unheard.len = unheard.len.max(segment.len);
@@ -158,8 +156,6 @@ impl Repeats {
 
     /// `side`'s data were acknowledged, at least in part: the path lives.
     pub(super) fn heard(&mut self, side: Side) {
-        if self.unheard.is_some_and(|unheard| unheard.side == side) {
-            self.unheard = None;
-        }
+        self.unheard[side as usize] = None;
     }
 }

@@ -280,11 +280,12 @@ impl Connection {
             analysts.wireshark.relative_ack(segment, way.teller),
         );
         self.see(segment.into(), way.from);
-        let moves = match original {
+        let mut moves = match original {
             // The capture's own copy of a packet moves nothing and counts for nothing but a packet.
             Some(_) => Moves::default(),
             None => self.machine.segment(segment, way.s, way.r),
         };
+        moves.did.set(Did::SYN_COPY, ruling.facts.is_syn_copy());
         self.machine.ends[way.s].window = change.window;
         if self.machine.crossing == Crossing::Split {
             ruling.facts.simultaneous_open = false;
@@ -373,8 +374,10 @@ impl Connection {
     ) {
         let did = moves.did;
         if did.intersects(Did::SYN | Did::SYN_AGAIN) {
-            let of_client = way.from == Side::Client;
-            self.opening.syn(segment.frame, segment.time, of_client);
+            if !did.contains(Did::SYN_COPY) {
+                let of_client = way.from == Side::Client;
+                self.opening.syn(segment.frame, segment.time, of_client);
+            }
             if let Some(fast_open) = segment.options.fast_open {
                 let cookie = matches!(fast_open, FastOpen::Cookie(_));
                 let bytes = segment.len;

@@ -144,7 +144,8 @@ impl Connection {
         // What the network doubled was sent once.
         let doubled = facts
             .repeats
-            .is_some_and(|repeat| repeat.cause == RepeatCause::Network);
+            .is_some_and(|repeat| repeat.cause == RepeatCause::Network)
+            || facts.is_syn_copy();
         if labels.intersects(Labels::ANY_RETRANSMISSION) && !doubled {
             let data = facts.repeats.and_then(|repeat| {
                 let unheard = segment.len > 0 && repeat.cause != RepeatCause::Spurious;

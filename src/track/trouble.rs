@@ -3,6 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::connection::Connection;
+use super::hardship::Stretch;
 use super::verdict::{Trouble, TroubleKind, Verdict};
 use super::waits::{EndedBy, Wait, longer};
 use crate::tcp::Side;
@@ -88,15 +89,8 @@ fn silent(connection: &Connection, side: Side) -> Option<Trouble> {
         Side::Server => TroubleKind::ServerSilent,
         Side::Client => TroubleKind::ClientSilent,
     };
-    (wait.lasted >= enough && acknowledged_early(&wait)).then_some(Trouble {
-        kind,
-        first_frame: wait.from_frame,
-        last_frame: wait.to_frame,
-        lasted: wait.lasted,
-        count: 0,
-        bytes: 0,
-        side: None,
-    })
+    let silence = Trouble::new(kind, [wait.from_frame, wait.to_frame], wait.lasted);
+    (wait.lasted >= enough && acknowledged_early(&wait)).then_some(silence)
 }
 
 /// The request had arrived long before the reply came: the program was slow, not the path.
@@ -118,15 +112,8 @@ fn never_spoke(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
         return None;
     }
     let lasted = connection.waited_until() - connection.opening.completed_at()?;
-    (lasted >= SLOW_REPLY).then_some(Trouble {
-        kind: TroubleKind::ClientSilent,
-        first_frame: opened,
-        last_frame: connection.frames().1,
-        lasted,
-        count: 0,
-        bytes: 0,
-        side: None,
-    })
+    let frames = [opened, connection.frames().1];
+    (lasted >= SLOW_REPLY).then_some(Trouble::new(TroubleKind::ClientSilent, frames, lasted))
 }
 
 fn no_answer(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
@@ -138,15 +125,12 @@ fn no_answer(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
 
 fn reset_after_idle(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
     let (_, idle) = connection.hardships.as_ref()?.idle?;
-    (verdict == Verdict::Reset).then_some(Trouble {
-        kind: TroubleKind::ResetAfterIdle,
-        first_frame: idle.first_frame,
-        last_frame: connection.reset,
-        lasted: idle.lasted,
-        count: 0,
-        bytes: 0,
-        side: None,
-    })
+    let frames = [idle.first_frame, connection.reset];
+    (verdict == Verdict::Reset).then_some(Trouble::new(
+        TroubleKind::ResetAfterIdle,
+        frames,
+        idle.lasted,
+    ))
 }
 
 fn receiver_full(connection: &Connection) -> Option<Trouble> {
@@ -156,27 +140,21 @@ fn receiver_full(connection: &Connection) -> Option<Trouble> {
         .windows
         .longest(connection.waited_until())?;
     (closed.lasted >= FULL_AFTER).then_some(Trouble {
-        kind: TroubleKind::ReceiverFull,
-        first_frame: closed.first_frame,
-        last_frame: closed.last_frame,
-        lasted: closed.lasted,
-        count: closed.count,
-        bytes: 0,
         side: Some(side),
+        ..Trouble::over(TroubleKind::ReceiverFull, closed)
     })
 }
 
 fn path_dead(connection: &Connection) -> Option<Trouble> {
-    let unheard = connection.hardships.as_ref()?.repeats.unheard?;
-    let sent = unheard.sent;
-    (sent.count >= DEAD_AFTER_SENDS).then_some(Trouble {
-        kind: TroubleKind::PathDead,
-        first_frame: sent.first_frame,
-        last_frame: sent.last_frame,
-        lasted: sent.lasted,
-        count: sent.count,
+    let of_ends = &connection.hardships.as_ref()?.repeats.unheard;
+    let (side, unheard) = [Side::Client, Side::Server]
+        .into_iter()
+        .filter_map(|side| Some((side, of_ends[side as usize]?)))
+        .max_by_key(|(_, unheard)| (unheard.sent.count, unheard.sent.lasted))?;
+    (unheard.sent.count >= DEAD_AFTER_SENDS).then_some(Trouble {
         bytes: unheard.len,
-        side: Some(unheard.side),
+        side: Some(side),
+        ..Trouble::over(TroubleKind::PathDead, unheard.sent)
     })
 }
 
@@ -196,34 +174,18 @@ fn slow_open(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
     let slower =
         fastest.is_some_and(|fastest| took.as_nanos() / SLOW_OPEN_FACTOR >= fastest.as_nanos());
     (took >= SLOW_OPEN_AT_LEAST && (handshake.syns > 1 || slower)).then_some(Trouble {
-        kind: TroubleKind::SlowOpen,
-        first_frame: syn,
-        last_frame: ack,
-        lasted: took,
         count: handshake.syns,
-        bytes: 0,
-        side: None,
+        ..Trouble::new(TroubleKind::SlowOpen, [syn, ack], took)
     })
 }
 
 fn heavy_loss(connection: &Connection) -> Option<Trouble> {
     let repeats = connection.hardships.as_ref()?.repeats.all?;
-    let count = |of: fn(&super::Counts) -> u64| {
-        let [client, server] = [Side::Client, Side::Server].map(|side| connection.peer(side));
-        of(&client.counts) + of(&server.counts)
-    };
     let repeated = u64::from(repeats.count);
-    let packets = count(|counts| counts.packets);
+    let packets: u64 = connection.parties.iter().map(|party| party.packets).sum();
     let heavy = repeated >= HEAVY_LOSS_REPEATS && repeated * 100 >= packets * HEAVY_LOSS_PERCENT;
-    (heavy && connection.opened().is_some()).then_some(Trouble {
-        kind: TroubleKind::HeavyLoss,
-        first_frame: repeats.first_frame,
-        last_frame: repeats.last_frame,
-        lasted: repeats.lasted,
-        count: repeated.try_into().unwrap_or(u32::MAX),
-        bytes: 0,
-        side: None,
-    })
+    (heavy && connection.opened().is_some())
+        .then_some(Trouble::over(TroubleKind::HeavyLoss, repeats))
 }
 
 fn failed_opening(connection: &Connection, verdict: Verdict) -> Option<Trouble> {
@@ -238,13 +200,31 @@ fn failed_opening(connection: &Connection, verdict: Verdict) -> Option<Trouble> 
 
 fn whole(connection: &Connection, kind: TroubleKind) -> Trouble {
     let (first_frame, last_frame) = connection.frames();
-    Trouble {
-        kind,
-        first_frame,
-        last_frame,
-        lasted: connection.duration(),
-        count: 0,
-        bytes: 0,
-        side: None,
+    Trouble::new(kind, [first_frame, last_frame], connection.duration())
+}
+
+impl Trouble {
+    fn new(kind: TroubleKind, [first_frame, last_frame]: [u64; 2], lasted: Span) -> Self {
+        Self {
+            kind,
+            first_frame,
+            last_frame,
+            lasted,
+            count: 0,
+            side: None,
+            bytes: 0,
+        }
+    }
+
+    /// One that was measured over a stretch, with its count.
+    fn over(kind: TroubleKind, stretch: Stretch) -> Self {
+        Self {
+            count: stretch.count,
+            ..Self::new(
+                kind,
+                [stretch.first_frame, stretch.last_frame],
+                stretch.lasted,
+            )
+        }
     }
 }

@@ -141,7 +141,7 @@ pub struct Trouble {
     pub lasted: Span,
     /// How often, where that makes sense: SYNs, probes, repeats; else 0.
     pub count: u32,
-    /// Whose window it is, whose data are not acknowledged; `None` where it concerns both ends.
+    /// Whose window it is, or whose data are not acknowledged; `None` where the kind names the end, or it concerns both.
     pub side: Option<Side>,
     /// The most payload bytes that one of its segments carried, where the path takes none of them; else 0.
     pub bytes: u32,

@@ -2,10 +2,10 @@
 
 use super::{find, has};
 use crate::explain::words::{Bytes, ends, the};
-use crate::tcp::{FastOpen, Flags, OptionsSeen, Segment, Side, TcpState};
+use crate::tcp::{FastOpen, Flags, Options, OptionsSeen, Segment, Side, TcpState};
 use crate::text::put;
 use crate::time::Span;
-use crate::track::{Change, Event};
+use crate::track::{Change, Event, RepeatCause};
 
 pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) {
     if segment.flags.contains(Flags::ACK) {
@@ -17,14 +17,19 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
             "a socket asks to connect to itself: both lanes are the same socket"
         );
     }
-    if let Some((before, since_first)) = find(change, |event| match event {
+    if let Some((before, since_first, copy)) = find(change, |event| match event {
         Event::SynRepeated {
             before,
             since_first,
-        } => Some((before, since_first)),
+            copy,
+        } => Some((before, since_first, copy)),
         _ => None,
     }) {
-        return asks_again(out, change, before, since_first);
+        return if copy && (opens(change) || tries_anew(change)) {
+            copied(out, change);
+        } else {
+            asks_again(out, change, before, since_first);
+        };
     }
     if let Some(previous) = find(change, |event| match event {
         Event::ReusesPorts { previous } => Some(previous),
@@ -51,8 +56,10 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
         );
     }
     match segment.options.mptcp_subtype {
-        Some(0) => return put!(out, "asks to open, and for Multipath TCP (MP_CAPABLE)"),
-        Some(1) => {
+        Some(Options::MP_CAPABLE) => {
+            return put!(out, "asks to open, and for Multipath TCP (MP_CAPABLE)");
+        }
+        Some(Options::MP_JOIN) => {
             return put!(
                 out,
                 "asks to add a path to a Multipath TCP connection (MP_JOIN)"
@@ -69,38 +76,60 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
     );
 }
 
-/// No timer of a common stack makes it send a SYN or SYN-ACK again sooner; RFC 6298 section 2 begins with a second.
-const SOONEST_TIMER: Span = Span::from_millis(200);
-
-/// Whether a repeated SYN came too soon to be one of its sender, in an opening that is still under way.
-pub(in crate::explain) fn is_copy(change: &Change, since_first: Span) -> bool {
+/// Whether the opening of a SYN is still under way, so that another one says something.
+pub(in crate::explain) fn opens(change: &Change) -> bool {
     let sender = change.direction.sender();
-    let opening = change.of(sender).before == Some(TcpState::SynSent)
-        || change.of(!sender).before == Some(TcpState::SynReceived);
-    opening && since_first < SOONEST_TIMER
+    change.of(sender).before == Some(TcpState::SynSent)
+        || change.of(!sender).before == Some(TcpState::SynReceived)
+}
+
+/// Whether a SYN that is sent again had been refused.
+pub(in crate::explain) fn tries_anew(change: &Change) -> bool {
+    let sender = change.of(change.direction.sender());
+    sender.before == Some(TcpState::Closed) && sender.after == Some(TcpState::SynSent)
+}
+
+/// A SYN that was sent once and seen twice.
+fn copied(out: &mut String, change: &Change) {
+    put!(out, "the same SYN, ");
+    if let Some((frame, after)) = earlier(change) {
+        put!(out, after, " after packet ", frame);
+    } else {
+        put!(out, "at once");
+    }
+    put!(out, ": a copy (inferred)");
+}
+
+/// The packet that this one repeats, and how much earlier it came; nothing where the capture's clock stepped back.
+pub(in crate::explain) fn earlier(change: &Change) -> Option<(u64, Span)> {
+    find(change, |event| match event {
+        Event::Repeats {
+            frame: Some(frame),
+            after: Some(after),
+            ..
+        } if after >= Span::ZERO => Some((frame, after)),
+        _ => None,
+    })
 }
 
 /// The same SYN again. What the sender is waiting for depends on what has been seen since.
 fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span) {
     let sender = change.direction.sender();
     let number = before.saturating_add(1);
-    if is_copy(change, since_first) {
+    let lead = match change.of(sender).after {
+        Some(TcpState::SynSent) if tries_anew(change) => {
+            Some("refused, it tries again: the same SYN (")
+        }
+        Some(TcpState::SynSent) => Some("no answer has come: the same SYN again ("),
+        _ => None,
+    };
+    if let Some(lead) = lead {
         return put!(
             out,
-            "the same SYN again (",
+            lead,
             number,
             "), ",
             since_first.max(Span::ZERO),
-            " after the first: a copy (inferred)"
-        );
-    }
-    if change.of(sender).before == Some(TcpState::SynSent) {
-        return put!(
-            out,
-            "no answer has come: the same SYN again (",
-            number,
-            "), ",
-            since_first,
             " after the first"
         );
     }
@@ -114,9 +143,7 @@ fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span)
     } else {
         put!(
             out,
-            "the same SYN once more (",
-            number,
-            "), a late copy; it opens nothing now"
+            "the same SYN once more, a late copy; it opens nothing now"
         );
     }
 }
@@ -143,29 +170,11 @@ fn fast_open(out: &mut String, bytes: u32, cookie: bool) {
 /// SYN and ACK.
 fn answer(out: &mut String, segment: &Segment, change: &Change) {
     let ack = change.ack;
-    if let Some((frame, after)) = find(change, |event| match event {
-        Event::Repeats { frame, after, .. } => Some((frame, after)),
+    if let Some(cause) = find(change, |event| match event {
+        Event::Repeats { cause, .. } => Some(cause),
         _ => None,
     }) {
-        return if let (Some(frame), Some(after)) = (frame, after) {
-            put!(
-                out,
-                "its SYN-ACK again, ",
-                after,
-                " after packet ",
-                frame,
-                if after < SOONEST_TIMER {
-                    "; the cause cannot be told"
-                } else {
-                    ": no ACK taken (inferred)"
-                }
-            );
-        } else {
-            put!(
-                out,
-                "its SYN-ACK again: it has taken no ACK of it (inferred)"
-            );
-        };
+        return answers_again(out, change, cause);
     }
     if has(change, |event| event == Event::SelfConnect) {
         return put!(
@@ -234,6 +243,22 @@ fn answer(out: &mut String, segment: &Segment, change: &Change) {
     }
 }
 
+/// The same SYN-ACK again.
+fn answers_again(out: &mut String, change: &Change, cause: RepeatCause) {
+    put!(out, "its SYN-ACK again");
+    if let Some((frame, after)) = earlier(change) {
+        put!(out, ", ", after, " after packet ", frame);
+    }
+    put!(
+        out,
+        match cause {
+            RepeatCause::Timer { .. } => ": no ACK taken (inferred)",
+            RepeatCause::SynAgain => ": the SYN came again (inferred)",
+            _ => "; the cause cannot be told",
+        }
+    );
+}
+
 fn agrees(out: &mut String, segment: &Segment, change: &Change) {
     let ack = change.ack;
     if let Some(FastOpen::Cookie(_)) = segment.options.fast_open {
@@ -246,7 +271,8 @@ fn agrees(out: &mut String, segment: &Segment, change: &Change) {
             " next) and gives a cookie for Fast Open"
         );
     }
-    if segment.options.seen.contains(OptionsSeen::MPTCP) && segment.options.mptcp_subtype == Some(0)
+    if segment.options.seen.contains(OptionsSeen::MPTCP)
+        && segment.options.mptcp_subtype == Some(Options::MP_CAPABLE)
     {
         return put!(
             out,

@@ -63,6 +63,7 @@ fn why(out: &mut String, change: &Change, cause: RepeatCause) {
         }
         RepeatCause::Spurious => put!(out, ", needless: ", receiver, " had acknowledged it"),
         RepeatCause::Network => put!(out, ": the network delivered it twice (inferred)"),
+        RepeatCause::SynAgain => put!(out, ": the SYN came again (inferred)"),
         RepeatCause::Unknown => put!(out, "; the cause cannot be told"),
     }
 }

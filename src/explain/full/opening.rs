@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::options::{agreed, offers};
-use crate::explain::brief::{find, is_copy};
+use crate::explain::brief::{earlier, find, opens, tries_anew};
 use crate::explain::words::{Bytes, Range, the, the_capital};
 use crate::tcp::{Flags, Segment, TcpState};
 use crate::time::Span;
@@ -41,28 +41,30 @@ pub(super) fn synchronize(
 
 /// A SYN or SYN-ACK that was sent before says nothing new.
 fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
-    let sender = change.direction.sender();
     for event in &change.events {
         match *event {
+            Event::SynRepeated { copy, .. } if !opens(change) && !tries_anew(change) => {
+                copied(out, change, copy)?;
+                write!(
+                    out,
+                    "The connection is past its opening, so the SYN provokes an ACK at most (RFC 9293 section 3.10.7.4). "
+                )?;
+                return Ok(true);
+            }
+            Event::SynRepeated { copy: true, .. } => {
+                copied(out, change, true)?;
+                return Ok(true);
+            }
             Event::SynRepeated {
                 before,
                 since_first,
+                ..
             } => {
                 asks_again(out, change, before, since_first)?;
                 return Ok(true);
             }
             Event::Repeats { frame, cause, .. } => {
-                let first = frame.unwrap_or_default();
-                write!(
-                    out,
-                    "The same SYN-ACK as in packet {first}: {} has taken no ACK of it yet{}inferred). ",
-                    the(sender),
-                    match cause {
-                        RepeatCause::Timer { .. } =>
-                            ", and its timer ran out (RFC 6298 section 5; ",
-                        _ => ", or the same SYN reached it again (",
-                    }
-                )?;
+                answers_again(out, change, frame, cause)?;
                 return Ok(true);
             }
             _ => {}
@@ -71,35 +73,86 @@ fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
     Ok(false)
 }
 
+/// A SYN-ACK that was sent before.
+fn answers_again(
+    out: &mut String,
+    change: &Change,
+    frame: Option<u64>,
+    cause: RepeatCause,
+) -> fmt::Result {
+    let sender = the(change.direction.sender());
+    match frame {
+        Some(frame) => write!(out, "The same SYN-ACK as in packet {frame}: ")?,
+        None => write!(out, "The same SYN-ACK as before: ")?,
+    }
+    match cause {
+        RepeatCause::Timer { .. } => write!(
+            out,
+            "{sender} has taken no ACK of it yet, and its timer ran out (RFC 6298 section 5; inferred). "
+        ),
+        RepeatCause::SynAgain => write!(
+            out,
+            "the same SYN reached {sender} again, which answers it as before (inferred). "
+        ),
+        _ => write!(
+            out,
+            "{sender} has taken no ACK of it yet, the same SYN reached it again, or the network or the capture made a copy (inferred). "
+        ),
+    }
+}
+
+/// A SYN that was seen before, and what tells if its sender sent it only once.
+fn copied(out: &mut String, change: &Change, copy: bool) -> fmt::Result {
+    match earlier(change) {
+        Some((frame, after)) => write!(
+            out,
+            "The SYN of packet {frame}, {after} later and with the same sequence number. "
+        )?,
+        None => write!(out, "The same SYN as before. ")?,
+    }
+    if !copy {
+        return Ok(());
+    }
+    write!(
+        out,
+        "Nothing in its header differs, and no timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). It counts once. "
+    )
+}
+
+/// Sooner than this, a SYN was not repeated by the first timer of RFC 6298, which runs for a second or longer; captures stamp
+/// late, and clocks differ.
+const SOON: Span = Span::from_millis(900);
+
 /// The same SYN again. What its sender lacks depends on what has been seen since the first.
 fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span) -> fmt::Result {
     let sender = change.direction.sender();
+    let soon = earlier(change).is_some_and(|(_, after)| after < SOON);
     write!(
         out,
-        "SYN number {} of {}, {since_first} after its first one and with the same sequence number. ",
+        "SYN number {} of {}, {} after its first one and with the same sequence number. ",
         before.saturating_add(1),
-        the(sender)
+        the(sender),
+        since_first.max(Span::ZERO)
     )?;
-    if is_copy(change, since_first) {
-        return write!(
+    if tries_anew(change) {
+        write!(
             out,
-            "No timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). "
-        );
-    }
-    if change.of(sender).before == Some(TcpState::SynSent) {
+            "It was refused before. Some systems try again a few times; others tell the program at once (RFC 9293 section 3.10.7.3, RFC 5461). "
+        )
+    } else if soon && change.of(sender).before == Some(TcpState::SynSent) {
+        write!(
+            out,
+            "RFC 6298 section 2 lets a first timer run for a second, but some systems repeat a SYN sooner; or it was doubled on its way. "
+        )
+    } else if change.of(sender).before == Some(TcpState::SynSent) {
         write!(
             out,
             "Without an answer a TCP repeats its SYN after 1 s, then after ever longer times (RFC 6298 sections 2 and 5.5); Linux from 6.5 on repeats it five times at intervals of a second first. "
         )
-    } else if change.of(!sender).before == Some(TcpState::SynReceived) {
-        write!(
-            out,
-            "A SYN-ACK passed here, so it was lost further on, came too late, or was not taken (inferred). "
-        )
     } else {
         write!(
             out,
-            "The connection is past its opening, so the SYN provokes an ACK at most (RFC 9293 section 3.10.7.4). "
+            "A SYN-ACK passed here, so it was lost further on, came too late, or was not taken (inferred). "
         )
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::explain::words::{Bytes, List, Number};
-use crate::tcp::{FastOpen, OptionsSeen, Segment, Side};
+use crate::tcp::{FastOpen, OptionsSeen, Segment, Side, default_mss};
 use crate::track::Connection;
 
 /// Shifts above this are used as this (RFC 7323 section 2.3).
@@ -13,18 +13,7 @@ const MAX_SHIFT: u8 = 14;
 pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
     let options = &segment.options;
     let none = options.mss.is_none() && !options.seen.contains(OptionsSeen::CUT);
-    let default = if segment.tuple.source.address.is_ipv4() {
-        536
-    } else {
-        1220
-    };
-    if none && (options.seen - OptionsSeen::FAST_OPEN).is_empty() && options.fast_open.is_none() {
-        return write!(
-            out,
-            "It offers nothing; without an MSS {default} bytes are assumed (section 3.7.1). Its window of {} is not scaled in a SYN. ",
-            Bytes(u64::from(segment.window))
-        );
-    }
+    let default = default_mss(segment.tuple.source.address);
     write!(out, "It offers ")?;
     let mut list = List::new();
     if let Some(mss) = options.mss {
@@ -74,12 +63,14 @@ pub(super) fn offers(out: &mut String, segment: &Segment) -> fmt::Result {
     if options.seen.contains(OptionsSeen::CUT) {
         list.next(out, format_args!("what the capture has cut off"))?;
     }
+    let but = if list.is_empty() {
+        "; without an MSS"
+    } else {
+        ", but no MSS, so"
+    };
     list.end(out)?;
     if none {
-        write!(
-            out,
-            ", but no MSS, so {default} bytes are assumed (section 3.7.1)"
-        )?;
+        write!(out, "{but} {default} bytes are assumed (section 3.7.1)")?;
     }
     write!(
         out,

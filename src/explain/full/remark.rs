@@ -189,7 +189,8 @@ fn repeats(
             out,
             "Inferred: it is the same packet, delivered twice by the network. Its IP identification is the same, and whoever sends something again numbers the packet anew. "
         ),
-        RepeatCause::Unknown => Ok(()),
+        // Told where SYN-ACKs are explained.
+        RepeatCause::SynAgain | RepeatCause::Unknown => Ok(()),
     }
 }
 

@@ -16,13 +16,10 @@ use crate::lab::network::{HERE, Network, PLAIN, THERE};
 use crate::lab::scenario::{Origin, Scenario, Sign, Stage};
 use crate::lab::server::{Report, Server};
 use crate::lab::wire::Plan;
-use crate::tcp::{Flags, Labels, OptionsSeen, Side};
+use crate::tcp::{Flags, Labels, Options, OptionsSeen, Side};
 
 /// What a SYN-ACK has and nothing else.
 const SYN_ACK: Flags = Flags::SYN.union(Flags::ACK);
-
-/// The subtype with which Multipath TCP opens a connection (RFC 8684 section 3.1).
-const MP_CAPABLE: u8 = 0;
 
 pub(in crate::lab) const HANDSHAKE: Scenario = Scenario {
     name: "handshake",
@@ -404,13 +401,15 @@ pub(in crate::lab) const MPTCP: Scenario = Scenario {
         Sign {
             name: "SYN with MP_CAPABLE",
             on: |segment| {
-                segment.flags == Flags::SYN && segment.options.mptcp_subtype == Some(MP_CAPABLE)
+                segment.flags == Flags::SYN
+                    && segment.options.mptcp_subtype == Some(Options::MP_CAPABLE)
             },
         },
         Sign {
             name: "SYN-ACK with MP_CAPABLE",
             on: |segment| {
-                segment.flags == SYN_ACK && segment.options.mptcp_subtype == Some(MP_CAPABLE)
+                segment.flags == SYN_ACK
+                    && segment.options.mptcp_subtype == Some(Options::MP_CAPABLE)
             },
         },
     ],

@@ -9,7 +9,7 @@ use super::super::machine::{Crossing, Known};
 use super::super::observe::Way;
 use super::super::wireshark::{self, Scale};
 use super::{ANY_WAY, MANY, NOT_YET, Page, TELLING, letter};
-use crate::tcp::{Flags, Labels, Segment, SeqNumber, Side, TcpState};
+use crate::tcp::{Flags, Labels, OptionsSeen, Segment, SeqNumber, Side, TcpState};
 use crate::time::Timestamp;
 
 /// Neither end's state changes in it.
@@ -224,7 +224,7 @@ fn is_unremarkable(segment: &Segment) -> bool {
     segment.window != 0
         && !segment.ip.is_marked()
         && !segment.header_cut
-        && segment.options.sack.is_empty()
+        && !segment.options.seen.contains(OptionsSeen::SACK)
         && segment.options.mptcp_subtype.is_none()
 }
 

@@ -3,10 +3,7 @@
 use super::facts::{Acknowledged, DuplicateAck};
 use super::half::Marks;
 use super::{CONTROL, Judge, Ruling};
-use crate::tcp::{Flags, Labels, Segment, SeqNumber};
-
-/// The MPTCP subtype that acknowledges and maps data (RFC 8684 section 3.3).
-const DSS: u8 = 2;
+use crate::tcp::{Flags, Labels, Options, Segment, SeqNumber};
 
 impl Judge {
     pub(super) fn judge_acknowledgment(
@@ -61,12 +58,14 @@ impl Judge {
         let inside_second = blocks.get(1).is_some_and(|second| {
             first.left.at_or_after(second.left) && first.right.at_or_before(second.right)
         });
-        if first.right.at_or_before(ack) || inside_second {
+        let twice = first.right.at_or_before(ack) || inside_second;
+        if twice {
             ruling.labels |= Labels::DUPLICATE_SACK;
             ruling.facts.duplicate_sack = Some((first.left, first.right));
         }
         let mut highest = None;
-        for block in blocks.iter().filter(|block| block.right.after(ack)) {
+        let others = blocks.iter().skip(usize::from(twice));
+        for block in others.filter(|block| block.right.after(ack)) {
             ruling.facts.sack_blocks += 1;
             highest = Some(match highest {
                 Some(other) => block.right.max(other),
@@ -195,9 +194,8 @@ impl Judge {
     /// its ACKs carry DSS, but where SACK was agreed on, one that was provoked by a gap also says what lies beyond it.
     fn is_signal(&self, segment: &Segment, from: usize, to: usize) -> bool {
         let agreed = self.halves[from].has(Marks::SACK) && self.halves[to].has(Marks::SACK);
-        segment
-            .options
-            .mptcp_subtype
-            .is_some_and(|subtype| subtype != DSS || (agreed && segment.options.sack.is_empty()))
+        segment.options.mptcp_subtype.is_some_and(|subtype| {
+            subtype != Options::DSS || (agreed && segment.options.sack.is_empty())
+        })
     }
 }

@@ -12,7 +12,8 @@ const NOT_BY_THE_BOOK: Marks = Marks::FIN
     .union(Marks::KEEP_ALIVE)
     .union(Marks::PROBE)
     .union(Marks::SACKED)
-    .union(Marks::RECOVERING);
+    .union(Marks::RECOVERING)
+    .union(Marks::TIMED_OUT);
 
 impl Judge {
     /// What is remembered when everything went by the book so far.

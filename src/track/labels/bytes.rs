@@ -1,5 +1,6 @@
 //! Judging the sequence numbers a segment takes up: new, early, late, or there before.
 
+use super::copies::Copies;
 use super::facts::{Repeat, SynRepeat};
 use super::half::Marks;
 use super::{CONTROL, Judge, Ruling};
@@ -104,12 +105,34 @@ impl Judge {
         if segment.seq != half.first {
             return false;
         }
-        ruling.facts.syn_repeated = (!answer).then(|| SynRepeat {
+        if !answer {
+            self.judge_syn_again(segment, from, to, ruling);
+        }
+        false
+    }
+
+    /// A SYN with the number of the first one: sent again, or doubled on its way. Some systems wait for a few hundredths of
+    /// a second only, so the header decides. Where nothing in it tells packets apart, what came at once is a copy, unless
+    /// something had come back other than a SYN-ACK: that may have made its sender try again.
+    fn judge_syn_again(&mut self, segment: &Segment, from: usize, to: usize, ruling: &mut Ruling) {
+        let other = &self.halves[to];
+        let half = &self.halves[from];
+        let earlier = half.sent.carrying(segment.seq, segment.seq_end());
+        let before = earlier.map_or(half.syn_time, |sent| sent.time);
+        let waited = (segment.time - before).abs();
+        let copy = if Copies::is_marked(segment) {
+            waited < LEAST_TIMER && half.copies.has(segment)
+        } else {
+            let unasked = other.has(Marks::SYN_ACK) || other.copies.last_time() <= before;
+            waited < TIMER_SLACK && unasked
+        };
+        let half = &mut self.halves[from];
+        ruling.facts.syn_repeated = Some(SynRepeat {
             before: half.syns,
             since_first: segment.time - half.syn_time,
+            copy,
         });
-        half.syns = half.syns.saturating_add(1);
-        false
+        half.syns = half.syns.saturating_add(u32::from(!copy));
     }
 
     fn keep(&mut self, segment: &Segment, from: usize, repeats: u16, timeouts: u16) {
@@ -210,20 +233,28 @@ impl Judge {
         // waited for.
         let restarted =
             self.last_from == to && segment.time - self.last_time < LEAST_TIMER - TIMER_SLACK;
+        // When it runs out the earliest segment is sent again that is not acknowledged, and only that (section 5.4).
+        let earliest = !half.has(Marks::ACKED) || segment.seq.at_or_before(half.acked);
         let timer = !restarted
+            && earliest
             && after.is_some_and(|after| after >= round_trip + LEAST_TIMER - TIMER_SLACK);
         let is_tail = segment.seq_end() == half.next
             && half
                 .sent
                 .last()
                 .is_some_and(|last| last.end == half.next && last.repeats == 0);
+        let syn = segment.flags.contains(Flags::SYN);
+        // The other end has said nothing but its SYN, and said that just now.
+        let syn_again =
+            segment.flags.is_syn_ack() && restarted && !self.halves[to].has(Marks::ACKS);
+        let half = &mut self.halves[from];
+        // What is missing by then is sent again whatever the receiver reports.
+        let after_timer = half.has(Marks::TIMED_OUT) && segment.seq.before(half.recover) && !syn;
         // A SYN may be acknowledged and its acknowledgment ignored, when the queue of connections is full.
-        let acked = half.has(Marks::ACKED)
-            && segment.seq_end().at_or_before(half.acked)
-            && !segment.flags.contains(Flags::SYN);
+        let acked = half.has(Marks::ACKED) && segment.seq_end().at_or_before(half.acked) && !syn;
         // Nobody waits so shortly and numbers the packet as before: the network delivered it twice.
         let doubled = after.is_some_and(|after| after < LEAST_TIMER)
-            && !segment.flags.contains(Flags::SYN)
+            && !syn
             && earlier.is_some_and(|earlier| half.sent.is_same_packet(segment, &earlier));
         let (label, cause) = if doubled {
             let label = if acked {
@@ -232,13 +263,15 @@ impl Judge {
                 Labels::RETRANSMISSION
             };
             (label, RepeatCause::Network)
+        } else if syn_again {
+            (Labels::RETRANSMISSION, RepeatCause::SynAgain)
         } else if acked {
             (Labels::SPURIOUS_RETRANSMISSION, RepeatCause::Spurious)
-        } else if evidence && !timer {
+        } else if evidence && !timer && !after_timer {
             (Labels::FAST_RETRANSMISSION, RepeatCause::FastRetransmit)
         } else if agreed
             && is_tail
-            && !segment.flags.contains(Flags::SYN)
+            && !syn
             && [after, waited]
                 .into_iter()
                 .flatten()
@@ -251,19 +284,12 @@ impl Judge {
         } else if timer {
             let attempt = u32::from(timeouts) + 1;
             (Labels::RETRANSMISSION, RepeatCause::Timer { attempt })
-        } else if half.has(Marks::TIMED_OUT) && segment.seq.before(half.recover) {
+        } else if after_timer {
             (Labels::RETRANSMISSION, RepeatCause::AfterTimer)
         } else {
             (Labels::RETRANSMISSION, RepeatCause::Unknown)
         };
-        if matches!(cause, RepeatCause::Timer { .. }) && !half.has(Marks::RECOVERING) {
-            half.marks |= Marks::TIMED_OUT;
-            half.recover = half.next;
-        }
-        if cause == RepeatCause::FastRetransmit && !half.has(Marks::RECOVERING) {
-            half.marks |= Marks::RECOVERING;
-            half.recover = half.next;
-        }
+        half.begin_repair(cause);
         ruling.labels |= label;
         ruling.facts.repeats = Some(Repeat {
             frame: earlier.map(|sent| sent.frame),

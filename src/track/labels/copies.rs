@@ -50,6 +50,19 @@ impl Copies {
             .map(|earlier| earlier.frame)
     }
 
+    /// Something in the header tells a packet from the one that its sender sends next with the same numbers.
+    pub(super) fn is_marked(segment: &Segment) -> bool {
+        segment.ip.id.is_some_and(|id| id != 0) || segment.options.timestamps.is_some()
+    }
+
+    /// One of the latest segments was the same in everything that is compared.
+    pub(super) fn has(&self, segment: &Segment) -> bool {
+        let print = Print::of(segment);
+        self.prints
+            .iter()
+            .any(|earlier| earlier.frame != 0 && earlier.mix == print.mix)
+    }
+
     /// When the latest segment was captured.
     pub(in crate::track) fn last_time(&self) -> Timestamp {
         self.prints[usize::from(self.next ^ 1)].time

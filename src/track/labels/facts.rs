@@ -96,10 +96,12 @@ pub(in crate::track) struct Acknowledged {
 /// A SYN sent again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::track) struct SynRepeat {
-    /// SYNs before this one.
+    /// SYNs before this one, copies not counted.
     pub(in crate::track) before: u32,
     /// Time since the first.
     pub(in crate::track) since_first: Span,
+    /// It was not sent again: the network or the capture made a copy.
+    pub(in crate::track) copy: bool,
 }
 
 impl From<Acknowledged> for Event {
@@ -115,6 +117,11 @@ impl From<Acknowledged> for Event {
 }
 
 impl Facts {
+    /// It is a copy of a SYN.
+    pub(in crate::track) fn is_syn_copy(&self) -> bool {
+        self.syn_repeated.is_some_and(|syn| syn.copy)
+    }
+
     /// Adds the remarks to a segment's events, most important first, as far as there is room. `base` is what the numbers
     /// of the receiver's bytes are relative to, for SACK blocks.
     pub(in crate::track) fn events(
@@ -135,6 +142,7 @@ impl Facts {
         add(self.syn_repeated.map(|syn| Event::SynRepeated {
             before: syn.before,
             since_first: syn.since_first,
+            copy: syn.copy,
         }));
         add(self.repeats.map(|repeat| Event::Repeats {
             frame: repeat.frame,

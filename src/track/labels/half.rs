@@ -5,6 +5,7 @@ use super::hole::Holes;
 use super::sent::Ring;
 use crate::tcp::{Flags, OptionsSeen, Segment, SeqNumber};
 use crate::time::{Span, Timestamp};
+use crate::track::RepeatCause;
 
 bitflags::bitflags! {
     /// Facts about one end.
@@ -110,6 +111,24 @@ impl Half {
     /// Nothing but this segment is outstanding.
     pub(super) fn sends_one(&self, segment: &Segment) -> bool {
         self.next == segment.seq_end() && self.has(Marks::ACKED) && self.acked == segment.seq
+    }
+
+    /// A repeat may begin the repair of a loss, which ends where everything is acknowledged that was out by now. A time-out
+    /// ends a fast recovery, and until all that was out then is acknowledged no other begins (RFC 6582 section 4, RFC 6675
+    /// section 5.1).
+    pub(super) fn begin_repair(&mut self, cause: RepeatCause) {
+        let begun = match cause {
+            RepeatCause::Timer { .. } => Marks::TIMED_OUT,
+            RepeatCause::FastRetransmit
+                if !self.marks.intersects(Marks::RECOVERING | Marks::TIMED_OUT) =>
+            {
+                Marks::RECOVERING
+            }
+            _ => return,
+        };
+        self.marks -= Marks::RECOVERING;
+        self.marks |= begun;
+        self.recover = self.next;
     }
 
     /// Takes an RTT sample into the smoothed value (RFC 6298 section 2.3).

@@ -147,13 +147,13 @@ impl Judge {
         };
         ruling.facts.fills_window = wireshark.contains(Labels::WINDOW_FULL);
         if self.challenges(segment, from, &mut ruling) {
-            self.remember(segment, from);
+            self.remember(segment, from, &ruling.facts);
             return ruling;
         }
         self.judge_acknowledgment(segment, from, to, &mut ruling);
         self.judge_bytes(segment, from, to, &mut ruling);
         self.judge_window(segment, from, to, wireshark, &mut ruling);
-        self.remember(segment, from);
+        self.remember(segment, from, &ruling.facts);
         ruling
     }
 
@@ -213,7 +213,7 @@ impl Judge {
         }
     }
 
-    fn remember(&mut self, segment: &Segment, from: usize) {
+    fn remember(&mut self, segment: &Segment, from: usize, facts: &Facts) {
         let flags = segment.flags;
         if flags.contains(Flags::RST) || flags.is_syn_only() {
             let syn = flags.is_syn_only();
@@ -226,7 +226,9 @@ impl Judge {
             }
         }
         if flags.is_syn_only() {
-            self.syn_time = segment.time;
+            if !facts.is_syn_copy() {
+                self.syn_time = segment.time;
+            }
         } else if self.handshake == Span::ZERO
             && self.syn_time != Timestamp::default()
             && flags.contains(Flags::ACK)

@@ -114,6 +114,63 @@ fn what_follows_an_acknowledgment_at_once_is_not_the_timer_s() {
     assert_eq!(cause("640"), RepeatCause::Timer { attempt: 1 });
 }
 
+/// RFC 6298 section 5.4: one segment is sent again, the earliest. What follows it may have been out for as long, and waited
+/// for nothing.
+#[test]
+fn only_the_earliest_segment_is_repeated_when_the_timer_runs_out() {
+    let flight =
+        "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n30 > PA 31+10 1 100";
+    let cause = |script: &str| last(script).1.repeats.expect("a repeat").cause;
+    let first = format!("{flight}\n500 > PA 1+10 1 100");
+    assert_eq!(cause(&first), RepeatCause::Timer { attempt: 1 });
+    let two = format!("{first}\n510 < A 1+0 11 100\n511 > PA 11+10 1 100\n511 > PA 21+10 1 100");
+    assert_eq!(cause(&two), RepeatCause::AfterTimer);
+    let later = format!("{flight}\n500 > PA 21+10 1 100");
+    assert_eq!(cause(&later), RepeatCause::Unknown);
+    // Where no ACK was seen, nobody knows what the earliest is.
+    let facts = rulings("0 > PA 1+10 1 100\n0 > PA 11+10 1 100\n900 > PA 11+10 1 100")[2].facts;
+    let cause = facts.repeats.expect("a repeat").cause;
+    assert_eq!(cause, RepeatCause::Timer { attempt: 1 });
+}
+
+/// What was sent first after the time-out was not out then, whatever is found lost since. RFC 6582 section 4: what was out is
+/// sent again whatever duplicates come.
+#[test]
+fn a_later_loss_does_not_move_what_was_out_when_the_timer_ran_out() {
+    let cause = |script: &str| last(script).1.repeats.expect("a repeat").cause;
+    let timer = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n500 > PA 1+10 1 100
+510 < A 1+0 11 100\n511 > PA 31+10 1 100\n511 > PA 41+10 1 100\n511 > PA 51+10 1 100";
+    let asked = "520 < A 1+0 11 100\n520 < A 1+0 11 100\n520 < A 1+0 11 100";
+    assert_eq!(
+        cause(&format!("{timer}\n{asked}\n521 > PA 11+10 1 100")),
+        RepeatCause::AfterTimer
+    );
+    let lost = format!("{timer}\n520 < A 1+0 11 100 sack41-51\n521 > PA 31+10 1 100");
+    assert_eq!(cause(&lost), RepeatCause::FastRetransmit);
+    let next = |again: &str| cause(&format!("{lost}\n522 > PA {again} 1 100"));
+    assert_eq!(next("21+10"), RepeatCause::AfterTimer);
+    assert_eq!(next("51+10"), RepeatCause::Unknown);
+    // No fast recovery has begun: a partial ACK shows no further loss.
+    let partial = format!("{lost}\n530 < A 1+0 21 100\n531 > PA 21+10 1 100");
+    assert_eq!(cause(&partial), RepeatCause::AfterTimer);
+}
+
+/// RFC 6582 section 4, RFC 6675 section 5.1.
+#[test]
+fn the_timer_ends_a_fast_recovery() {
+    let flight = "30 > PA 1+10 1 100\n30 > PA 11+10 1 100\n30 > PA 21+10 1 100\n30 > PA 31+10 1 100
+40 < A 1+0 1 100\n40 < A 1+0 1 100\n40 < A 1+0 1 100\n60 > PA 1+10 1 100";
+    let cause = |script: &str| last(script).1.repeats.expect("a repeat").cause;
+    assert_eq!(cause(flight), RepeatCause::FastRetransmit);
+    let timer = format!("{flight}\n60 > PA 41+10 1 100\n500 > PA 1+10 1 100");
+    assert_eq!(cause(&timer), RepeatCause::Timer { attempt: 1 });
+    let next = format!("{timer}\n510 < A 1+0 11 100\n511 > PA 11+10 1 100");
+    assert_eq!(cause(&next), RepeatCause::AfterTimer);
+    // All that was out, also what was sent while the loss was repaired.
+    let last = format!("{next}\n520 < A 1+0 41 100\n521 > PA 41+10 1 100");
+    assert_eq!(cause(&last), RepeatCause::AfterTimer);
+}
+
 #[test]
 fn a_syn_repeated_into_silence() {
     let rulings = rulings("0 > S 0+0 - 100\n1000 > S 0+0 - 100\n3000 > S 0+0 - 100");
@@ -126,6 +183,39 @@ fn a_syn_repeated_into_silence() {
     );
     let syn = facts.syn_repeated.expect("a SYN");
     assert_eq!((syn.before, syn.since_first), (2, Span::from_secs(3)));
+}
+
+/// Some systems repeat a SYN after a few hundredths of a second. Its identification or its timestamp then differs.
+#[test]
+fn a_syn_is_a_copy_where_its_header_is() {
+    let copy = |first: &str, again: &str| {
+        let rulings = rulings(&format!("0 > S 0+0 - 100 {first}\n{again}"));
+        let syn = rulings[1].facts.syn_repeated.expect("a SYN");
+        assert_eq!(syn.before, 1);
+        syn.copy
+    };
+    assert!(copy("id7", "120 > S 0+0 - 100 id7"));
+    assert!(!copy("id7", "120 > S 0+0 - 100 id8"));
+    assert!(!copy("id7", "1 > S 0+0 - 100 id8"));
+    assert!(copy("ts9/0", "35 > S 0+0 - 100 ts9/0"));
+    assert!(!copy("ts9/0", "35 > S 0+0 - 100 ts44/0"));
+    assert!(!copy("id7", "200 > S 0+0 - 100 id7"));
+    // Nothing tells packets apart but the time.
+    assert!(copy("", "19 > S 0+0 - 100"));
+    assert!(!copy("", "20 > S 0+0 - 100"));
+}
+
+#[test]
+fn the_round_trip_of_an_opening_is_measured_from_no_copy() {
+    let opening =
+        "0 > S 0+0 - 100 id7\n100 > S 0+0 - 100 id7\n101 < SA 0+0 1 100\n105 > A 1+0 1 100";
+    let rulings = rulings(&format!(
+        "{opening}\n110 > PA 1+10 1 100\n310 > PA 1+10 1 100"
+    ));
+    assert!(rulings[1].facts.is_syn_copy());
+    // A round trip of 105 ms leaves a timer no time to run out; one of 5 ms would.
+    let cause = rulings[5].facts.repeats.expect("a repeat").cause;
+    assert_eq!(cause, RepeatCause::Unknown);
 }
 
 #[test]
@@ -323,6 +413,9 @@ fn what_reports_a_copy_is_no_duplicate_ack() {
     let (label, facts) = last(twice);
     assert_eq!(label, "duplicate_sack");
     assert!(facts.duplicate_ack.is_none() && facts.duplicate_sack.is_some());
+    let beyond = "30 > PA 1+10 1 100\n31 > PA 11+10 1 100\n40 < A 1+0 1 100 sack11-21 sack11-21";
+    let (label, facts) = last(beyond);
+    assert_eq!((label.as_str(), facts.sack_blocks), ("duplicate_sack", 1));
     let other_window = "30 > PA 1+10 1 100\n40 < A 1+0 1 90 sack0-1";
     assert_eq!(labels(other_window), "duplicate_sack");
 }

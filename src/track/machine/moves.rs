@@ -31,6 +31,8 @@ bitflags::bitflags! {
         const TAKES_SYN_DATA = 1 << 10;
         /// The SYN-ACK leaves data of the SYN unacknowledged.
         const LEAVES_SYN_DATA = 1 << 11;
+        /// What repeats the SYN is a copy of it.
+        const SYN_COPY = 1 << 12;
     }
 }
 

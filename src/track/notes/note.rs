@@ -52,7 +52,7 @@ pub(super) struct Note {
 pub(super) fn is_plain(segment: &Segment) -> bool {
     !segment.ip.is_marked()
         && !segment.header_cut
-        && segment.options.sack.is_empty()
+        && !segment.options.seen.contains(OptionsSeen::SACK)
         && segment.options.fast_open.is_none()
         && segment.options.mptcp_subtype.is_none()
 }
