@@ -117,6 +117,14 @@ fn an_empty_selection_says_what_there_is() {
         .ends_with(0)
         .says("nothing is selected: the capture has 8 packets");
     assert_eq!(outcome.stdout, "");
+    run(&[
+        "replay",
+        &sample("several"),
+        "--verdict",
+        "open,half_closed",
+    ])
+    .ends_with(0)
+    .says("nothing is selected: the capture has 4 connections: 1 refused, 1 reset, 2 closed");
     run(&["replay", &capture, "--from", "8"])
         .ends_with(0)
         .says("");

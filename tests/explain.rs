@@ -1118,7 +1118,7 @@ fn a_header_is_drawn_as_the_rfc_draws_it() {
         ", here 1 ",
         "|   8   | 0000  |0|0|0|1|1|0|0|0| ",
         "|  80 18 00 40\n",
-        "changed since packet 3, the client's last one:\n  PSH: set now\n",
+        "changed (*) since packet 3, the client's last one:\n  PSH: set now\n",
     ] {
         assert!(out.contains(expected), "no {expected} in\n{out}");
     }

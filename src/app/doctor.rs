@@ -70,6 +70,26 @@ struct Findings {
     live: bool,
     /// Whether `demo` would capture, there or in a private network.
     demo: bool,
+    /// Whether enough files can be open for either of them; without, not even recordings are played.
+    files: bool,
+}
+
+impl Findings {
+    /// What follows for somebody who wants to use the program.
+    fn in_words(&self) -> &'static str {
+        match (self.live, self.demo, self.files) {
+            (true, ..) => "`live` and `demo` would capture",
+            (false, true, _) => {
+                "`demo` and `live --private` would capture, in a private network; `live` would not"
+            }
+            (false, false, true) => {
+                "neither `live` nor `demo` would capture: `demo` plays recordings, and `replay` reads captures"
+            }
+            (false, false, false) => {
+                "neither `live` nor `demo` would run: too few files can be open at once"
+            }
+        }
+    }
 }
 
 /// Looks, and says what was found.
@@ -95,15 +115,21 @@ fn look(output: &Output, color: bool) -> Findings {
     let other_wire = private.works && kernel::other_wire();
     let capture = packets::capture();
     let files = packets::open_files();
-    let live = capture.works() && files.works;
-    let demo = live || (private.works && files.works);
+    let enough = files.works;
+    let live = capture.works() && enough;
+    let demo = live || (private.works && enough);
     let mut checks = capture.checks();
     checks.push(files);
     checks.push(private);
     #[cfg(target_os = "linux")]
     checks.extend(kernel::checks(other_wire));
     checks.extend(screen::checks(output, color));
-    Findings { checks, live, demo }
+    Findings {
+        checks,
+        live,
+        demo,
+        files: enough,
+    }
 }
 
 fn write(
@@ -122,18 +148,9 @@ fn write(
     for check in checks {
         Page::new(style, &mut out).check(check)?;
     }
-    let words = match (findings.live, findings.demo) {
-        (true, _) => "`live` and `demo` would capture",
-        (false, true) => {
-            "`demo` and `live --private` would capture, in a private network; `live` would not"
-        }
-        (false, false) => {
-            "neither `live` nor `demo` would capture: `demo` plays recordings, and `replay` reads captures"
-        }
-    };
     writeln!(out)?;
     let mut page = Page::new(style, &mut out);
-    page.words(words, 0, Ink::Strong)?;
+    page.words(findings.in_words(), 0, Ink::Strong)?;
     page.end()?;
     out.flush()
 }

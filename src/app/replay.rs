@@ -323,13 +323,23 @@ fn selected_something(command: &ReplayCommand, totals: &Totals, nothing: bool) -
         })));
     }
     if nothing && code == ExitCode::Fine {
-        say_what_there_is(totals);
+        say_what_there_is(totals, !command.selection.verdicts.is_empty());
     }
     code
 }
 
-/// Nothing was selected, and an empty screen would not say why.
-fn say_what_there_is(totals: &Totals) {
+/// Nothing was selected, and an empty screen would not say why. `by_verdict`: how connections ended was asked for.
+fn say_what_there_is(totals: &Totals, by_verdict: bool) {
+    if by_verdict && totals.connections > 0 {
+        let verdicts = totals.by_verdict.iter();
+        let verdicts = verdicts.map(|(name, count)| format!("{count} {name}"));
+        say::note(format_args!(
+            "nothing is selected: the capture has {}: {}",
+            Plural(totals.connections, "connection"),
+            verdicts.collect::<Vec<_>>().join(", ")
+        ));
+        return;
+    }
     match totals.period {
         Some((first, last)) => say::note(format_args!(
             "nothing is selected: the capture has {}, from {} to {} UTC",

@@ -202,7 +202,7 @@ fn rows(
 /// What is different from the packet before, as a list that begins with which packet that was.
 fn changes(header: RawHeader<'_>, before: RawHeader<'_>, frame: u64, sender: &str) -> Vec<String> {
     let mut list = vec![format!(
-        "changed since packet {frame}, {sender}'s last one:"
+        "changed (*) since packet {frame}, {sender}'s last one:"
     )];
     for (name, now, then) in [
         ("sequence number", header.seq(), before.seq()),

@@ -117,9 +117,12 @@ fn without_descriptors_doctor_says_what_is_missing() {
         "{page}"
     );
     assert!(
-        page.contains("neither `live` nor `demo` would capture"),
+        page.contains("neither `live` nor `demo` would run: too few files can be open at once"),
         "{page}"
     );
+    // Nor would a recording be played.
+    let demo = self::run("-n 8", "demo handshake -p 21755");
+    assert_eq!(came(8, &demo, 7), Came::Refused);
 }
 
 /// One that everybody may raise is no reason to refuse anything.
