@@ -655,6 +655,27 @@ fn windows_concern_those_who_may_still_send() {
 }
 
 #[test]
+fn a_silence_that_the_client_ends_may_be_its_own() {
+    let talk = |end: &str| {
+        let script = format!("{OPEN} +1ms C > S PSH-ACK len 9\n +1ms S > C ACK\n {end}");
+        let (_, finals) = run(&script);
+        let said = conclusion(&finals[0]);
+        [said.text, said.advice.unwrap_or_default()].join(" ")
+    };
+    let own = talk("+30s C > S FIN-ACK");
+    assert!(own.contains("if one was due. If the client waited for a reply, look at"));
+    assert!(
+        own.ends_with("If not, the client took its time to close."),
+        "{own}"
+    );
+    let late = talk("+30s S > C PSH-ACK len 9");
+    assert!(
+        late.contains("The request arrived (its ACK was quick), so look at"),
+        "{late}"
+    );
+}
+
+#[test]
 fn verdicts_say_what_the_capture_proves() {
     let said = |script: &str| {
         let (_, connections) = run(script);

@@ -46,6 +46,9 @@ pub const fn meaning(kind: TroubleKind) -> &'static str {
 #[must_use]
 pub fn advice(trouble: &Trouble, connection: &Connection) -> &'static str {
     match trouble.kind {
+        TroubleKind::ServerSilent if client_closed(trouble, connection) => {
+            "If the client waited for a reply, look at the server's program, for example for a lock, a slow query or a full worker pool: the request arrived (its ACK was quick). If not, the client took its time to close."
+        }
         TroubleKind::ServerSilent => {
             "The request arrived (its ACK was quick), so look at the server's program, for example for a lock, a slow query or a full worker pool."
         }
@@ -79,6 +82,11 @@ pub fn advice(trouble: &Trouble, connection: &Connection) -> &'static str {
         }
         TroubleKind::Aborted => "Look at what the side that sent RST logged at that moment.",
     }
+}
+
+/// Whether the client's FIN ended the silence, so that nothing shows that it had waited for a reply.
+fn client_closed(trouble: &Trouble, connection: &Connection) -> bool {
+    connection.peer(Side::Client).fin_frame == Some(trouble.last_frame)
 }
 
 /// What a slow opening makes one ask, where nobody knows.

@@ -83,6 +83,12 @@ fn is_within_number(text: &str, at: usize) -> bool {
     before.is_some_and(u8::is_ascii_digit) && digits(&bytes[at + 1..]) == 3
 }
 
+/// Where the end of a text begins that is set apart by two spaces, such as a command, and has room on one line.
+fn set_apart(text: &str, up_to: usize, room: usize) -> Option<usize> {
+    let at = text[..up_to].rfind("  ")?;
+    (width(text[at..].trim_start()) <= room).then_some(at)
+}
+
 /// Breaks `text` into lines: the first is at most `first` columns wide, the others at most `later`.
 pub(super) fn wrap(text: &str, first: usize, later: usize) -> Wrapped<'_> {
     Wrapped {
@@ -108,7 +114,9 @@ impl<'a> Iterator for Wrapped<'a> {
         let up_to = fitting.len() + usize::from(self.rest[fitting.len()..].starts_with(' '));
         let mut spaces = self.rest[..up_to].rmatch_indices(' ');
         let space = spaces.find(|(at, _)| !is_within_number(self.rest, *at));
-        let end = if let Some((space, _)) = space {
+        let end = if let Some(apart) = set_apart(self.rest, up_to, self.later_room) {
+            apart
+        } else if let Some((space, _)) = space {
             space
         } else if room < self.later_room {
             // The next line has more room: leave this one empty rather than break a word.
@@ -145,6 +153,14 @@ mod tests {
     fn thousands_stay_together() {
         assert_eq!(lines("has 23 168 bytes", 7, 12), ["has", "23 168 bytes"]);
         assert_eq!(lines("port 5 1712", 6, 6), ["port 5", "1712"]);
+    }
+
+    #[test]
+    fn what_two_spaces_set_apart_stays_whole() {
+        let text = "Does it run?  Try: ss -ltn";
+        assert_eq!(lines(text, 20, 20), ["Does it run?", "Try: ss -ltn"]);
+        assert_eq!(lines(text, 26, 26), [text]);
+        assert_eq!(lines(text, 20, 10), ["Does it run?  Try:", "ss -ltn"]);
     }
 
     #[test]
