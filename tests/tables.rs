@@ -238,12 +238,38 @@ fn only_addresses_that_find_room_are_in_a_table() {
     let mut short = rows();
     short[1].server = endpoint("198.151.100.248", 44300);
     short[0].trouble = vec!["reset_after_idle"];
-    let table = text(|out| table::connections(&short, &at(70), out));
-    assert!(table.contains("→ 198.151.100.248:44300 "), "{table}");
+    let table = text(|out| table::connections(&short, &at(80), out));
+    assert!(table.contains("→ 198.151.100.248:44300\n"), "{table}");
     assert!(
-        table.lines().all(|line| line.chars().count() <= 70),
+        table.lines().all(|line| line.chars().count() <= 80),
         "{table}"
     );
+}
+
+/// The name of a trouble is there to be searched for: where it must be broken, the `_` shows that it goes on.
+#[test]
+fn what_was_wrong_is_broken_where_its_name_has_a_joint() {
+    let mut rows = rows();
+    rows[0].trouble = vec!["reset_after_idle", "slow_open"];
+    rows[1].server = endpoint("198.151.100.248", 44300);
+    for waited in [None, Some(Span::from_secs(5000))] {
+        rows[0].waited = waited;
+        for columns in 60..130 {
+            let drawn = text(|out| table::connections(&rows, &at(columns), out));
+            let words: Vec<&str> = drawn.split_whitespace().collect();
+            for part in ["reset_after_idle", "slow_open", "no_answer"] {
+                let found = words.iter().any(|word| {
+                    let begun = word.trim_end_matches([',', ':']);
+                    begun == part || begun.ends_with('_') && part.starts_with(begun)
+                });
+                assert!(found, "{part} in {columns} columns:\n{drawn}");
+            }
+            assert!(
+                drawn.contains("198.151.100.248:44300"),
+                "{columns} columns:\n{drawn}"
+            );
+        }
+    }
 }
 
 /// Room that a table takes behind its last column counts, too: where just that is missing, nothing may be broken.

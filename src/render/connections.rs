@@ -20,6 +20,8 @@ use crate::time::Span;
 const TABLE_MIN: usize = 70;
 /// The longest server whose address is IPv4, below its client. The narrowest table has room for it.
 const STACKED_MAX: usize = "> 255.255.255.255:65535".len();
+/// Which column has the addresses, once they share one.
+const ADDRESSES: usize = 1;
 /// Columns between two columns of the table.
 const GAP: usize = 2;
 
@@ -78,16 +80,21 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
     }
     let addresses = lines
         .iter()
-        .flat_map(|line| line[1].lines())
+        .flat_map(|line| line[ADDRESSES].lines())
         .map(width)
         .max()
         .unwrap_or(0);
     let is_tight = natural_width(&names, &lines) > page.total;
-    // Beside the other columns a long address would be broken in the middle.
-    if is_tight && addresses > STACKED_MAX {
+    let numbers_from = names.len() - numbers;
+    if is_tight {
+        let too_wide = with_gaps(&narrowest(&names, &lines)).saturating_sub(page.total);
+        fold_outcomes(&mut lines, numbers_from - 1, too_wide);
+    }
+    let narrowest = narrowest(&names, &lines);
+    // Beside the other columns a long address or the word of a trouble would be broken in the middle.
+    if is_tight && (addresses > STACKED_MAX || with_gaps(&narrowest) > page.total) {
         return sentences(rows, &mut page);
     }
-    let numbers_from = names.len() - numbers;
     let mut table = Table::new();
     table
         .load_style(match style.glyphs {
@@ -110,11 +117,13 @@ pub fn connections(rows: &[ConnectionRow], style: &Style, out: &mut dyn Write) -
     for column in table.column_iter_mut() {
         column.set_padding((0, GAP as u16 - 1));
     }
-    if is_tight && let Some(column) = table.column_mut(1) {
-        // What may be broken is a number's unit or two words of an outcome.
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
-            (addresses + GAP - 1) as u16,
-        )));
+    if is_tight {
+        // What may be broken is between a number and its unit.
+        for (column, least) in table.column_iter_mut().zip(narrowest) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
+                (least + GAP - 1) as u16,
+            )));
+        }
     }
     for text in table.trim_fmt().lines() {
         page.line.put_cut(text, page.total, Ink::Plain);
@@ -149,8 +158,54 @@ fn natural_width(names: &[&str], lines: &[Vec<String>]) -> usize {
         let cells = lines.iter().flat_map(|line| line[index].lines());
         cells.map(width).max().unwrap_or(0).max(name.len())
     });
+    with_gaps(&columns.collect::<Vec<_>>())
+}
+
+/// The columns of a table of columns so wide.
+fn with_gaps(columns: &[usize]) -> usize {
     // Also behind the last one there is room, which nobody sees.
-    columns.sum::<usize>() + GAP * names.len() - 1
+    columns.iter().sum::<usize>() + GAP * columns.len() - 1
+}
+
+/// How wide each column has to be at least, so that no word, number or address in it is broken.
+fn narrowest(names: &[&str], lines: &[Vec<String>]) -> Vec<usize> {
+    let columns = names.iter().enumerate().map(|(index, name)| {
+        let cells = lines.iter().flat_map(|line| line[index].lines());
+        let widest = if index == ADDRESSES {
+            cells.map(width).max()
+        } else {
+            cells.flat_map(str::split_whitespace).map(width).max()
+        };
+        let name = if index == ADDRESSES { 0 } else { name.len() };
+        widest.unwrap_or(0).max(name)
+    });
+    columns.collect()
+}
+
+/// Breaks the longest words of column `index` behind one of their `_`, so that it is narrower by `too_wide` columns: there a
+/// reader sees that the word goes on. Where that does not suffice nothing is lost, for then there is no table.
+fn fold_outcomes(lines: &mut [Vec<String>], index: usize, too_wide: usize) {
+    let words = lines.iter().flat_map(|line| line[index].lines());
+    let room = words.map(width).max().unwrap_or(0).saturating_sub(too_wide);
+    for line in lines {
+        let folded: Vec<String> = line[index].lines().map(|word| fold(word, room)).collect();
+        line[index] = folded.join("\n");
+    }
+}
+
+/// `reset_after_` above `idle`.
+fn fold(word: &str, room: usize) -> String {
+    let mut folded = String::new();
+    let mut used = 0;
+    for part in word.split_inclusive('_') {
+        if used > 0 && used + width(part) > room {
+            folded.push('\n');
+            used = 0;
+        }
+        folded.push_str(part);
+        used += width(part);
+    }
+    folded
 }
 
 /// The verdict and what else was wrong: `closed`, `server_silent`. What has the verdict's name is not said twice.

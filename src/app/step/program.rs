@@ -92,7 +92,7 @@ impl Program {
             ),
             "Space, Enter or the right arrow: the next one. Backspace or the left arrow: back to the one before.".to_owned(),
             "?: what the words of the packet on the screen mean, and where the RFC says so.".to_owned(),
-            "Down and up: more of a long explanation. r: from the beginning. G: the last packet. q: the end.".to_owned(),
+            "Down and up: more of a long explanation. r: from the beginning. End: to how it ended. q: the end.".to_owned(),
         ];
         if self.speed.is_some() {
             manual.push("Packets come by themselves: Space holds, p plays on.".to_owned());
