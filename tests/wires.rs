@@ -174,8 +174,39 @@ fn a_slow_handshake_without_a_loss_is_not_asked_about_one() {
     assert!(!text.contains("Was a SYN or SYN-ACK lost"), "{text}");
     assert!(
         text.contains(
-            "No packet of the handshake was lost: packet 1 took 1.3 s to the server, packet 4 100 ms back; the server answered after 100 ms."
+            "No SYN or SYN-ACK was lost: packet 1 took 1.3 s to the server, packet 4 100 ms back; the server answered after 100 ms."
         ),
+        "{text}"
+    );
+}
+
+/// Of several that were lost only the last one's repeat came through, and what was lost after the one that came is nothing
+/// that was waited for.
+#[test]
+fn a_slow_handshake_waited_for_what_came_through() {
+    let twice = "
+        0        C > S  SYN mss 1460
+        +1000ms  C > S  SYN seq 0 mss 1460
+        +2000ms  C > S  SYN seq 0 mss 1460
+        +31ms    S > C  SYN-ACK ack 1 mss 1460
+        +31ms    C > S  ACK seq 1
+    ";
+    let text = Recording::of("twice", twice, |line| LATENCY.filter(|_| line > 1)).text(&[]);
+    assert!(
+        text.contains("waited until packet 2 was sent again."),
+        "{text}"
+    );
+    let late = "
+        0        C > S  SYN mss 1460
+        +1000ms  C > S  SYN seq 0 mss 1460
+        +201ms   S > C  SYN-ACK ack 1 mss 1460
+        +31ms    C > S  ACK seq 1
+    ";
+    let takes = [Some(1200), None, LATENCY, LATENCY];
+    let text = Recording::of("late", late, |line| takes[line]).text(&[]);
+    assert!(!text.contains("waited until"), "{text}");
+    assert!(
+        text.contains("It did not wait for what was lost: packet 1 took 1.2 s to the server, packet 4 30 ms back; the server answered after 1.0 ms."),
         "{text}"
     );
 }
