@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::options::{agreed, offers};
-use crate::explain::brief::{earlier, find, opens, tries_anew};
+use crate::explain::brief::{crossed, earlier, find, is_over, opens, tries_anew};
 use crate::explain::words::{Bytes, Range, the, the_capital};
 use crate::tcp::{Flags, Segment, TcpState};
 use crate::time::Span;
@@ -43,7 +43,9 @@ pub(super) fn synchronize(
 fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
     for event in &change.events {
         match *event {
-            Event::SynRepeated { copy, .. } if !opens(change) && !tries_anew(change) => {
+            Event::SynRepeated { copy, .. }
+                if !opens(change) && !tries_anew(change) && !is_over(change) =>
+            {
                 copied(out, change, copy)?;
                 write!(
                     out,
@@ -51,8 +53,8 @@ fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
                 )?;
                 return Ok(true);
             }
-            Event::SynRepeated { copy: true, .. } => {
-                copied(out, change, true)?;
+            Event::SynRepeated { copy, .. } if copy || is_over(change) => {
+                copied(out, change, copy)?;
                 return Ok(true);
             }
             Event::SynRepeated {
@@ -115,7 +117,7 @@ fn copied(out: &mut String, change: &Change, copy: bool) -> fmt::Result {
     }
     write!(
         out,
-        "Nothing in its header differs, and no timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). It counts once. "
+        "Nothing differs in its header that tells a packet from the next, and no timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). It counts once. "
     )
 }
 
@@ -129,15 +131,24 @@ fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span)
     let soon = earlier(change).is_some_and(|(_, after)| after < SOON);
     write!(
         out,
-        "SYN number {} of {}, {} after its first one and with the same sequence number. ",
+        "SYN number {} of {}, ",
         before.saturating_add(1),
-        the(sender),
-        since_first.max(Span::ZERO)
+        the(sender)
     )?;
+    // Not where the capture's clock stepped back.
+    if since_first >= Span::ZERO {
+        write!(out, "{since_first} after its first one and ")?;
+    }
+    write!(out, "with the same sequence number. ")?;
     if tries_anew(change) {
         write!(
             out,
             "It was refused before. Some systems try again a few times; others tell the program at once (RFC 9293 section 3.10.7.3, RFC 5461). "
+        )
+    } else if crossed(change) {
+        write!(
+            out,
+            "It acknowledges nothing, so the other end's SYN, which crossed its first one, had not reached it (inferred). "
         )
     } else if soon && change.of(sender).before == Some(TcpState::SynSent) {
         write!(
