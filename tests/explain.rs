@@ -900,6 +900,35 @@ fn a_syn_after_an_answer_is_sent_again_however_soon() {
     );
 }
 
+/// Where the SYN that comes through brings nothing, the other end has never seen the cookie.
+#[test]
+fn the_data_of_a_lost_syn_were_not_refused() {
+    let script = |again: &str| {
+        format!(
+            "0 C > S SYN tfo 8 \"GET /\"\n{again}+5ms S > C SYN-ACK ack 1\n+1ms C > S ACK seq 1"
+        )
+    };
+    let lost = "the SYN with them did not arrive, or the cookie was not valid";
+    full(&script("+1s C > S SYN seq 0\n"), 3, &[lost]);
+    full(
+        &script(""),
+        2,
+        &["The SYN's data are not acknowledged: the cookie was not valid"],
+    );
+}
+
+/// To an end that is CLOSED a SYN is no SYN of a connection.
+#[test]
+fn a_late_syn_provokes_an_ack_only_where_a_connection_is() {
+    let late = |closed: &str| {
+        let script = opened(&format!("{closed}+2s C > S SYN seq 0"));
+        run(&script).0.last().expect("a packet").2.full.clone()
+    };
+    assert!(late("").contains("provokes an ACK at most"));
+    let over = late("+1ms C > S FIN-ACK\n+1ms S > C FIN-ACK\n+1ms C > S ACK\n");
+    assert!(!over.contains("provokes an ACK"), "{over}");
+}
+
 /// A reset that answered the first SYN is not undone by a copy of that SYN.
 #[test]
 fn a_copy_of_a_refused_syn_asks_nothing_anew() {

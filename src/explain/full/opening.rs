@@ -35,7 +35,7 @@ pub(super) fn synchronize(
             offers(out, segment)?;
         }
     }
-    fast_open(out, segment, change)?;
+    fast_open(out, segment, change, connection)?;
     ecn(out, segment, change, connection)
 }
 
@@ -47,10 +47,13 @@ fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
                 if !opens(change) && !tries_anew(change) && !is_over(change) =>
             {
                 copied(out, change, copy)?;
-                write!(
-                    out,
-                    "The connection is past its opening, so the SYN provokes an ACK at most (RFC 9293 section 3.10.7.4). "
-                )?;
+                // Where nothing is left of the connection, it depends on who listens there.
+                if change.of(change.direction.receiver()).before != Some(TcpState::Closed) {
+                    write!(
+                        out,
+                        "The connection is past its opening, so the SYN provokes an ACK at most (RFC 9293 section 3.10.7.4). "
+                    )?;
+                }
                 return Ok(true);
             }
             Event::SynRepeated { copy, .. } if copy || is_over(change) => {
@@ -260,7 +263,12 @@ fn numbers(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result 
     )
 }
 
-fn fast_open(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn fast_open(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+) -> fmt::Result {
     for event in &change.events {
         match *event {
             Event::FastOpen { bytes, cookie } if cookie && bytes > 0 => write!(
@@ -273,10 +281,18 @@ fn fast_open(out: &mut String, segment: &Segment, change: &Change) -> fmt::Resul
                 out,
                 "It asks for a Fast Open cookie, so that the next SYN may carry data (RFC 7413 section 4.2.1). "
             )?,
-            Event::FastOpenAnswered { accepted: false } => write!(
-                out,
-                "The SYN's data are not acknowledged: the cookie was not valid or Fast Open is off there, and the client sends them again (RFC 7413 section 4.2.2). "
-            )?,
+            Event::FastOpenAnswered { accepted: false } => {
+                let repeated = connection.handshake().syns > 1;
+                write!(
+                    out,
+                    "The SYN's data are not acknowledged: {}the cookie was not valid or Fast Open is off there, and the client sends them again (RFC 7413 section 4.2.2). ",
+                    if repeated {
+                        "the SYN with them did not arrive, or "
+                    } else {
+                        ""
+                    }
+                )?;
+            }
             _ => {}
         }
     }
