@@ -24,6 +24,16 @@ struct Recording(PathBuf);
 impl Recording {
     /// `under_way`: for how many milliseconds each line of the script is, from 0 on; `None`: it is lost.
     fn of(name: &str, script: &str, under_way: impl Fn(usize) -> Option<i64>) -> Self {
+        Self::but(name, script, under_way, None)
+    }
+
+    /// The same without the departure of one line.
+    fn but(
+        name: &str,
+        script: &str,
+        under_way: impl Fn(usize) -> Option<i64>,
+        unseen: Option<usize>,
+    ) -> Self {
         let script = format!("{ENDS}{script}");
         let script = Script::parse(&script).unwrap_or_else(|error| panic!("{error} in {script}"));
         let mut seen: Vec<(Timestamp, u16, Vec<u8>)> = Vec::new();
@@ -35,7 +45,9 @@ impl Recording {
             exchanged[12..16].copy_from_slice(&frame.bytes[16..20]);
             exchanged[16..20].copy_from_slice(&frame.bytes[12..16]);
             let at = |side: u16| [&frame.bytes, &exchanged][usize::from(side)].clone();
-            seen.push((frame.time, left, at(left)));
+            if unseen != Some(index) {
+                seen.push((frame.time, left, at(left)));
+            }
             seen.extend(due.map(|time| (time, arrived, at(arrived))));
         }
         seen.sort_by_key(|(time, ..)| *time);
@@ -185,9 +197,9 @@ fn a_slow_handshake_without_a_loss_is_not_asked_about_one() {
 #[test]
 fn a_slow_handshake_waited_for_what_came_through() {
     let twice = "
-        0        C > S  SYN mss 1460
-        +1000ms  C > S  SYN seq 0 mss 1460
-        +2000ms  C > S  SYN seq 0 mss 1460
+        0        C > S  SYN mss 1460 ipid 1
+        +1000ms  C > S  SYN seq 0 mss 1460 ipid 2
+        +2000ms  C > S  SYN seq 0 mss 1460 ipid 3
         +31ms    S > C  SYN-ACK ack 1 mss 1460
         +31ms    C > S  ACK seq 1
     ";
@@ -197,8 +209,8 @@ fn a_slow_handshake_waited_for_what_came_through() {
         "{text}"
     );
     let late = "
-        0        C > S  SYN mss 1460
-        +1000ms  C > S  SYN seq 0 mss 1460
+        0        C > S  SYN mss 1460 ipid 1
+        +1000ms  C > S  SYN seq 0 mss 1460 ipid 2
         +201ms   S > C  SYN-ACK ack 1 mss 1460
         +31ms    C > S  ACK seq 1
     ";
@@ -209,6 +221,20 @@ fn a_slow_handshake_waited_for_what_came_through() {
         text.contains("It did not wait for what was lost: packet 1 took 1.2 s to the server, packet 4 30 ms back; the server answered after 1.0 ms."),
         "{text}"
     );
+}
+
+/// What arrives was sent by the other end, whether or not that was recorded. Then nobody knows what was lost.
+#[test]
+fn an_arrival_without_its_departure_is_no_departure() {
+    for unseen in [1, 3] {
+        let name = format!("unseen-{unseen}");
+        let recording = Recording::but(&name, GREETING, |_| LATENCY, Some(unseen));
+        let text = recording.text(&["--explain", "brief"]);
+        assert!(!text.contains("LOST"), "{text}");
+        assert!(!text.contains("lost on the wire"), "{text}");
+        let note = String::from_utf8_lossy(&recording.run(&[]).stderr).into_owned();
+        assert!(note.contains("this was recorded on a wire"), "{note}");
+    }
 }
 
 #[test]
