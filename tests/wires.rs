@@ -160,6 +160,31 @@ fn a_fin_that_comes_to_a_closed_end_was_not_lost() {
     );
 }
 
+/// However many packets come before the first of them is answered.
+#[test]
+fn each_rst_of_a_closed_end_answers_a_packet_of_its_own() {
+    let script = "
+        0       C > S  SYN mss 1460
+        +30ms   S > C  SYN-ACK mss 1460
+        +30ms   C > S  ACK
+        +31ms   S > C  RST-ACK
+        +1ms    C > S  PSH-ACK \"one\"
+        +1ms    C > S  PSH-ACK \"two\"
+        +40ms   S > C  RST seq 1
+        +1ms    S > C  RST seq 1
+    ";
+    let text = Recording::of("queue", script, |_| LATENCY).text(&["--explain", "brief"]);
+    let answers: Vec<&str> = text
+        .split("answers packet ")
+        .skip(1)
+        .map(|rest| rest.split(':').next().unwrap_or_default())
+        .collect();
+    let [one, two] = answers[..] else {
+        panic!("{text}");
+    };
+    assert_ne!(one, two, "{text}");
+}
+
 /// An end without a connection has no numbers of one.
 #[test]
 fn a_closed_end_knows_no_numbers() {
