@@ -14,32 +14,36 @@ const PAGE: usize = 1024;
 pub(super) struct Pages<T> {
     /// All but the last are full.
     pages: Vec<Vec<T>>,
+    len: usize,
 }
 
 impl<T> Default for Pages<T> {
     fn default() -> Self {
-        Self { pages: Vec::new() }
+        Self {
+            pages: Vec::new(),
+            len: 0,
+        }
     }
 }
 
 impl<T> Pages<T> {
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        let last = self.pages.last().map_or(PAGE, Vec::len);
-        self.pages.len() * PAGE + last - PAGE
+        self.len
     }
 
     /// Puts a value behind all others; its number.
+    #[inline]
     pub(super) fn push(&mut self, value: T) -> u32 {
-        let number = self.len() as u32;
-        match self.pages.last_mut() {
-            Some(last) if last.len() < PAGE => last.push(value),
-            _ => {
-                let mut page = Vec::with_capacity(PAGE);
-                page.push(value);
-                self.pages.push(page);
-            }
+        let number = self.len;
+        if number.is_multiple_of(PAGE) {
+            self.pages.push(Vec::with_capacity(PAGE));
         }
-        number
+        if let Some(last) = self.pages.last_mut() {
+            last.push(value);
+            self.len += 1;
+        }
+        number as u32
     }
 
     #[inline]
