@@ -888,7 +888,11 @@ fn a_syn_that_is_soon_sent_again_is_no_copy() {
         2,
         &["SYN number 2", "some systems repeat a SYN sooner"],
     );
-    full(script, 5, &["Nothing in its header differs"]);
+    full(
+        script,
+        5,
+        &["Nothing differs in its header that tells a packet from the next"],
+    );
     full(script, 6, &["SYN number 3"]);
 }
 
@@ -917,6 +921,102 @@ fn a_syn_after_an_answer_is_sent_again_however_soon() {
     );
 }
 
+/// Where the SYN that comes through brings nothing, the other end has never seen the cookie.
+#[test]
+fn the_data_of_a_lost_syn_were_not_refused() {
+    let script = |again: &str| {
+        format!(
+            "0 C > S SYN tfo 8 \"GET /\"\n{again}+5ms S > C SYN-ACK ack 1\n+1ms C > S ACK seq 1"
+        )
+    };
+    let lost = "the SYN with them did not arrive, or the cookie was not valid";
+    full(&script("+1s C > S SYN seq 0\n"), 3, &[lost]);
+    full(
+        &script(""),
+        2,
+        &["The SYN's data are not acknowledged: the cookie was not valid"],
+    );
+}
+
+/// To an end that is CLOSED a SYN is no SYN of a connection.
+#[test]
+fn a_late_syn_provokes_an_ack_only_where_a_connection_is() {
+    let late = |closed: &str| {
+        let script = opened(&format!("{closed}+2s C > S SYN seq 0"));
+        run(&script).0.last().expect("a packet").2.full.clone()
+    };
+    assert!(late("").contains("provokes an ACK at most"));
+    let over = late("+1ms C > S FIN-ACK\n+1ms S > C FIN-ACK\n+1ms C > S ACK\n");
+    assert!(!over.contains("provokes an ACK"), "{over}");
+}
+
+/// A reset that answered the first SYN is not undone by a copy of that SYN.
+#[test]
+fn a_copy_of_a_refused_syn_asks_nothing_anew() {
+    let script = "
+        0      C > S  SYN ipid 7
+        +1ms   S > C  RST-ACK rawseq 0
+        +4ms   C > S  SYN seq 0 ipid 7  # the same SYN, 5.0 ms after packet 1: a copy (inferred)
+    ";
+    briefs(script);
+    let (told, connections) = run(script);
+    assert_eq!(connections[0].verdict().name(), "refused");
+    let (_, change, step) = &told[2];
+    assert_eq!(change.client.after, Some(TcpState::Closed));
+    assert!(!step.full.contains("SYN-SENT"), "{}", step.full);
+    assert!(!step.full.contains("past its opening"), "{}", step.full);
+}
+
+/// What differs was made anew, whether or not packets are numbered.
+#[test]
+fn a_syn_that_differs_is_no_copy() {
+    let again = "no answer has come: the same SYN again (2), 5.0 ms after the first";
+    for [first, second] in [["win 100", "win 90"], ["ipid 7", ""]] {
+        briefs(&format!(
+            "
+            0     C > S  SYN {first}
+            +5ms  C > S  SYN seq 0 {second}  # {again}
+            "
+        ));
+    }
+}
+
+/// An end that has heard of the other's SYN says so when it repeats its own, as SYN-ACK.
+#[test]
+fn no_syn_ack_is_made_up_where_syns_cross() {
+    let script = "
+        0      C > S  SYN
+        +500us S > C  SYN
+        +1s    C > S  SYN seq 0  # no answer has come: the same SYN again (2), 1.0 s after the first
+    ";
+    briefs(script);
+    full(
+        script,
+        3,
+        &["the other end's SYN, which crossed its first one, had not reached it (inferred)"],
+    );
+}
+
+#[test]
+fn who_is_refused_first_and_accepted_then_is_not_aborted() {
+    let (told, _) = run("
+        0      C > S  SYN
+        +1ms   S > C  RST-ACK rawseq 0
+        +500ms C > S  SYN seq 0
+        +1ms   S > C  SYN-ACK
+        +1ms   C > S  ACK
+        +50ms  C > S  RST-ACK
+    ");
+    let headings = told.iter().map(|(_, _, step)| step.heading.as_deref());
+    let headings: Vec<&str> = headings.flatten().collect();
+    let [open, .., abort] = headings[..] else {
+        panic!("{headings:?}");
+    };
+    assert!(open.starts_with("open"), "{headings:?}");
+    assert_eq!(abort, "abort: by the client");
+    assert!(told[5].2.heading.is_some(), "{headings:?}");
+}
+
 /// Clocks that step back measure nothing, and both levels of words give the same cause.
 #[test]
 fn repeated_syns_are_told_alike_whatever_the_clock_says() {
@@ -930,7 +1030,7 @@ fn repeated_syns_are_told_alike_whatever_the_clock_says() {
     full(
         script,
         3,
-        &["SYN number 2 of the client, 0 µs after its first one"],
+        &["SYN number 2 of the client, with the same sequence number"],
     );
     full(
         script,

@@ -24,6 +24,16 @@ struct Recording(PathBuf);
 impl Recording {
     /// `under_way`: for how many milliseconds each line of the script is, from 0 on; `None`: it is lost.
     fn of(name: &str, script: &str, under_way: impl Fn(usize) -> Option<i64>) -> Self {
+        Self::but(name, script, under_way, None)
+    }
+
+    /// The same without the departure of one line.
+    fn but(
+        name: &str,
+        script: &str,
+        under_way: impl Fn(usize) -> Option<i64>,
+        unseen: Option<usize>,
+    ) -> Self {
         let script = format!("{ENDS}{script}");
         let script = Script::parse(&script).unwrap_or_else(|error| panic!("{error} in {script}"));
         let mut seen: Vec<(Timestamp, u16, Vec<u8>)> = Vec::new();
@@ -35,7 +45,9 @@ impl Recording {
             exchanged[12..16].copy_from_slice(&frame.bytes[16..20]);
             exchanged[16..20].copy_from_slice(&frame.bytes[12..16]);
             let at = |side: u16| [&frame.bytes, &exchanged][usize::from(side)].clone();
-            seen.push((frame.time, left, at(left)));
+            if unseen != Some(index) {
+                seen.push((frame.time, left, at(left)));
+            }
             seen.extend(due.map(|time| (time, arrived, at(arrived))));
         }
         seen.sort_by_key(|(time, ..)| *time);
@@ -148,6 +160,31 @@ fn a_fin_that_comes_to_a_closed_end_was_not_lost() {
     );
 }
 
+/// However many packets come before the first of them is answered.
+#[test]
+fn each_rst_of_a_closed_end_answers_a_packet_of_its_own() {
+    let script = "
+        0       C > S  SYN mss 1460
+        +30ms   S > C  SYN-ACK mss 1460
+        +30ms   C > S  ACK
+        +31ms   S > C  RST-ACK
+        +1ms    C > S  PSH-ACK \"one\"
+        +1ms    C > S  PSH-ACK \"two\"
+        +40ms   S > C  RST seq 1
+        +1ms    S > C  RST seq 1
+    ";
+    let text = Recording::of("queue", script, |_| LATENCY).text(&["--explain", "brief"]);
+    let answers: Vec<&str> = text
+        .split("answers packet ")
+        .skip(1)
+        .map(|rest| rest.split(':').next().unwrap_or_default())
+        .collect();
+    let [one, two] = answers[..] else {
+        panic!("{text}");
+    };
+    assert_ne!(one, two, "{text}");
+}
+
 /// An end without a connection has no numbers of one.
 #[test]
 fn a_closed_end_knows_no_numbers() {
@@ -174,10 +211,55 @@ fn a_slow_handshake_without_a_loss_is_not_asked_about_one() {
     assert!(!text.contains("Was a SYN or SYN-ACK lost"), "{text}");
     assert!(
         text.contains(
-            "No packet of the handshake was lost: packet 1 took 1.3 s to the server, packet 4 100 ms back; the server answered after 100 ms."
+            "No SYN or SYN-ACK was lost: packet 1 took 1.3 s to the server, packet 4 100 ms back; the server answered after 100 ms."
         ),
         "{text}"
     );
+}
+
+/// Of several that were lost only the last one's repeat came through, and what was lost after the one that came is nothing
+/// that was waited for.
+#[test]
+fn a_slow_handshake_waited_for_what_came_through() {
+    let twice = "
+        0        C > S  SYN mss 1460 ipid 1
+        +1000ms  C > S  SYN seq 0 mss 1460 ipid 2
+        +2000ms  C > S  SYN seq 0 mss 1460 ipid 3
+        +31ms    S > C  SYN-ACK ack 1 mss 1460
+        +31ms    C > S  ACK seq 1
+    ";
+    let text = Recording::of("twice", twice, |line| LATENCY.filter(|_| line > 1)).text(&[]);
+    assert!(
+        text.contains("waited until packet 2 was sent again."),
+        "{text}"
+    );
+    let late = "
+        0        C > S  SYN mss 1460 ipid 1
+        +1000ms  C > S  SYN seq 0 mss 1460 ipid 2
+        +201ms   S > C  SYN-ACK ack 1 mss 1460
+        +31ms    C > S  ACK seq 1
+    ";
+    let takes = [Some(1200), None, LATENCY, LATENCY];
+    let text = Recording::of("late", late, |line| takes[line]).text(&[]);
+    assert!(!text.contains("waited until"), "{text}");
+    assert!(
+        text.contains("It did not wait for what was lost: packet 1 took 1.2 s to the server, packet 4 30 ms back; the server answered after 1.0 ms."),
+        "{text}"
+    );
+}
+
+/// What arrives was sent by the other end, whether or not that was recorded. Then nobody knows what was lost.
+#[test]
+fn an_arrival_without_its_departure_is_no_departure() {
+    for unseen in [1, 3] {
+        let name = format!("unseen-{unseen}");
+        let recording = Recording::but(&name, GREETING, |_| LATENCY, Some(unseen));
+        let text = recording.text(&["--explain", "brief"]);
+        assert!(!text.contains("LOST"), "{text}");
+        assert!(!text.contains("lost on the wire"), "{text}");
+        let note = String::from_utf8_lossy(&recording.run(&[]).stderr).into_owned();
+        assert!(note.contains("this was recorded on a wire"), "{note}");
+    }
 }
 
 #[test]

@@ -118,8 +118,8 @@ fn show(
     let (source, twins) = begin(command, source);
     if twins.is_none() && wire::begins_at_client(&*source) == Some(true) {
         say::note(format_args!(
-            "both ends of a wire were recorded here, and each is shown on its own: \
-             only files of up to {} are joined",
+            "this was recorded on a wire, and each of its ends is shown on its own: \
+             only files of up to {} are joined, in which nothing arrives that has not left",
             Plural(wire::MOST_FRAMES as u64, "packet")
         ));
     }

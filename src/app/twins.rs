@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::memory::Memory;
@@ -51,6 +52,8 @@ struct Halves {
     at_server: HashSet<u64>,
     /// What each side has sent.
     sent: HashMap<(u16, Mark), Vec<Sent>>,
+    /// From which address to which one each side has sent.
+    ways: HashSet<(u16, IpAddr, IpAddr)>,
     /// Packets that were sent, and that arrived.
     packets: [u64; 2],
     views: Views,
@@ -101,18 +104,25 @@ fn sorted(mut ends: [Endpoint; 2]) -> [Endpoint; 2] {
 }
 
 impl Twins {
-    /// Joins the frames of a capture that is over: what has not arrived is lost.
-    pub(crate) fn of(memory: &Memory) -> Self {
+    /// Joins the frames of a capture that is over: what has not arrived is lost. `None` where an arrival was recorded
+    /// without its departure: by then nobody can tell which way it went, nor what was lost and what only not recorded.
+    pub(crate) fn of(memory: &Memory) -> Option<Self> {
         let twins = Self::default();
         for frame in memory.frames() {
             twins.learn(&frame);
         }
         let mut halves = twins.halves();
+        // What seems to leave a side for itself.
+        let ways = &halves.ways;
+        let against = |&(side, from, to)| from != to && ways.contains(&(side, to, from));
+        if ways.iter().any(against) {
+            return None;
+        }
         let sent = std::mem::take(&mut halves.sent);
         let lost = sent.into_values().flatten().filter(|sent| !sent.arrived);
         halves.lost = lost.map(|sent| sent.frame).collect();
         drop(halves);
-        twins
+        Some(twins)
     }
 
     /// The next frame of the capture.
@@ -142,6 +152,9 @@ impl Twins {
                 arrived: false,
             });
             halves.packets[0] += 1;
+            let tuple = segment.tuple;
+            let way = (side, tuple.source.address, tuple.destination.address);
+            halves.ways.insert(way);
             return;
         };
         halves.packets[1] += 1;

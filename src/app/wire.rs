@@ -53,8 +53,8 @@ pub(crate) fn begin(source: Joinable, resources: &Resources) -> (Joinable, Optio
         return (Box::new(memory), None);
     }
     memory.hold(MOST_FRAMES, most);
-    let twins = memory.is_whole().then(|| Arc::new(Twins::of(&memory)));
-    (Box::new(memory), twins)
+    let twins = memory.is_whole().then(|| Twins::of(&memory)).flatten();
+    (Box::new(memory), twins.map(Arc::new))
 }
 
 /// Whether its first interface is a wire's client side; `None` while none is described.

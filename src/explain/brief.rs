@@ -8,7 +8,7 @@ mod closing;
 mod opening;
 mod repeat;
 
-pub(super) use opening::{earlier, opens, tries_anew};
+pub(super) use opening::{crossed, earlier, is_over, opens, tries_anew};
 
 use super::words::{Bytes, Count, Range, ends, the};
 use crate::tcp::{Flags, Labels, Options, Segment, SeqNumber, TcpState};

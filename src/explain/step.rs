@@ -204,7 +204,10 @@ impl Narrator {
                 Some(TcpState::SynSent | TcpState::SynReceived)
             )
         });
-        if segment.flags.intersects(Flags::FIN | Flags::RST) {
+        // Nothing is aborted that was not open; and who is refused may try again, and have more luck.
+        let asks = change.of(change.direction.receiver()).before == Some(TcpState::SynSent);
+        let refused = segment.flags.contains(Flags::RST) && asks;
+        if segment.flags.intersects(Flags::FIN | Flags::RST) && !refused {
             return Phase::Close;
         }
         if segment.flags.contains(Flags::SYN) || (opening && segment.len == 0) {
@@ -226,8 +229,9 @@ impl Narrator {
             Some(Opened::MidStream) => "before the capture began",
         };
         match connection.handshake().initial_rtt {
-            Some(rtt) => format!("open: {how}, {rtt}"),
-            None => format!("open: {how}"),
+            // Not where the capture's clock stepped back.
+            Some(rtt) if rtt >= Span::ZERO => format!("open: {how}, {rtt}"),
+            _ => format!("open: {how}"),
         }
     }
 

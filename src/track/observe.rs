@@ -283,6 +283,12 @@ impl Connection {
         let mut moves = match original {
             // The capture's own copy of a packet moves nothing and counts for nothing but a packet.
             Some(_) => Moves::default(),
+            // Whom a reset has closed does not ask anew because a copy of its SYN comes later.
+            None if ruling.facts.is_syn_copy()
+                && before[way.from as usize] == Some(TcpState::Closed) =>
+            {
+                Moves::default()
+            }
             None => self.machine.segment(segment, way.s, way.r),
         };
         moves.did.set(Did::SYN_COPY, ruling.facts.is_syn_copy());

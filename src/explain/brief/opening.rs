@@ -25,7 +25,7 @@ pub(super) fn synchronize(out: &mut String, segment: &Segment, change: &Change) 
         } => Some((before, since_first, copy)),
         _ => None,
     }) {
-        return if copy && (opens(change) || tries_anew(change)) {
+        return if copy && (opens(change) || is_over(change)) {
             copied(out, change);
         } else {
             asks_again(out, change, before, since_first);
@@ -83,6 +83,18 @@ pub(in crate::explain) fn opens(change: &Change) -> bool {
         || change.of(!sender).before == Some(TcpState::SynReceived)
 }
 
+/// Whether a SYN is seen again whose sender is CLOSED and stays so.
+pub(in crate::explain) fn is_over(change: &Change) -> bool {
+    let sender = change.of(change.direction.sender());
+    [sender.before, sender.after] == [Some(TcpState::Closed); 2]
+}
+
+/// Whether a SYN is sent again though the other end's SYN came by: no SYN-ACK has been seen then, and the state is what its
+/// sender would have if that SYN had reached it.
+pub(in crate::explain) fn crossed(change: &Change) -> bool {
+    change.of(change.direction.sender()).before == Some(TcpState::SynReceived)
+}
+
 /// Whether a SYN that is sent again had been refused.
 pub(in crate::explain) fn tries_anew(change: &Change) -> bool {
     let sender = change.of(change.direction.sender());
@@ -121,17 +133,16 @@ fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span)
             Some("refused, it tries again: the same SYN (")
         }
         Some(TcpState::SynSent) => Some("no answer has come: the same SYN again ("),
+        _ if crossed(change) => Some("no answer has come: the same SYN again ("),
         _ => None,
     };
     if let Some(lead) = lead {
-        return put!(
-            out,
-            lead,
-            number,
-            "), ",
-            since_first.max(Span::ZERO),
-            " after the first"
-        );
+        put!(out, lead, number, ")");
+        // Not where the capture's clock stepped back.
+        if since_first >= Span::ZERO {
+            put!(out, ", ", since_first, " after the first");
+        }
+        return;
     }
     if let Some(TcpState::SynReceived) = change.of(!sender).before {
         put!(

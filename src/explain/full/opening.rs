@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::options::{agreed, offers};
-use crate::explain::brief::{earlier, find, opens, tries_anew};
+use crate::explain::brief::{crossed, earlier, find, is_over, opens, tries_anew};
 use crate::explain::words::{Bytes, Range, the, the_capital};
 use crate::tcp::{Flags, Segment, TcpState};
 use crate::time::Span;
@@ -35,7 +35,7 @@ pub(super) fn synchronize(
             offers(out, segment)?;
         }
     }
-    fast_open(out, segment, change)?;
+    fast_open(out, segment, change, connection)?;
     ecn(out, segment, change, connection)
 }
 
@@ -43,16 +43,21 @@ pub(super) fn synchronize(
 fn repeats(out: &mut String, change: &Change) -> Result<bool, fmt::Error> {
     for event in &change.events {
         match *event {
-            Event::SynRepeated { copy, .. } if !opens(change) && !tries_anew(change) => {
+            Event::SynRepeated { copy, .. }
+                if !opens(change) && !tries_anew(change) && !is_over(change) =>
+            {
                 copied(out, change, copy)?;
-                write!(
-                    out,
-                    "The connection is past its opening, so the SYN provokes an ACK at most (RFC 9293 section 3.10.7.4). "
-                )?;
+                // Where nothing is left of the connection, it depends on who listens there.
+                if change.of(change.direction.receiver()).before != Some(TcpState::Closed) {
+                    write!(
+                        out,
+                        "The connection is past its opening, so the SYN provokes an ACK at most (RFC 9293 section 3.10.7.4). "
+                    )?;
+                }
                 return Ok(true);
             }
-            Event::SynRepeated { copy: true, .. } => {
-                copied(out, change, true)?;
+            Event::SynRepeated { copy, .. } if copy || is_over(change) => {
+                copied(out, change, copy)?;
                 return Ok(true);
             }
             Event::SynRepeated {
@@ -115,7 +120,7 @@ fn copied(out: &mut String, change: &Change, copy: bool) -> fmt::Result {
     }
     write!(
         out,
-        "Nothing in its header differs, and no timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). It counts once. "
+        "Nothing differs in its header that tells a packet from the next, and no timer runs out so soon (RFC 6298 section 2), so the network or the capture made a copy (inferred). It counts once. "
     )
 }
 
@@ -129,15 +134,24 @@ fn asks_again(out: &mut String, change: &Change, before: u32, since_first: Span)
     let soon = earlier(change).is_some_and(|(_, after)| after < SOON);
     write!(
         out,
-        "SYN number {} of {}, {} after its first one and with the same sequence number. ",
+        "SYN number {} of {}, ",
         before.saturating_add(1),
-        the(sender),
-        since_first.max(Span::ZERO)
+        the(sender)
     )?;
+    // Not where the capture's clock stepped back.
+    if since_first >= Span::ZERO {
+        write!(out, "{since_first} after its first one and ")?;
+    }
+    write!(out, "with the same sequence number. ")?;
     if tries_anew(change) {
         write!(
             out,
             "It was refused before. Some systems try again a few times; others tell the program at once (RFC 9293 section 3.10.7.3, RFC 5461). "
+        )
+    } else if crossed(change) {
+        write!(
+            out,
+            "It acknowledges nothing, so the other end's SYN, which crossed its first one, had not reached it (inferred). "
         )
     } else if soon && change.of(sender).before == Some(TcpState::SynSent) {
         write!(
@@ -249,7 +263,12 @@ fn numbers(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result 
     )
 }
 
-fn fast_open(out: &mut String, segment: &Segment, change: &Change) -> fmt::Result {
+fn fast_open(
+    out: &mut String,
+    segment: &Segment,
+    change: &Change,
+    connection: &Connection,
+) -> fmt::Result {
     for event in &change.events {
         match *event {
             Event::FastOpen { bytes, cookie } if cookie && bytes > 0 => write!(
@@ -262,10 +281,18 @@ fn fast_open(out: &mut String, segment: &Segment, change: &Change) -> fmt::Resul
                 out,
                 "It asks for a Fast Open cookie, so that the next SYN may carry data (RFC 7413 section 4.2.1). "
             )?,
-            Event::FastOpenAnswered { accepted: false } => write!(
-                out,
-                "The SYN's data are not acknowledged: the cookie was not valid or Fast Open is off there, and the client sends them again (RFC 7413 section 4.2.2). "
-            )?,
+            Event::FastOpenAnswered { accepted: false } => {
+                let repeated = connection.handshake().syns > 1;
+                write!(
+                    out,
+                    "The SYN's data are not acknowledged: {}the cookie was not valid or Fast Open is off there, and the client sends them again (RFC 7413 section 4.2.2). ",
+                    if repeated {
+                        "the SYN with them did not arrive, or "
+                    } else {
+                        ""
+                    }
+                )?;
+            }
             _ => {}
         }
     }

@@ -48,6 +48,17 @@ struct Opening {
     fate: Fate,
 }
 
+/// The SYN or SYN-ACK of an end that came first.
+struct Passage {
+    packet: u64,
+    left: Span,
+    came: Span,
+    /// When the first one left, which may have come later or not at all.
+    begun: Span,
+    /// The last one of those that left before it and were lost.
+    lost: Option<u64>,
+}
+
 /// What became of a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -165,33 +176,34 @@ impl Journeys {
 
     /// Answers what a slow handshake makes one ask, as far as both views know. Gives what remains to be asked.
     pub(super) fn tell_opening(&self, out: &mut String) -> Option<&'static str> {
-        if let Some(lost) = self.opening.iter().find(|syn| syn.fate == Fate::Lost) {
-            // Writing to a string cannot fail.
-            let _ = write!(
-                out,
-                " The handshake waited until packet {} was sent again.",
-                lost.packet
-            );
-            return None;
-        }
-        let way = |side| {
-            let mut of = self.opening.iter().filter(|syn| syn.from == side);
-            of.find_map(|syn| match syn.fate {
-                Fate::Arrived(arrived) => Some((syn, arrived)),
-                Fate::UnderWay | Fate::Lost => None,
-            })
-        };
-        let (Some((syn, came)), Some((answer, back))) = (way(Side::Client), way(Side::Server))
+        let (Some(there), Some(back)) = (self.passage(Side::Client), self.passage(Side::Server))
         else {
             return Some(ASKS_FOR_SYN);
         };
-        let (there, waited) = (came - syn.left, answer.left - came);
+        let mut lost = [there.lost, back.lost].into_iter().flatten().peekable();
+        if lost.peek().is_some() {
+            for packet in lost {
+                // Writing to a string cannot fail.
+                let _ = write!(
+                    out,
+                    " The handshake waited until packet {packet} was sent again."
+                );
+            }
+            return None;
+        }
+        if self.opening.iter().all(|syn| syn.fate != Fate::Lost) {
+            out.push_str(" No SYN or SYN-ACK was lost: packet ");
+        } else {
+            out.push_str(" It did not wait for what was lost: packet ");
+        }
+        let waited = back.begun - there.came;
         let _ = write!(
             out,
-            " No packet of the handshake was lost: packet {} took {there} to the server, packet {} {} back",
-            syn.packet,
-            answer.packet,
-            back - answer.left
+            "{} took {} to the server, packet {} {} back",
+            there.packet,
+            there.came - there.left,
+            back.packet,
+            back.came - back.left
         );
         // SYNs that cross answer nothing.
         let _ = match waited.as_nanos() {
@@ -199,6 +211,25 @@ impl Journeys {
             _ => write!(out, "; the server answered after {waited}."),
         };
         (waited > ANSWERS_WITHIN).then_some("Was the server's queue full at that moment?")
+    }
+
+    /// Which of an end's SYNs came first, and how.
+    fn passage(&self, side: Side) -> Option<Passage> {
+        let of = || self.opening.iter().filter(|syn| syn.from == side);
+        let came = of().filter_map(|syn| match syn.fate {
+            Fate::Arrived(came) => Some((syn, came)),
+            Fate::UnderWay | Fate::Lost => None,
+        });
+        let (first, came) = came.min_by_key(|(_, came)| *came)?;
+        let before = of().take_while(|syn| syn.packet != first.packet);
+        let lost = before.filter(|syn| syn.fate == Fate::Lost).last();
+        Some(Passage {
+            packet: first.packet,
+            left: first.left,
+            came,
+            begun: of().next()?.left,
+            lost: lost.map(|syn| syn.packet),
+        })
     }
 
     /// Says what was set and what was measured, where that differs much.

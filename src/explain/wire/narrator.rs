@@ -3,7 +3,7 @@
 //! Comes in: the segments that each end has seen, in capture order. Goes out: [`WireEvent`]s with their words: where a
 //! packet leaves what its sender knows, where it arrives what is news there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 
 use super::journey::{Journeys, Met};
@@ -49,8 +49,8 @@ struct End {
     narrator: Narrator,
     known: Known,
     ruler: Ruler,
-    /// A packet that found no connection here and was not answered so far.
-    unanswered: Option<u64>,
+    /// Packets that found no connection here and were not answered so far, in the order of their arrival.
+    unanswered: VecDeque<u64>,
 }
 
 /// What was said where a packet left, so that it is not said again where it arrives.
@@ -84,7 +84,7 @@ impl WireNarrator {
             }),
             known: Known::default(),
             ruler: Ruler::default(),
-            unanswered: None,
+            unanswered: VecDeque::new(),
         };
         Self {
             ends: [end(), end()],
@@ -233,12 +233,17 @@ impl WireNarrator {
         let is_reset = segment.flags.contains(Flags::RST);
         let name = the(event.side);
         if event.what == WireHalf::Arrives && !is_reset {
-            end.unanswered = Some(event.packet);
+            if end.unanswered.len() < UNDER_WAY {
+                end.unanswered.push_back(event.packet);
+            }
             event.brief = format!("{name} is CLOSED already: this finds no connection there");
             event.full = format!(
                 "What finds no connection is not taken; {name} answers it with RST (RFC 9293 section 3.10.7.1)."
             );
-        } else if let Some(asked) = end.unanswered.take().filter(|_| is_reset) {
+        } else if event.what != WireHalf::Arrives
+            && is_reset
+            && let Some(asked) = end.unanswered.pop_front()
+        {
             event.brief = format!("answers packet {asked}: there is no connection any more");
             event.full.clear();
         } else {

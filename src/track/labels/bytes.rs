@@ -121,11 +121,12 @@ impl Judge {
         let before = earlier.map_or(half.syn_time, |sent| sent.time);
         let waited = (segment.time - before).abs();
         let copy = if Copies::is_marked(segment) {
-            waited < LEAST_TIMER && half.copies.has(segment)
+            waited < LEAST_TIMER
         } else {
             let unasked = other.has(Marks::SYN_ACK) || other.copies.last_time() <= before;
             waited < TIMER_SLACK && unasked
         };
+        let copy = copy && half.copies.has(segment);
         let half = &mut self.halves[from];
         ruling.facts.syn_repeated = Some(SynRepeat {
             before: half.syns,
