@@ -85,7 +85,8 @@ fn is_within_number(text: &str, at: usize) -> bool {
 
 /// Where the end of a text begins that is set apart by two spaces, such as a command, and has room on one line.
 fn set_apart(text: &str, up_to: usize, room: usize) -> Option<usize> {
-    let at = text[..up_to].rfind("  ")?;
+    let mut pairs = text.as_bytes()[..up_to].windows(2);
+    let at = pairs.rposition(|pair| pair == b"  ")?;
     (width(text[at..].trim_start()) <= room).then_some(at)
 }
 
