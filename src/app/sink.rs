@@ -2,6 +2,7 @@
 //! it; two sinks can stand side by side and see the same.
 
 use std::io;
+use std::ops::DerefMut;
 
 use crate::calls::Call;
 use crate::capture::Frame;
@@ -79,41 +80,11 @@ pub(crate) trait Sink {
     }
 }
 
-impl<S: Sink + ?Sized> Sink for &mut S {
-    fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
-        (**self).segment(tracked)
-    }
-
-    fn wants_segments(&self) -> bool {
-        (**self).wants_segments()
-    }
-
-    fn icmp_error(&mut self, error: &IcmpError, connection: &Connection) -> io::Result<()> {
-        (**self).icmp_error(error, connection)
-    }
-
-    fn connection(&mut self, connection: &Connection) -> io::Result<()> {
-        (**self).connection(connection)
-    }
-
-    fn call(&mut self, made: &Made<'_>) -> io::Result<()> {
-        (**self).call(made)
-    }
-
-    fn pause(&mut self, quiet: Quiet) -> io::Result<()> {
-        (**self).pause(quiet)
-    }
-
-    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
-        (**self).finish(totals)
-    }
-
-    fn satisfied(&self) -> bool {
-        (**self).satisfied()
-    }
-}
-
-impl<S: Sink + ?Sized> Sink for Box<S> {
+impl<P> Sink for P
+where
+    P: DerefMut,
+    P::Target: Sink,
+{
     fn segment(&mut self, tracked: &Tracked<'_>) -> io::Result<()> {
         (**self).segment(tracked)
     }

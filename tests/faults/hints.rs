@@ -260,7 +260,7 @@ fn the_program_is_called_as_it_was_typed() {
 fn mistakes_in_typing_are_met_with_what_was_meant() {
     let folder = tempfile::tempdir().expect("a folder");
     for (words, code, said) in [
-        (&["demo", "hanshake"][..], 2, "did you mean handshake?"),
+        (&["demo", "handshaek"][..], 2, "did you mean handshake?"),
         (&["demo", "xyz"], 2, "demo --list"),
         (&["connect", "127.0.0.1:1712"], 2, "127.0.0.1 -p 1712"),
         (&["connect", "1712"], 2, "-p 1712"),
