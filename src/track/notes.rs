@@ -2,8 +2,8 @@
 //!
 //! A connection that is tracked takes more than a thousand bytes, all over memory, and every segment waits for them. Where
 //! only its end result is wanted, its segments are noted instead, in 32 bytes each, and tracked one after the other when it
-//! is final: by the same code, in a place that never leaves the processor's cache. So the results are the same, which tests
-//! compare.
+//! is final: in a place that never leaves the processor's cache, by the same code, or by one that reads all of them at once
+//! where everything went by the book. The results are the same, which tests compare.
 //!
 //! What must be known meanwhile is only whether the connection has ended. That is easily seen of a connection that opens
 //! with SYN and SYN-ACK, or is refused, and closes with FINs, whatever is lost, repeated or late in between. What is not of
