@@ -19,7 +19,8 @@ pub(crate) struct OneView<S> {
     pub(crate) inner: S,
     /// `None`: this is no wire, and everything passes as it is.
     twins: Option<Arc<Twins>>,
-    /// Connections of which a segment has passed.
+    /// Connections of which a segment has passed: no more than a recording that is joined has packets, and what is larger is
+    /// not joined.
     seen: HashSet<ConnectionId>,
 }
 
